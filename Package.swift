@@ -1,0 +1,104 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every Swift target: nothing is unsafe, implicit or re-exported by accident.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Tests follow the same rules, except that they may touch memory without saying so each time.
+let testing: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// A module of the compiler and, where `tests` says so, its unit tests.
+func module(
+  _ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency]? = []
+) -> [Target] {
+  var targets: [Target] = [.target(name: name, dependencies: dependencies, swiftSettings: strict)]
+  if let tests {
+    targets.append(
+      .testTarget(
+        name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies + tests,
+        swiftSettings: testing))
+  }
+  return targets
+}
+
+/// The names of the built-in passes: one folder each under `Plugins/`.
+let plugins = ["FoldNormGains", "Quantize", "LowerKernels", "EmitC"]
+
+/// A pass: one module that sees the kit and nothing else, with its tests beside it.
+func passPlugin(_ name: String) -> [Target] {
+  [
+    .target(
+      name: name, dependencies: ["IRCPassKit"], path: "Plugins/\(name)", exclude: ["Tests"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "\(name)Tests", dependencies: [.target(name: name), "IRCPassManager", "IRCTestSupport"],
+      path: "Plugins/\(name)/Tests", swiftSettings: testing),
+  ]
+}
+
+let core: [Target] =
+  module("IRCSupport", [])
+  + module("IRCTensor", ["IRCSupport", "CBLAS", "CKernels"])
+  + module("IRCQuant", ["IRCSupport", "IRCTensor", "CKernels"])
+  + module("IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"])
+  + module("IRCOps", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "CKernels"])
+  + module("IRCExecution", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps"])
+  + module("IRCTokenizer", ["IRCSupport"], tests: ["IRCTestSupport"])
+  + module(
+    "IRCFrontend", ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps", "IRCTokenizer"],
+    tests: ["IRCTestSupport"])
+  + module(
+    "IRCCodegen",
+    ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"])
+  + module(
+    "IRCPassKit",
+    ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCCodegen"])
+  + module("IRCPassManager", ["IRCPassKit", "IRCSupport", "IRCGraph", "IRCExecution", "IRCTensor"])
+  + module("IRCPipeline", ["IRCSupport", "IRCPassKit", "IRCPassManager", "CYAML"])
+  + module(
+    "IRCDriver",
+    [
+      "IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCTokenizer",
+      "IRCFrontend", "IRCCodegen", "IRCPassKit", "IRCPassManager", "IRCPipeline",
+      .product(name: "Crypto", package: "swift-crypto"),
+    ], tests: ["IRCTestSupport"])
+
+let package = Package(
+  name: "irc",
+  products: [
+    .executable(name: "irc", targets: ["irc"]),
+    .library(name: "IRCPassKit", targets: ["IRCPassKit"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+  ],
+  targets: core + plugins.flatMap(passPlugin) + [
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "CKernels", exclude: ["README.md"]),
+    .testTarget(name: "CKernelsTests", dependencies: ["CKernels"], swiftSettings: testing),
+    .target(
+      name: "IRCTestSupport",
+      dependencies: ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps", "IRCExecution"],
+      path: "Tests/Support", swiftSettings: testing),
+    .executableTarget(
+      name: "irc",
+      dependencies: [
+        "IRCDriver", "IRCSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ] + plugins.map { .target(name: $0) }, swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["IRCDriver", "IRCTestSupport"], swiftSettings: testing),
+  ],
+  cLanguageStandard: .c11
+)

@@ -1,0 +1,1 @@
+#include "irc_kernels.h"

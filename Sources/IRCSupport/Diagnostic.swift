@@ -1,0 +1,86 @@
+/// One message to the user, as data: rendering is separate (`Diagnostic.rendered`).
+public struct Diagnostic: Error, Hashable, Sendable {
+  /// How bad it is.
+  public enum Severity: String, Hashable, Sendable {
+    case error, warning, remark
+  }
+
+  /// Stable identifier, such as `options.unknown-key`; listed in `docs/diagnostics.md`.
+  public var id: String
+  /// How bad it is.
+  public var severity: Severity
+  /// One sentence that says what is wrong, without a full stop.
+  public var message: String
+  /// Where it is, if it is in a text file.
+  public var location: SourceLocation?
+  /// Number of characters from `location` on that are at fault; at least 1.
+  public var length: Int
+  /// The whole line of text at `location`, for the caret; nil when there is none to show.
+  public var sourceLine: String?
+  /// What to do about it.
+  public var hint: String?
+  /// Further facts, one a line.
+  public var notes: [String]
+
+  /// Makes an error, the usual kind.
+  public init(
+    _ id: String, _ message: String, at location: SourceLocation? = nil, length: Int = 1,
+    sourceLine: String? = nil, hint: String? = nil, notes: [String] = [],
+    severity: Severity = .error
+  ) {
+    self.id = id
+    self.severity = severity
+    self.message = message
+    self.location = location
+    self.length = max(1, length)
+    self.sourceLine = sourceLine
+    self.hint = hint
+    self.notes = notes
+  }
+
+  /// The message as text: `place: error: message [id]`, the line with a caret, notes and hint.
+  public var rendered: String {
+    var lines: [String] = []
+    let place = location.map { "\($0): " } ?? ""
+    lines.append("\(place)\(severity.rawValue): \(message) [\(id)]")
+    if let sourceLine, let location, location.line > 0 {
+      let number = String(location.line)
+      lines.append(" \(number) | \(sourceLine)")
+      if location.column > 0 {
+        let mark = "^" + String(repeating: "~", count: length - 1)
+        let gutter = String(repeating: " ", count: number.count + 1)
+        let pad = String(repeating: " ", count: location.column - 1)
+        lines.append("\(gutter) | \(pad)\(mark)")
+      }
+    }
+    for note in notes { lines.append("  note: \(note)") }
+    if let hint { lines.append("  hint: \(hint)") }
+    return lines.joined(separator: "\n")
+  }
+}
+
+/// Everything that is wrong with one input, in source order: errors are collected, not stopped at.
+public struct DiagnosticList: Error, Sendable {
+  /// The messages, at least one of them an error.
+  public var diagnostics: [Diagnostic]
+
+  /// Wraps messages that were collected.
+  public init(_ diagnostics: [Diagnostic]) {
+    self.diagnostics = diagnostics
+  }
+
+  /// Wraps one message.
+  public init(_ diagnostic: Diagnostic) {
+    self.diagnostics = [diagnostic]
+  }
+}
+
+extension Diagnostic: CustomStringConvertible {
+  public var description: String { rendered }
+}
+
+extension DiagnosticList: CustomStringConvertible {
+  public var description: String {
+    diagnostics.map(\.rendered).joined(separator: "\n")
+  }
+}

@@ -1,0 +1,50 @@
+import Foundation
+
+/// A file's bytes, mapped into memory read-only: pages come in when they are touched.
+///
+/// SAFETY: the mapping is read-only and lives exactly as long as the object, so sharing it between threads is sound.
+@safe
+public final class MappedFile: @unchecked Sendable {
+  /// Path that was opened.
+  public let path: String
+  /// The bytes; valid for as long as this object lives.
+  public let bytes: UnsafeRawBufferPointer
+
+  /// Maps the whole file.
+  ///
+  /// - Throws: `Diagnostic` `file.unreadable` when it cannot be opened, is not a regular file or cannot be mapped.
+  public init(path: String) throws {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw MappedFile.failure(path, errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { throw MappedFile.failure(path, errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw Diagnostic("file.unreadable", "'\(path)' is not a regular file")
+    }
+    self.path = path
+    let size = Int(status.st_size)
+    if size == 0 {
+      unsafe bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    let start = unsafe mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0)
+    guard unsafe start != MAP_FAILED else { throw MappedFile.failure(path, errno) }
+    unsafe bytes = UnsafeRawBufferPointer(start: start, count: size)
+  }
+
+  deinit {
+    if let start = unsafe bytes.baseAddress {
+      unsafe munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
+    }
+  }
+
+  private static func failure(_ path: String, _ code: Int32) -> Diagnostic {
+    Diagnostic("file.unreadable", "cannot read '\(path)': \(systemMessage(code))")
+  }
+}
+
+/// The system's words for an `errno` value.
+public func systemMessage(_ code: Int32) -> String {
+  unsafe String(cString: strerror(code))
+}

@@ -1,0 +1,127 @@
+import Foundation
+
+/// Files that are written beside their place and moved in only when all of them are complete.
+///
+/// Nothing of an earlier output is touched until `commit`; a file whose bytes did not change keeps its time stamp; a run that
+/// fails or is dropped leaves no half-written file.
+public final class OutputFiles {
+  /// Folder that the files go to; made on first use.
+  public let directory: String
+  private var staged: [(name: String, temporary: String)] = []
+
+  /// Prepares to write into `directory`; touches nothing yet.
+  public init(directory: String) {
+    self.directory = directory
+  }
+
+  deinit {
+    discard()
+  }
+
+  /// Writes `contents` to the staged file `name` in one go.
+  ///
+  /// - Throws: `Diagnostic` `output.unwritable` with the system's reason.
+  public func write(_ name: String, _ contents: String) throws {
+    let file = try open(name)
+    try unsafe Array(contents.utf8).withUnsafeBytes { try unsafe file.append($0) }
+    try file.close()
+  }
+
+  /// Opens the staged file `name` for streaming; close it before `commit`.
+  ///
+  /// - Throws: `Diagnostic` `output.unwritable` with the system's reason.
+  public func open(_ name: String) throws -> StagedFile {
+    do {
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: true)
+    } catch {
+      throw OutputFiles.failure(directory, errno)
+    }
+    let temporary = "\(directory)/.\(name).\(ProcessInfo.processInfo.processIdentifier).partial"
+    let file = try StagedFile(path: temporary, shownAs: "\(directory)/\(name)")
+    staged.append((name, temporary))
+    return file
+  }
+
+  /// Moves every staged file into place and returns the names of those whose bytes changed.
+  ///
+  /// - Throws: `Diagnostic` `output.unwritable` when a file cannot be moved.
+  @discardableResult
+  public func commit() throws -> [String] {
+    var changed: [String] = []
+    for (name, temporary) in staged {
+      let final = "\(directory)/\(name)"
+      if FileManager.default.contentsEqual(atPath: temporary, andPath: final) {
+        unsafe unlink(temporary)
+        continue
+      }
+      guard unsafe rename(temporary, final) == 0 else { throw OutputFiles.failure(final, errno) }
+      changed.append(name)
+    }
+    staged = []
+    return changed
+  }
+
+  /// Removes whatever was staged and not committed.
+  public func discard() {
+    for (_, temporary) in staged { unsafe unlink(temporary) }
+    staged = []
+  }
+
+  static func failure(_ path: String, _ code: Int32) -> Diagnostic {
+    Diagnostic(
+      "output.unwritable", "cannot write '\(path)': \(systemMessage(code))",
+      hint: "choose another folder with -o, or free space")
+  }
+}
+
+/// One output file that is being written beside its final place.
+public final class StagedFile {
+  /// Number of bytes appended so far.
+  public private(set) var size = 0
+  private var descriptor: Int32
+  private let shownAs: String
+
+  init(path: String, shownAs: String) throws {
+    descriptor = unsafe Foundation.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    self.shownAs = shownAs
+    guard descriptor >= 0 else { throw OutputFiles.failure(shownAs, errno) }
+  }
+
+  deinit {
+    if descriptor >= 0 { _ = Foundation.close(descriptor) }
+  }
+
+  /// Appends bytes.
+  ///
+  /// - Throws: `Diagnostic` `output.unwritable`, for example when the disk is full.
+  public func append(_ bytes: UnsafeRawBufferPointer) throws {
+    var rest = unsafe bytes
+    while unsafe !rest.isEmpty {
+      let count = unsafe Foundation.write(descriptor, rest.baseAddress, rest.count)
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw OutputFiles.failure(shownAs, errno)
+      }
+      unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+      size += count
+    }
+  }
+
+  /// Appends zeros until the size is a multiple of `alignment`.
+  public func align(to alignment: Int) throws {
+    let gap = (alignment - size % alignment) % alignment
+    if gap > 0 {
+      try unsafe [UInt8](repeating: 0, count: gap).withUnsafeBytes { try unsafe append($0) }
+    }
+  }
+
+  /// Ends the file.
+  ///
+  /// - Throws: `Diagnostic` `output.unwritable` when the last bytes cannot be stored.
+  public func close() throws {
+    let code = Foundation.close(descriptor)
+    descriptor = -1
+    guard code == 0 else { throw OutputFiles.failure(shownAs, errno) }
+  }
+}

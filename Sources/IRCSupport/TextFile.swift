@@ -1,0 +1,40 @@
+import Foundation
+
+/// A text file that a user wrote, kept with its lines so that diagnostics can show them.
+public struct TextFile: Sendable {
+  /// Path as the user would type it.
+  public let path: String
+  /// The whole text.
+  public let text: String
+  /// The lines without their ends.
+  public let lines: [Substring]
+
+  /// Takes text that is already in memory.
+  public init(path: String, text: String) {
+    self.path = path
+    self.text = text
+    lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+  }
+
+  /// Reads a file.
+  ///
+  /// - Throws: `Diagnostic` `file.unreadable`, or `file.not-utf8` with the byte offset of the first bad byte.
+  public init(reading path: String) throws {
+    let file = try MappedFile(path: path)
+    guard let text = unsafe String(validating: file.bytes, as: UTF8.self) else {
+      throw Diagnostic("file.not-utf8", "'\(path)' is not UTF-8 text")
+    }
+    self.init(path: path, text: text)
+  }
+
+  /// A diagnostic at a place of this file, with its line for the caret.
+  public func diagnostic(
+    _ id: String, _ message: String, line: Int, column: Int, length: Int = 1, hint: String? = nil,
+    notes: [String] = []
+  ) -> Diagnostic {
+    let shown = line >= 1 && line <= lines.count ? String(lines[line - 1]) : nil
+    return Diagnostic(
+      id, message, at: SourceLocation(file: path, line: line, column: column), length: length,
+      sourceLine: shown, hint: hint, notes: notes)
+  }
+}
