@@ -1,0 +1,123 @@
+extension Graph {
+  /// Adds an operation at the end, or just before `anchor`, and returns its results.
+  ///
+  /// - Throws: `OperatorError` when the operator refuses the operands' types.
+  @discardableResult
+  public mutating func add(
+    _ op: any Operator, _ operands: [ValueID] = [], before anchor: OperationID? = nil,
+    at location: Location = .unknown
+  ) throws -> [ValueID] {
+    let resultTypes = try op.resultTypes(operands.map(type(of:)))
+    let id = OperationID(index: table.count)
+    let results = resultTypes.enumerated().map { index, type in
+      types.append(type)
+      producers.append((id, index))
+      return ValueID(index: types.count - 1)
+    }
+    table.append(
+      Operation(id: id, op: op, operands: operands, results: results, location: location))
+    if let anchor, let position = order.firstIndex(of: anchor) {
+      order.insert(id, at: position)
+    } else {
+      order.append(id)
+    }
+    return results
+  }
+
+  /// Names `value` as the graph's next output.
+  public mutating func addOutput(_ name: String, _ value: ValueID) {
+    outputs.append((name, value))
+  }
+
+  /// Says which value the state `name` has after a run.
+  public mutating func setNextState(_ name: String, _ value: ValueID) {
+    if let index = nextStates.firstIndex(where: { $0.name == name }) {
+      nextStates[index].value = value
+    } else {
+      nextStates.append((name, value))
+    }
+  }
+
+  /// Makes an operation read `value` at one of its operand places.
+  public mutating func setOperand(_ index: Int, of id: OperationID, to value: ValueID) {
+    table[id.index]?.operands[index] = value
+  }
+
+  /// Puts another operator, with other operands, in the place of one that makes results of the same types.
+  ///
+  /// - Throws: `OperatorError` when the operator refuses the operands or makes other results.
+  public mutating func replace(
+    _ id: OperationID, with op: any Operator, _ operands: [ValueID]
+  ) throws {
+    let made = try op.resultTypes(operands.map(type(of:)))
+    let old = self[id].results.map(type(of:))
+    guard made == old else {
+      throw OperatorError(
+        "replacing '\(self[id].op.operatorName)' would change types \(old) to \(made)")
+    }
+    table[id.index]?.op = op
+    table[id.index]?.operands = operands
+  }
+
+  /// Lets everything that reads `old`, outputs and next states included, read `new` instead.
+  ///
+  /// - Parameter keep: operations that go on reading `old`, such as the one that makes `new` from it.
+  public mutating func replaceUses(
+    of old: ValueID, with new: ValueID, except keep: Set<OperationID> = []
+  ) {
+    for id in order where !keep.contains(id) {
+      guard let operands = table[id.index]?.operands else { continue }
+      for (index, operand) in operands.enumerated() where operand == old {
+        table[id.index]?.operands[index] = new
+      }
+    }
+    for index in outputs.indices where outputs[index].value == old { outputs[index].value = new }
+    for index in nextStates.indices where nextStates[index].value == old {
+      nextStates[index].value = new
+    }
+  }
+
+  /// Removes every operation whose results nothing reads, except the inputs and states; returns how many.
+  @discardableResult
+  public mutating func removeDeadOperations() -> Int {
+    var live = Set(outputs.map(\.value) + nextStates.map(\.value))
+    var kept: [OperationID] = []
+    for id in order.reversed() {
+      guard let operation = table[id.index] else { continue }
+      if operation.op is any RuntimeLeaf || operation.results.contains(where: live.contains) {
+        live.formUnion(operation.operands)
+        kept.append(id)
+      } else {
+        table[id.index] = nil
+      }
+    }
+    let removed = order.count - kept.count
+    order = kept.reversed()
+    return removed
+  }
+
+  /// Merges operations that compute the same from the same operands; returns how many were merged.
+  @discardableResult
+  public mutating func mergeEqualOperations() -> Int {
+    var first: [OperationKey: [ValueID]] = [:]
+    var merged = 0
+    for id in order {
+      guard let operation = table[id.index] else { continue }
+      let key = OperationKey(op: AnyHashable(operation.op), operands: operation.operands)
+      if let earlier = first[key] {
+        for (old, new) in zip(operation.results, earlier) { replaceUses(of: old, with: new) }
+        merged += 1
+      } else {
+        first[key] = operation.results
+      }
+    }
+    removeDeadOperations()
+    return merged
+  }
+}
+
+/// What makes two operations the same computation.
+private struct OperationKey: Hashable {
+  let op: AnyHashable
+  let operands: [ValueID]
+}
