@@ -1,3 +1,5 @@
+public import IRCTensor
+
 /// Names a value of one graph.
 public struct ValueID: Hashable, Sendable, Comparable {
   let index: Int
@@ -137,4 +139,22 @@ public protocol RuntimeLeaf: Operator {
   var name: String { get }
   /// Type that was declared, since there is nothing to infer it from.
   var type: TensorType { get }
+  /// Declares a value; the parser takes the type from the right of the colon.
+  init(name: String, type: TensorType)
+}
+
+extension RuntimeLeaf {
+  /// Reads the name; the type is not an attribute.
+  public init(reading attributes: inout AttributeReader) {
+    self.init(name: attributes.string("name"), type: TensorType(.f32, []))
+  }
+
+  public var attributes: [(name: String, value: Attribute)] { [("name", .string(name))] }
+  public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] { [type] }
+  public func invariance(_ operands: [TensorType]) -> InvarianceRule { .opaque }
+
+  /// Always fails: the executor binds leaves before it runs anything.
+  public func evaluate(_ operands: [Tensor], in context: EvaluationContext) throws -> [Tensor] {
+    throw OperatorError("'\(name)' has no value")
+  }
 }
