@@ -64,12 +64,12 @@ public struct Concatenate: Operator {
     let inner = shape[(axis + 1)...].reduce(1, *) * operands[0].elementType.byteCount
     let rowBytes = shape[axis] * inner
     return [
-      try operands[0].rearranged(shape) { _, target in
+      try unsafe operands[0].rearranged(shape) { _, target in
         var offset = 0
         for part in operands {
           let bytes = part.shape[axis] * inner
           unsafe part.withBytes { source in
-            guard let source = unsafe source.baseAddress else { return }
+            guard let source = source.baseAddress else { return }
             unsafe copyBlocks(
               outer, bytes: bytes, from: source, every: bytes, to: target + offset, every: rowBytes)
           }

@@ -5,13 +5,13 @@ package func withPointers<Scalar: TensorElement, Result>(
   _ tensors: [Tensor], as type: Scalar.Type = Scalar.self,
   _ body: ([UnsafePointer<Scalar>]) throws -> Result
 ) rethrows -> Result {
-  var pointers: [UnsafePointer<Scalar>] = []
+  var pointers: [UnsafePointer<Scalar>] = unsafe []
   unsafe pointers.reserveCapacity(tensors.count)
   func lend(_ index: Int) throws -> Result {
     guard index < tensors.count else { return try unsafe body(pointers) }
     return try unsafe tensors[index].withElements(as: Scalar.self) { elements in
       // Storage is never empty, so an address is always there.
-      if let start = unsafe elements.baseAddress { unsafe pointers.append(start) }
+      if let start = elements.baseAddress { unsafe pointers.append(start) }
       return try lend(index + 1)
     }
   }
@@ -24,7 +24,7 @@ package func makeTensor<Scalar: TensorElement>(
   _ fill: (UnsafeMutablePointer<Scalar>) throws -> Void
 ) rethrows -> Tensor {
   try unsafe Tensor(shape, of: Scalar.self) { elements in
-    if let start = unsafe elements.baseAddress { try unsafe fill(start) }
+    if let start = elements.baseAddress { try unsafe fill(start) }
   }
 }
 

@@ -1,6 +1,5 @@
-import IRCSupport
-
 public import IRCGraph
+import IRCSupport
 public import IRCTensor
 
 /// x·Wᵀ (+ bias): x [..., in], W [out, in], bias [out] make [..., out].

@@ -39,7 +39,8 @@ public struct Parameter: RowSource {
   public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] {
     _ = try OperandCheck(operands, [])
     guard stored.isFloat else {
-      throw OperatorError("'\(name)' is stored as \(stored.rawValue), expected f16, bf16, f32 or f64")
+      throw OperatorError(
+        "'\(name)' is stored as \(stored.rawValue), expected f16, bf16, f32 or f64")
     }
     return [try real(shape.map(Dimension.fixed))]
   }
@@ -48,11 +49,11 @@ public struct Parameter: RowSource {
   public func invariance(_ operands: [TensorType]) -> InvarianceRule { .opaque }
 
   public func evaluate(_ operands: [Tensor], in context: EvaluationContext) throws -> [Tensor] {
-    [try storedTensor(in: context).widened(to: context.precision)]
+    [try storedTensor(in: context).converted(to: context.precision)]
   }
 
   public func evaluate(rows: Range<Int>, in context: EvaluationContext) throws -> Tensor {
-    try storedTensor(in: context).slice(rows: rows).widened(to: context.precision)
+    try storedTensor(in: context).slice(rows: rows).converted(to: context.precision)
   }
 
   private func storedTensor(in context: EvaluationContext) throws -> Tensor {

@@ -6,7 +6,7 @@ extension Tensor {
     _ shape: [Int], _ fill: (UnsafeRawPointer, UnsafeMutableRawPointer) throws -> Void
   ) throws -> Tensor {
     try unsafe withBytes { bytes in
-      let source = unsafe bytes.baseAddress
+      let source = bytes.baseAddress
       func make<Element: TensorElement>(_ type: Element.Type) throws -> Tensor {
         try unsafe makeTensor(shape, of: Element.self) { target in
           if let source = unsafe source {

@@ -1,5 +1,4 @@
 private import Foundation
-
 public import IRCGraph
 public import IRCTensor
 

@@ -74,7 +74,8 @@ public struct SelectiveScan: PlainOperator, RealOperator {
               var sum = unsafe d[channel] * input
               for state in 0..<states {
                 let place = channel * states + state
-                let value = unsafe Scalar.exponential(step * a[place]) * h[place]
+                let value =
+                  unsafe Scalar.exponential(step * a[place]) * h[place]
                   + drive * b[token * states + state]
                 unsafe h[place] = value
                 unsafe sum += c[token * states + state] * value

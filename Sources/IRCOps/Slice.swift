@@ -61,7 +61,7 @@ public struct Slice: Operator {
     let inner = x.shape[(axis + 1)...].reduce(1, *) * x.elementType.byteCount
     let outer = x.shape[..<axis].reduce(1, *)
     return [
-      try x.rearranged(shape) { source, target in
+      try unsafe x.rearranged(shape) { source, target in
         unsafe copyBlocks(
           outer, bytes: (upper - lower) * inner, from: source + lower * inner,
           every: x.shape[axis] * inner, to: target, every: (upper - lower) * inner)

@@ -50,7 +50,7 @@ public struct Transpose: Operator {
     let last = shape.last ?? 1
     let rows = shape.dropLast().reduce(1, *)
     return [
-      try x.rearranged(shape) { source, target in
+      try unsafe x.rearranged(shape) { source, target in
         for row in 0..<rows {
           var (rest, start) = (row, 0)
           for axis in shape.indices.dropLast().reversed() {

@@ -5,7 +5,7 @@ extension Tensor {
   /// The same values in the real type of `precision`; shares storage when they have it already.
   ///
   /// Exact for every stored type narrower than the target; f64 stored values are rounded to single precision.
-  package func widened(to precision: Precision) -> Tensor {
+  package func converted(to precision: Precision) -> Tensor {
     if elementType == precision.elementType { return self }
     switch precision {
     case .single: return converted(to: Float.self)
@@ -16,15 +16,15 @@ extension Tensor {
   /// The values as `Target`.
   package func converted<Target: Real>(to target: Target.Type) -> Tensor {
     switch elementType {
-    case .f64: unsafe mapped(from: Double.self) { Target($0) }
-    case .f32: unsafe mapped(from: Float.self) { Target($0) }
-    case .f16: unsafe mapped(bits: UInt16.self) { Target(Float(halfBits: $0)) }
+    case .f64: mapped(from: Double.self) { Target($0) }
+    case .f32: mapped(from: Float.self) { Target($0) }
+    case .f16: mapped(bits: UInt16.self) { Target(Float(halfBits: $0)) }
     case .bf16:
-      unsafe mapped(bits: UInt16.self) { Target(Float(bitPattern: UInt32($0) << 16)) }
-    case .i64: unsafe mapped(from: Int64.self) { Target($0) }
-    case .i32: unsafe mapped(from: Int32.self) { Target($0) }
-    case .i8: unsafe mapped(from: Int8.self) { Target($0) }
-    case .u8: unsafe mapped(from: UInt8.self) { Target($0) }
+      mapped(bits: UInt16.self) { Target(Float(bitPattern: UInt32($0) << 16)) }
+    case .i64: mapped(from: Int64.self) { Target($0) }
+    case .i32: mapped(from: Int32.self) { Target($0) }
+    case .i8: mapped(from: Int8.self) { Target($0) }
+    case .u8: mapped(from: UInt8.self) { Target($0) }
     }
   }
 
@@ -44,7 +44,7 @@ extension Tensor {
     return unsafe withBytes { bytes in
       let source = unsafe bytes.assumingMemoryBound(to: Bits.self)
       return unsafe makeTensor(shape, of: Target.self) { target in
-        guard let source = unsafe source.baseAddress else { return }
+        guard let source = source.baseAddress else { return }
         for index in 0..<count { unsafe target[index] = convert(source[index]) }
       }
     }
