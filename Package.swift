@@ -40,7 +40,8 @@ func passPlugin(_ name: String) -> [Target] {
       name: name, dependencies: ["IRCPassKit"], path: "Plugins/\(name)", exclude: ["Tests"],
       swiftSettings: strict),
     .testTarget(
-      name: "\(name)Tests", dependencies: [.target(name: name), "IRCPassManager", "IRCTestSupport"],
+      name: "\(name)Tests",
+      dependencies: [.target(name: name), "IRCPassManager", "IRCTestSupport"],
       path: "Plugins/\(name)/Tests", swiftSettings: testing),
   ]
 }
