@@ -1,1 +1,1 @@
-// Placeholder.
+public struct ValueStatistics: Sendable {}

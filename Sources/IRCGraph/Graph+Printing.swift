@@ -9,13 +9,16 @@ extension Graph {
 
     var header = ["stage = \(quoted(stage.rawValue))"]
     if !facts.isEmpty {
-      header.append("facts = [\(facts.sorted().map { quoted($0.description) }.joined(separator: ", "))]")
+      header.append(
+        "facts = [\(facts.sorted().map { quoted($0.description) }.joined(separator: ", "))]")
     }
     var lines = ["irc.graph @\(quoted(self.name)) {\(header.joined(separator: ", "))} {"]
     for operation in operations {
       var attributes = operation.op.attributes
-      var line = "  \(operation.results.map(name).joined(separator: ", ")) = \(operation.op.operatorName)"
-      if let first = attributes.first, first.name == "name", case .string(let symbol) = first.value {
+      var line =
+        "  \(operation.results.map(name).joined(separator: ", ")) = \(operation.op.operatorName)"
+      if let first = attributes.first, first.name == "name", case .string(let symbol) = first.value
+      {
         line += " \(quoted(symbol))"
         attributes.removeFirst()
       }
@@ -23,7 +26,8 @@ extension Graph {
         line += " " + operation.operands.map(name).joined(separator: ", ")
       }
       if !attributes.isEmpty {
-        line += " {" + attributes.map { "\($0.name) = \($0.value.text)" }.joined(separator: ", ") + "}"
+        line +=
+          " {" + attributes.map { "\($0.name) = \($0.value.text)" }.joined(separator: ", ") + "}"
       }
       line += " : " + operation.results.map { type(of: $0).description }.joined(separator: ", ")
       if operation.location != .unknown { line += "  loc(\(operation.location.text))" }

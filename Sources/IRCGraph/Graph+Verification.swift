@@ -20,7 +20,9 @@ extension Graph {
       do {
         let expected = try operation.op.resultTypes(operation.operands.map(type(of:)))
         let actual = operation.results.map(type(of:))
-        if expected != actual { report("has results \(actual), should have \(expected)", operation) }
+        if expected != actual {
+          report("has results \(actual), should have \(expected)", operation)
+        }
       } catch {
         report(error.message, operation)
       }
@@ -56,7 +58,9 @@ extension Graph {
       }
     }
     for state in states {
-      if let leaf = state.op as? any StateLeaf, !nextStates.contains(where: { $0.name == leaf.name }) {
+      if let leaf = state.op as? any StateLeaf,
+        !nextStates.contains(where: { $0.name == leaf.name })
+      {
         report("state '\(leaf.name)' has no next value", state)
       }
     }

@@ -83,7 +83,8 @@ public struct Tensor: Sendable {
     _ body: (UnsafeRawBufferPointer) throws -> Result
   ) rethrows -> Result {
     try unsafe body(
-      UnsafeRawBufferPointer(UnsafeBufferPointer(storage.elements(as: UInt8.self, count: byteCount)))
+      UnsafeRawBufferPointer(
+        UnsafeBufferPointer(storage.elements(as: UInt8.self, count: byteCount)))
     )
   }
 

@@ -1,0 +1,95 @@
+public import IRCSupport
+
+/// A mapping that was checked against the keys it may have, and each value against its kind.
+public struct OptionMapping: Sendable {
+  private let entries: [OptionValue.Entry]
+
+  /// Checks a mapping.
+  ///
+  /// - Throws: `DiagnosticList` with every unknown, duplicate or missing key and every value of the wrong kind.
+  public init(_ option: OptionValue, fields: [OptionSchema.Field]) throws {
+    let problems = option.problems(with: .mapping(fields))
+    if !problems.isEmpty { throw DiagnosticList(problems) }
+    guard case .mapping(let entries) = option.content else {
+      throw option.mismatch(.mapping(fields))
+    }
+    self.entries = entries
+  }
+
+  /// The value of a key, if it is present.
+  public subscript(key: String) -> OptionValue? {
+    entries.first { $0.key == key }?.value
+  }
+
+  /// The text of a key, if it is present and a scalar.
+  public func text(_ key: String) -> String? { self[key]?.text }
+}
+
+extension OptionValue {
+  /// Everything in which the value does not fit the schema, each at its place.
+  ///
+  /// `scheme` is checked by its own reader, since a name must be looked up first.
+  public func problems(with schema: OptionSchema) -> [Diagnostic] {
+    switch schema {
+    case .integer(let range):
+      guard let text, let value = Int(text) else { return mismatch(schema).diagnostics }
+      return range.contains(value) ? [] : [outOfRange(schema)]
+    case .number(let range):
+      guard let text, let value = Double(text), value.isFinite else {
+        return mismatch(schema).diagnostics
+      }
+      return range.contains(value) ? [] : [outOfRange(schema)]
+    case .boolean:
+      return text.flatMap(Bool.init) == nil ? mismatch(schema).diagnostics : []
+    case .text:
+      return text == nil ? mismatch(schema).diagnostics : []
+    case .choice(let words):
+      return text.map(words.contains) == true ? [] : mismatch(schema).diagnostics
+    case .list(let element):
+      guard case .sequence(let items) = content else { return mismatch(schema).diagnostics }
+      return items.flatMap { $0.problems(with: element) }
+    case .mapping(let fields):
+      return mappingProblems(fields)
+    case .either(let kinds):
+      let attempts = kinds.map(problems(with:))
+      if attempts.contains(where: \.isEmpty) { return [] }
+      if case .mapping = content,
+        let index = kinds.firstIndex(where: { if case .mapping = $0 { true } else { false } })
+      {
+        return attempts[index]
+      }
+      return mismatch(schema).diagnostics
+    case .scheme:
+      return []
+    }
+  }
+
+  private func outOfRange(_ schema: OptionSchema) -> Diagnostic {
+    span.error("options.range", "expected \(schema.description), found \(summary)")
+  }
+
+  private func mappingProblems(_ fields: [OptionSchema.Field]) -> [Diagnostic] {
+    guard case .mapping(let entries) = content else {
+      return mismatch(.mapping(fields)).diagnostics
+    }
+    var problems: [Diagnostic] = []
+    let names = fields.map(\.name)
+    for entry in entries {
+      guard let field = fields.first(where: { $0.name == entry.key }) else {
+        let near = nearestMatch(to: entry.key, in: names).map { "did you mean '\($0)'?" }
+        problems.append(
+          entry.keySpan.error(
+            "options.unknown-key", "unknown key '\(entry.key)'",
+            hint: near ?? "known keys: \(names.joined(separator: ", "))"))
+        continue
+      }
+      problems += entry.value.problems(with: field.schema)
+    }
+    for field in fields where field.isRequired && !entries.contains(where: { $0.key == field.name })
+    {
+      problems.append(
+        span.error("options.missing-key", "key '\(field.name)' is missing", hint: field.help))
+    }
+    return problems
+  }
+}

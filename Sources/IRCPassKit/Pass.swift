@@ -1,0 +1,140 @@
+public import IRCGraph
+
+/// One rewrite of a graph: a value that holds its options and nothing else.
+///
+/// A pass does no I/O, reads no clock and keeps no state; calibration data, remarks and output go through the context. It
+/// may run on many graphs at once.
+public protocol Pass: Sendable {
+  /// What it is; the same for every instance.
+  static var info: PassInfo { get }
+
+  /// An instance with default options.
+  init()
+
+  /// Problems between options, each as a sentence; what a single option allows is checked before.
+  func check() -> [String]
+
+  /// Rewrites the graph.
+  ///
+  /// - Throws: `PassError` when the graph cannot be handled; the graph is then discarded.
+  func run(on graph: inout Graph, in context: PassContext) throws
+}
+
+extension Pass {
+  public func check() -> [String] { [] }
+}
+
+/// What a pass declares about itself, once.
+public struct PassInfo: Sendable {
+  /// Name in YAML, in kebab-case.
+  public var name: String
+  /// What it does, in one sentence.
+  public var summary: String
+  /// More, for the generated documentation; Markdown.
+  public var details: String
+  /// Where the method comes from, with section.
+  public var paper: String?
+  /// Facts that must hold before it runs.
+  public var requires: [Fact]
+  /// Facts that hold after it ran.
+  public var establishes: [Fact]
+  /// Earlier facts that still hold after it ran; all others are dropped.
+  public var preserves: FactSelection
+  /// True if the graph computes the same function afterwards; the manager checks that by running it.
+  public var preservesFunction: Bool
+  /// Relative difference that the check allows.
+  public var tolerance: Double
+  /// True if some option makes it ask for calibration statistics.
+  public var usesCalibration: Bool
+  /// Counters that it reports.
+  public var statistics: [Statistic]
+  /// Remarks that it makes.
+  public var remarks: [RemarkKind]
+
+  /// Declares a pass.
+  public init(
+    name: String, summary: String, details: String = "", paper: String? = nil,
+    requires: [Fact] = [], establishes: [Fact] = [], preserves: FactSelection = .all,
+    preservesFunction: Bool, tolerance: Double = 1e-4, usesCalibration: Bool = false,
+    statistics: [Statistic] = [], remarks: [RemarkKind] = []
+  ) {
+    self.name = name
+    self.summary = summary
+    self.details = details
+    self.paper = paper
+    self.requires = requires
+    self.establishes = establishes
+    self.preserves = preserves
+    self.preservesFunction = preservesFunction
+    self.tolerance = tolerance
+    self.usesCalibration = usesCalibration
+    self.statistics = statistics
+    self.remarks = remarks
+  }
+}
+
+/// Facts, named one by one or all of them.
+public enum FactSelection: Sendable {
+  case all
+  case only([Fact])
+}
+
+/// A counter with a meaning in the pass's domain.
+public struct Statistic: Hashable, Sendable {
+  /// Name in reports.
+  public var name: String
+  /// What is counted.
+  public var help: String
+
+  /// Declares a counter.
+  public init(_ name: String, _ help: String) {
+    self.name = name
+    self.help = help
+  }
+}
+
+/// A kind of remark that a pass makes.
+public struct RemarkKind: Hashable, Sendable {
+  /// What it tells.
+  public enum Outcome: String, Sendable {
+    /// Something was done.
+    case passed
+    /// Something was not done, and why.
+    case missed
+    /// Something worth knowing.
+    case analysis
+  }
+
+  /// Name in reports, in kebab-case.
+  public var name: String
+  /// What it tells.
+  public var outcome: Outcome
+  /// When it is made.
+  public var help: String
+
+  /// Declares a kind of remark.
+  public init(_ name: String, _ outcome: Outcome, _ help: String) {
+    self.name = name
+    self.outcome = outcome
+    self.help = help
+  }
+}
+
+/// Why a pass gives up.
+public struct PassError: Error, Sendable, CustomStringConvertible {
+  /// One sentence without a full stop.
+  public var message: String
+  /// The operation at fault.
+  public var location: Location
+  /// What to do about it.
+  public var hint: String?
+
+  /// Makes the error.
+  public init(_ message: String, at location: Location = .unknown, hint: String? = nil) {
+    self.message = message
+    self.location = location
+    self.hint = hint
+  }
+
+  public var description: String { message }
+}

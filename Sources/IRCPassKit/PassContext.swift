@@ -1,0 +1,125 @@
+public import IRCExecution
+public import IRCGraph
+public import IRCSupport
+import Synchronization
+
+/// What a pass may see and say besides the graph. Made by the pass manager, one for each run of a pass.
+public final class PassContext: Sendable {
+  /// Name of this instance in the pipeline: the pass's name, with `#2`, `#3` … for later ones.
+  public let instance: String
+  /// What is known of the model beside its graph.
+  public let model: ModelFacts
+  /// Machine that code is made for.
+  public let target: Target
+  private let services: PassServices
+  private let log = Mutex(PassLog())
+
+  /// Makes the context of one run.
+  package init(instance: String, model: ModelFacts, target: Target, services: PassServices) {
+    self.instance = instance
+    self.model = model
+    self.target = target
+    self.services = services
+  }
+
+  /// What the pass has said so far.
+  package var said: PassLog { log.withLock { $0 } }
+
+  /// Tells the user something about an operation.
+  public func remark(
+    _ kind: RemarkKind, at location: Location, _ message: String, hint: String? = nil
+  ) {
+    let remark = Remark(
+      pass: instance, kind: kind, location: location, message: message, hint: hint)
+    log.withLock { $0.remarks.append(remark) }
+  }
+
+  /// Adds to a counter.
+  public func count(_ statistic: Statistic, by amount: Int = 1) {
+    log.withLock { $0.counters[statistic.name, default: 0] += amount }
+  }
+
+  /// Location of something that this pass makes out of something that came from `origin`.
+  public func derived(from origin: Location) -> Location { .pass(instance, from: origin) }
+
+  /// Statistics of run-time values over the calibration text, from one pass over it.
+  ///
+  /// - Throws: `PassError` when the model has no calibration text.
+  public func statistics(
+    of values: Set<ValueID>, in graph: Graph
+  ) throws -> [ValueID: ValueStatistics] {
+    try services.statistics(values, graph)
+  }
+
+  /// The output folder, for passes that emit.
+  ///
+  /// - Throws: `PassError` when this run has no output, as in `irc opt`.
+  public func output() throws -> OutputFiles { try services.output() }
+}
+
+/// What the host does for a pass.
+package struct PassServices: Sendable {
+  package var statistics: @Sendable (Set<ValueID>, Graph) throws -> [ValueID: ValueStatistics]
+  package var output: @Sendable () throws -> OutputFiles
+
+  package init(
+    statistics: @escaping @Sendable (Set<ValueID>, Graph) throws -> [ValueID: ValueStatistics],
+    output: @escaping @Sendable () throws -> OutputFiles
+  ) {
+    self.statistics = statistics
+    self.output = output
+  }
+
+  /// Services of a run that has neither calibration text nor an output folder.
+  package static let none = PassServices(
+    statistics: { _, _ in
+      throw PassError(
+        "needs calibration statistics, and there is no calibration text",
+        hint: "add 'calibration: {text: FILE}' to the model file")
+    },
+    output: { throw PassError("writes files, and this run has no output folder") })
+}
+
+/// What a pass said while it ran.
+package struct PassLog: Sendable {
+  package var remarks: [Remark] = []
+  package var counters: [String: Int] = [:]
+}
+
+/// Something that a pass tells the user about one place.
+public struct Remark: Sendable {
+  /// The pass instance.
+  public var pass: String
+  /// What it is.
+  public var kind: RemarkKind
+  /// Where.
+  public var location: Location
+  /// One sentence.
+  public var message: String
+  /// What the user could change.
+  public var hint: String?
+}
+
+/// What is known of a model beside its graph.
+public struct ModelFacts: Sendable, Hashable {
+  /// Name of the result: files and C symbols start with it.
+  public var name: String
+  /// Number of token ids.
+  public var vocabularySize: Int
+  /// Largest number of tokens of one sequence, where the model has a limit.
+  public var contextLength: Int?
+
+  /// States the facts.
+  public init(name: String, vocabularySize: Int, contextLength: Int?) {
+    self.name = name
+    self.vocabularySize = vocabularySize
+    self.contextLength = contextLength
+  }
+}
+
+/// Machine that code is made for.
+public enum Target: String, Sendable, CaseIterable {
+  case native, portable, avx2
+  case avx512VNNI = "avx512-vnni"
+  case neon
+}

@@ -1,0 +1,130 @@
+public import IRCSupport
+
+/// A Swift type that an option can have.
+public protocol PassOptionValue: Sendable {
+  /// The values that it takes.
+  static var schema: OptionSchema { get }
+
+  /// Reads what a user wrote.
+  ///
+  /// - Throws: `DiagnosticList` with every problem at its place.
+  init(option: OptionValue) throws
+
+  /// The value as one would write it in YAML's flow style; reading it back gives the same value.
+  var optionText: String { get }
+}
+
+extension OptionValue {
+  /// The error for a value of the wrong kind.
+  public func mismatch(_ schema: OptionSchema) -> DiagnosticList {
+    var hint: String?
+    if case .choice(let words) = schema, let text, let near = nearestMatch(to: text, in: words) {
+      hint = "did you mean '\(near)'?"
+    }
+    return DiagnosticList(
+      span.error("options.type", "expected \(schema.description), found \(summary)", hint: hint))
+  }
+}
+
+extension Int: PassOptionValue {
+  public static var schema: OptionSchema { .integer(.min ... .max) }
+  public init(option: OptionValue) throws {
+    guard let text = option.text, let value = Int(text) else { throw option.mismatch(Self.schema) }
+    self = value
+  }
+  public var optionText: String { String(self) }
+}
+
+extension Double: PassOptionValue {
+  public static var schema: OptionSchema { .number(-.infinity ... .infinity) }
+  public init(option: OptionValue) throws {
+    guard let text = option.text, let value = Double(text), value.isFinite else {
+      throw option.mismatch(Self.schema)
+    }
+    self = value
+  }
+  public var optionText: String { description }
+}
+
+extension Bool: PassOptionValue {
+  public static var schema: OptionSchema { .boolean }
+  public init(option: OptionValue) throws {
+    guard let text = option.text, let value = Bool(text) else { throw option.mismatch(Self.schema) }
+    self = value
+  }
+  public var optionText: String { description }
+}
+
+extension String: PassOptionValue {
+  public static var schema: OptionSchema { .text("text") }
+  public init(option: OptionValue) throws {
+    guard let text = option.text else { throw option.mismatch(Self.schema) }
+    self = text
+  }
+  public var optionText: String { yamlScalar(self) }
+}
+
+extension NamePattern: PassOptionValue {
+  public static var schema: OptionSchema { .text("glob over tensor names") }
+  public init(option: OptionValue) throws {
+    guard let text = option.text, !text.isEmpty else { throw option.mismatch(Self.schema) }
+    self.init(text)
+  }
+  public var optionText: String { yamlScalar(glob) }
+}
+
+extension Array: PassOptionValue where Element: PassOptionValue {
+  public static var schema: OptionSchema { .list(Element.schema) }
+  public init(option: OptionValue) throws {
+    guard case .sequence(let items) = option.content else { throw option.mismatch(Self.schema) }
+    var problems: [Diagnostic] = []
+    self = items.compactMap { item in
+      do { return try Element(option: item) } catch let list as DiagnosticList {
+        problems += list.diagnostics
+      } catch { problems.append(item.span.error("options.type", "\(error)")) }
+      return nil
+    }
+    if !problems.isEmpty { throw DiagnosticList(problems) }
+  }
+  public var optionText: String { "[" + map(\.optionText).joined(separator: ", ") + "]" }
+}
+
+/// An option that takes one of a few words: the raw values of an enumeration.
+public protocol PassOptionChoice: PassOptionValue, CaseIterable, RawRepresentable
+where RawValue == String {}
+
+extension PassOptionChoice {
+  public static var schema: OptionSchema { .choice(allCases.map(\.rawValue)) }
+  public init(option: OptionValue) throws {
+    guard let text = option.text, let value = Self(rawValue: text) else {
+      throw option.mismatch(Self.schema)
+    }
+    self = value
+  }
+  public var optionText: String { rawValue }
+}
+
+/// Text as a YAML scalar: plain where that is safe, else in double quotes.
+func yamlScalar(_ text: String) -> String {
+  let plain = text.utf8.allSatisfy { byte in
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+      UInt8(ascii: "."), UInt8(ascii: "/"):
+      true
+    default: false
+    }
+  }
+  if plain && !text.isEmpty { return text }
+  let escaped = text.unicodeScalars.map { scalar -> String in
+    switch scalar {
+    case "\"": "\\\""
+    case "\\": "\\\\"
+    case _ where scalar.value < 0x20:
+      "\\u" + String(repeating: "0", count: scalar.value < 16 ? 3 : 2)
+        + String(scalar.value, radix: 16)
+    default: String(scalar)
+    }
+  }
+  return "\"" + escaped.joined() + "\""
+}

@@ -1,0 +1,192 @@
+public import IRCQuant
+import IRCSupport
+
+/// In which formats a pipeline quantizes: the content of a file in `pipelines/schemes/`.
+public struct QuantizationScheme: Hashable, Sendable {
+  /// How activations are quantized.
+  public struct Activations: Hashable, Sendable {
+    /// Format and symmetry; granularity `row` is dynamic (a scale for each token, found as it runs), `tensor` is static.
+    public var spec: QuantizationSpec
+    /// How a static scale is found.
+    public var range: RangeRule
+
+    /// True if one scale, found by calibration, serves every token.
+    public var isStatic: Bool { spec.granularity == .tensor }
+  }
+
+  /// How the range of a static scale is found from calibration.
+  public enum RangeRule: Hashable, Sendable {
+    /// The largest magnitude seen.
+    case minMax
+    /// This percentile of the magnitudes, in percent.
+    case percentile(Double)
+  }
+
+  /// Weights of linear layers.
+  public var weights: QuantizationSpec
+  /// Inputs of linear layers; nil leaves them real.
+  public var activations: Activations?
+  /// Embedding tables; nil leaves them real.
+  public var embeddings: QuantizationSpec?
+
+  /// Eight-bit weights with a scale for each output channel, activations real.
+  public static let roundToNearestInt8 = QuantizationScheme(
+    weights: QuantizationSpec(.integer(bits: 8), .row), activations: nil,
+    embeddings: QuantizationSpec(.integer(bits: 8), .row))
+}
+
+extension QuantizationScheme: PassOptionValue {
+  public static var schema: OptionSchema { .scheme }
+
+  private static let formats = OptionSchema.choice(NumericFormat.all.map(\.description))
+
+  /// The keys of a tensor's part of a scheme.
+  private static let weightFields: [OptionSchema.Field] = [
+    .init("format", formats, "Format of the codes.", isRequired: true),
+    .init(
+      "granularity", .choice(["tensor", "channel", "group"]),
+      "Which weights share a scale: all, an output channel, or a run of an output channel. Default channel."
+    ),
+    .init("size", .integer(32...65_536), "Length of a group; a multiple of 32. Only with group."),
+    .init("symmetric", .boolean, "False adds a zero point to each scale. Default true."),
+    .init(
+      "scale", .choice(ScaleFormat.allCases.map(\.rawValue)),
+      "How scales are stored. Default f16 with group, else f32."),
+  ]
+
+  private static let activationFields: [OptionSchema.Field] = [
+    .init("format", .choice(["int8", "int4"]), "Format of the codes.", isRequired: true),
+    .init(
+      "granularity", .choice(["token", "tensor"]),
+      "token: a scale for each token, found as it runs. tensor: one scale, found by calibration. Default token."
+    ),
+    .init("symmetric", .boolean, "False adds a zero point to each scale. Default true."),
+    .init(
+      "range", .choice(["min-max", "percentile"]),
+      "How calibration finds a static range. Default min-max. Only with tensor."),
+    .init(
+      "percentile", .number(50...100), "Percentile of the magnitudes, in percent. Default 99.99."),
+  ]
+
+  /// Every key of a scheme file but `irc` and `summary`.
+  public static let fields: [OptionSchema.Field] = [
+    .init(
+      "weights", .mapping(weightFields), "Formats of the weights of linear layers.",
+      isRequired: true),
+    .init(
+      "activations", .either([.choice(["none"]), .mapping(activationFields)]),
+      "Formats of the inputs of linear layers. Default none."),
+    .init(
+      "embeddings", .either([.choice(["none"]), .mapping(weightFields)]),
+      "Formats of embedding tables. Default {format: int8, granularity: channel}."),
+  ]
+
+  public init(option: OptionValue) throws {
+    let root = try OptionMapping(option, fields: Self.fields)
+    self.weights = QuantizationSpec(.integer(bits: 8), .row)
+    var problems: [Diagnostic] = []
+    func attempt<Value>(_ body: () throws -> Value) -> Value? {
+      do { return try body() } catch let list as DiagnosticList {
+        problems += list.diagnostics
+      } catch { problems.append(option.span.error("options.type", "\(error)")) }
+      return nil
+    }
+    if let value = root["weights"], let spec = attempt({ try Self.weightSpec(value) }) {
+      weights = spec
+    }
+    if let value = root["activations"], value.text != "none" {
+      activations = attempt { try Self.activationSpec(value) }
+    }
+    if let value = root["embeddings"] {
+      embeddings = value.text == "none" ? nil : attempt { try Self.weightSpec(value) }
+    } else {
+      embeddings = QuantizationSpec(.integer(bits: 8), .row)
+    }
+    if !problems.isEmpty { throw DiagnosticList(problems) }
+  }
+
+  private static func weightSpec(_ option: OptionValue) throws -> QuantizationSpec {
+    let map = try OptionMapping(option, fields: weightFields)
+    guard let format = NumericFormat(name: map.text("format") ?? "") else {
+      throw option.mismatch(formats)
+    }
+    let granularity: Granularity
+    switch (map.text("granularity"), map["size"]) {
+    case ("group", let size?):
+      let length = try Int(option: size)
+      guard length.isMultiple(of: 32) else {
+        throw DiagnosticList(
+          size.span.error("options.constraint", "a group size must be a multiple of 32"))
+      }
+      granularity = .group(length)
+    case ("group", nil):
+      throw DiagnosticList(
+        option.span.error(
+          "options.missing-key", "granularity 'group' needs a 'size'", hint: "size: 32"))
+    case (_, let size?):
+      throw DiagnosticList(
+        size.span.error(
+          "options.constraint", "'size' goes with granularity 'group' only",
+          hint: "add 'granularity: group'"))
+    case ("tensor", nil): granularity = .tensor
+    default: granularity = .row
+    }
+    let fallback: ScaleFormat = if case .group = granularity { .f16 } else { .f32 }
+    return QuantizationSpec(
+      format, granularity, isSymmetric: map.text("symmetric") != "false",
+      scaleFormat: map.text("scale").flatMap(ScaleFormat.init) ?? fallback)
+  }
+
+  private static func activationSpec(_ option: OptionValue) throws -> Activations {
+    let map = try OptionMapping(option, fields: activationFields)
+    guard let format = NumericFormat(name: map.text("format") ?? "") else {
+      throw option.mismatch(formats)
+    }
+    let isStatic = map.text("granularity") == "tensor"
+    for key in ["range", "percentile"] where !isStatic {
+      if let value = map[key] {
+        throw DiagnosticList(
+          value.span.error(
+            "options.constraint",
+            "'\(key)' goes with granularity 'tensor' only: a token's range is measured as it runs"
+          ))
+      }
+    }
+    var rule = RangeRule.minMax
+    if map.text("range") == "percentile" {
+      rule = .percentile(try map["percentile"].map(Double.init(option:)) ?? 99.99)
+    } else if let value = map["percentile"] {
+      throw DiagnosticList(
+        value.span.error("options.constraint", "'percentile' goes with 'range: percentile' only"))
+    }
+    return Activations(
+      spec: QuantizationSpec(
+        format, isStatic ? .tensor : .row, isSymmetric: map.text("symmetric") != "false"),
+      range: rule)
+  }
+
+  public var optionText: String {
+    func text(_ spec: QuantizationSpec, _ row: String) -> String {
+      var parts = ["format: \(spec.format)"]
+      switch spec.granularity {
+      case .tensor: parts.append("granularity: tensor")
+      case .row: parts.append("granularity: \(row)")
+      case .group(let size): parts += ["granularity: group", "size: \(size)"]
+      }
+      if !spec.isSymmetric { parts.append("symmetric: false") }
+      if row == "channel" { parts.append("scale: \(spec.scaleFormat.rawValue)") }
+      return parts.joined(separator: ", ")
+    }
+    var activationText = "none"
+    if let activations {
+      activationText = "{" + text(activations.spec, "token")
+      if case .percentile(let percent) = activations.range {
+        activationText += ", range: percentile, percentile: \(percent)"
+      }
+      activationText += "}"
+    }
+    let embeddingText = embeddings.map { "{\(text($0, "channel"))}" } ?? "none"
+    return
+      "{weights: {\(text(weights, "channel"))}, activations: \(activationText), embeddings: \(embeddingText)}"
+  }
+}
