@@ -47,7 +47,7 @@ func passPlugin(_ name: String) -> [Target] {
 }
 
 let core: [Target] =
-  module("IRCSupport", [])
+  module("IRCSupport", [], tests: ["IRCTestSupport"])
   + module("IRCTensor", ["IRCSupport", "CBLAS", "CKernels"])
   + module("IRCQuant", ["IRCSupport", "IRCTensor", "CKernels"])
   + module("IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"])
