@@ -15,6 +15,9 @@ public struct QuantizationScheme: Hashable, Sendable {
       self.spec = spec
       self.range = range
     }
+
+    /// True if one scale, found by calibration, serves every token.
+    public var isStatic: Bool { spec.granularity == .tensor }
   }
 
   /// How the range of a static scale is found from calibration.
@@ -41,6 +44,11 @@ public struct QuantizationScheme: Hashable, Sendable {
     self.activations = activations
     self.embeddings = embeddings
   }
+
+  /// Eight-bit weights with a scale for each output channel, activations real.
+  public static let roundToNearestInt8 = QuantizationScheme(
+    weights: QuantizationSpec(.integer(bits: 8), .row), activations: nil,
+    embeddings: QuantizationSpec(.integer(bits: 8), .row))
 }
 
 extension QuantizationScheme: PassOptionValue {

@@ -1,1 +1,275 @@
-#pragma once
+// The kernels: plain C11, no allocation, no globals, no dependency beyond libm.
+//
+// Every matrix is row-major. A strided input is followed by its stride: the distance, in elements, from one
+// row (token) to the next, so a slice of a wider matrix needs no copy. Outputs are dense unless a stride is
+// given. Results do not depend on the number of tokens of a call, nor on the compiler's instruction set:
+// float reductions run in sixteen lanes that are combined in one fixed tree.
+#ifndef IRC_KERNELS_H
+#define IRC_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Two compiled models can live in one program: each defines its own IRC_PREFIX before this header.
+#ifndef IRC_PREFIX
+#define IRC_PREFIX irc
+#endif
+#define IRC_JOIN_(prefix, name) prefix##_##name
+#define IRC_JOIN(prefix, name) IRC_JOIN_(prefix, name)
+#define IRC_NAME(name) IRC_JOIN(IRC_PREFIX, name)
+
+#ifdef __cplusplus
+#define IRC_RESTRICT __restrict
+#define IRC_STATIC_ASSERT(condition, message) static_assert(condition, message)
+extern "C" {
+#else
+#define IRC_RESTRICT restrict
+#define IRC_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
+#endif
+
+// ---- Packed weights -------------------------------------------------------------------------------------
+
+// Codes are signed integers, stored in blocks of 32; a row is padded with zero codes to whole blocks.
+enum { IRC_BLOCK = 32 };
+
+typedef struct irc_block_int8 {
+  int8_t codes[32];
+} irc_block_int8;
+
+// Byte j: code j in the low four bits, code j + 16 in the high four; two's complement.
+typedef struct irc_block_int4 {
+  uint8_t nibbles[16];
+} irc_block_int4;
+
+// Low two bits as in irc_block_int2; bit k of high[j] is bit 2 of code 8 j + k.
+typedef struct irc_block_int3 {
+  uint8_t low[8];
+  uint8_t high[4];
+} irc_block_int3;
+
+// Byte j: codes j, j + 8, j + 16, j + 24, two bits each from low to high; two's complement.
+typedef struct irc_block_int2 {
+  uint8_t pairs[8];
+} irc_block_int2;
+
+IRC_STATIC_ASSERT(sizeof(irc_block_int8) == 32, "an int8 block is 32 bytes");
+IRC_STATIC_ASSERT(sizeof(irc_block_int4) == 16, "an int4 block is 16 bytes");
+IRC_STATIC_ASSERT(sizeof(irc_block_int3) == 12, "an int3 block is 12 bytes");
+IRC_STATIC_ASSERT(sizeof(irc_block_int2) == 8, "an int2 block is 8 bytes");
+
+typedef enum irc_scale_type { IRC_SCALE_F32 = 0, IRC_SCALE_F16 = 1 } irc_scale_type;
+
+// A quantized matrix (out, in): w[o, i] = (code[o, i] - zero[o, g]) * scale[o, g], g = i / group.
+typedef struct irc_packed_weights {
+  const void *codes;    // (out, row_bytes)
+  const void *scales;   // (out, groups) of scale_type
+  const int8_t *zeros;  // (out, groups); NULL: all zero
+  uint32_t bits;        // 2, 3, 4 or 8
+  irc_scale_type scale_type;
+  size_t out, in;
+  size_t group;      // columns that share a scale: a multiple of 32, or at least `in`; the last may be short
+  size_t groups;     // per row
+  size_t row_bytes;  // irc_packed_row_bytes(in, bits)
+} irc_packed_weights;
+
+// The bytes of a block of 32 codes: 32, 16, 12 or 8.
+static inline size_t irc_block_bytes(uint32_t bits) { return 4 * (size_t)bits; }
+
+// The codes of a row with its padding.
+static inline size_t irc_padded(size_t n) { return (n + IRC_BLOCK - 1) / IRC_BLOCK * IRC_BLOCK; }
+
+static inline size_t irc_packed_row_bytes(size_t n, uint32_t bits) {
+  return irc_padded(n) / IRC_BLOCK * irc_block_bytes(bits);
+}
+
+// The rows `first ..< first + count` of `w`, for splitting a product over threads.
+static inline irc_packed_weights irc_packed_rows(irc_packed_weights w, size_t first, size_t count) {
+  size_t scale_bytes = w.scale_type == IRC_SCALE_F16 ? 2 : 4;
+  w.codes = (const uint8_t *)w.codes + first * w.row_bytes;
+  w.scales = (const uint8_t *)w.scales + first * w.groups * scale_bytes;
+  if (w.zeros) w.zeros += first * w.groups;
+  w.out = count;
+  return w;
+}
+
+// Bytes of `scratch`, aligned as float, that linear_f16 and linear_q_* of this many columns need per call.
+static inline size_t irc_linear_scratch_bytes(size_t in) { return 4 * sizeof(float) * irc_padded(in); }
+
+// ---- Elementwise ----------------------------------------------------------------------------------------
+
+// y = exp(x). At most 2 ulp where the result is normal; overflows to inf, underflows to 0, NaN passes.
+// Of all functions of this section: (n) -> (n); y may be an input itself, but not overlap one otherwise.
+void IRC_NAME(exp_f32)(float *y, const float *x, size_t n);
+
+// y = max(x, 0) + log1p(exp(-|x|)). At most 3 ulp where the result is normal.
+void IRC_NAME(softplus_f32)(float *y, const float *x, size_t n);
+
+// y = 1 / (1 + exp(-x)). At most 3 ulp where the result is normal.
+void IRC_NAME(sigmoid_f32)(float *y, const float *x, size_t n);
+
+// y = x / (1 + exp(-x)). At most 3 ulp where the result is normal; -inf gives NaN.
+void IRC_NAME(silu_f32)(float *y, const float *x, size_t n);
+
+void IRC_NAME(negate_f32)(float *y, const float *x, size_t n);
+void IRC_NAME(add_f32)(float *y, const float *a, const float *b, size_t n);
+void IRC_NAME(mul_f32)(float *y, const float *a, const float *b, size_t n);
+
+// The same over rows of slices: (rows, n) with strides -> (rows, n) dense. y must not overlap an input,
+// except that it may be a dense input itself.
+void IRC_NAME(silu_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n);
+void IRC_NAME(softplus_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n);
+void IRC_NAME(add_rows_f32)(
+  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows, size_t n);
+void IRC_NAME(mul_rows_f32)(
+  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows, size_t n);
+
+// Exact conversion of IEEE half precision; NaNs come out quiet.
+void IRC_NAME(f16_to_f32)(float *IRC_RESTRICT y, const uint16_t *IRC_RESTRICT x, size_t n);
+
+// ---- Rows -----------------------------------------------------------------------------------------------
+
+// y = x * (1 / sqrt(mean(x * x) + eps)) * gain, row by row: (rows, n) -> (rows, n).
+// `gain` is (n), or NULL for ones. y may be x itself when x is dense.
+void IRC_NAME(rms_norm_f32)(
+  float *y, const float *x, size_t x_stride, const float *gain, size_t rows, size_t n, float eps);
+
+// y[t] = table[ids[t]]: (tokens) -> (tokens, n). The caller has checked that every id is a row.
+void IRC_NAME(embedding_f32)(
+  float *IRC_RESTRICT y, const int32_t *IRC_RESTRICT ids, const float *IRC_RESTRICT table,
+  size_t tokens, size_t n);
+void IRC_NAME(embedding_f16)(
+  float *IRC_RESTRICT y, const int32_t *IRC_RESTRICT ids, const uint16_t *IRC_RESTRICT table,
+  size_t tokens, size_t n);
+// The table is (vocabulary, n) = (table->out, table->in).
+void IRC_NAME(embedding_q)(
+  float *IRC_RESTRICT y, const int32_t *IRC_RESTRICT ids, const irc_packed_weights *table,
+  size_t tokens);
+
+// Row `row` of `w` as floats, (in): what every weights-only product multiplies with.
+void IRC_NAME(dequantize_row)(float *IRC_RESTRICT y, const irc_packed_weights *w, size_t row);
+
+// ---- Sequences ------------------------------------------------------------------------------------------
+
+// Rotary positions, halves paired: y[i] = x[i] cos - x[i + h/2] sin, y[i + h/2] = x[i + h/2] cos + x[i] sin
+// with the angle positions[t] * inverse_frequency[i], taken in double. (tokens, heads * head_dim), y dense;
+// `inverse_frequency` is (head_dim / 2), head_dim even. y may be x itself when x is dense.
+void IRC_NAME(rope_f32)(
+  float *y, const float *x, size_t x_stride, const int32_t *positions,
+  const double *inverse_frequency, size_t tokens, size_t heads, size_t head_dim);
+
+// Causal attention. q is (tokens, heads * head_dim), k and v are (total, kv_heads * head_dim); y is dense like q.
+// Query t sits at position total - tokens + t and sees the keys up to itself, only the last `window` of them
+// when window > 0. Query head h reads key head h / (heads / kv_heads). `scratch` holds `total` floats.
+void IRC_NAME(attention_f32)(
+  float *IRC_RESTRICT y, const float *IRC_RESTRICT q, size_t q_stride, const float *IRC_RESTRICT k,
+  size_t k_stride, const float *IRC_RESTRICT v, size_t v_stride, size_t tokens, size_t total,
+  size_t heads, size_t kv_heads, size_t head_dim, float scale, size_t window,
+  float *IRC_RESTRICT scratch);
+
+// Depthwise causal convolution: y[t, c] = bias[c] + sum over k of weight[c, k] * x[t - (width - 1) + k, c].
+// x is (tokens, channels), y dense; weight (channels, width); bias (channels) or NULL. `state` is
+// (width - 1, channels), the previous inputs, oldest first; `next_state` receives those after this call and may
+// be `state` itself. y must not overlap an input.
+void IRC_NAME(causal_conv_f32)(
+  float *IRC_RESTRICT y, float *next_state, const float *IRC_RESTRICT x, size_t x_stride,
+  const float *state, const float *IRC_RESTRICT weight, const float *bias, size_t tokens,
+  size_t channels, size_t width);
+
+// Selective state space, token by token and channel by channel, h (channels, states) updated in place:
+//   h[n] = exp(delta * a[n]) * h[n] + (delta * u) * b[n];  y = sum over n of c[n] * h[n] + d * u.
+// u, delta (tokens, channels); a (channels, states), negative; b, c (tokens, states); d (channels);
+// y (tokens, channels) dense, and must not overlap an input.
+void IRC_NAME(selective_scan_f32)(
+  float *IRC_RESTRICT y, float *IRC_RESTRICT h, const float *IRC_RESTRICT u, size_t u_stride,
+  const float *IRC_RESTRICT delta, size_t delta_stride, const float *IRC_RESTRICT a,
+  const float *IRC_RESTRICT b, size_t b_stride, const float *IRC_RESTRICT c, size_t c_stride,
+  const float *IRC_RESTRICT d, size_t tokens, size_t channels, size_t states);
+
+// ---- Linear ---------------------------------------------------------------------------------------------
+
+// y = x @ w^T + bias: (tokens, in) @ (out, in)^T -> (tokens, out). `bias` is (out) or NULL; y has a stride so that
+// threads can share the rows of w. Lane j of a dot product sums the columns i with i % 16 == j in order; then
+// lanes j and j + 8, j and j + 4, j and j + 2, 0 and 1 are added.
+void IRC_NAME(linear_f32)(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+  const float *IRC_RESTRICT w, const float *bias, size_t tokens, size_t in, size_t out);
+
+// The same with weights in half precision; `scratch`: irc_linear_scratch_bytes(in).
+void IRC_NAME(linear_f16)(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+  const uint16_t *IRC_RESTRICT w, const float *bias, size_t tokens, size_t in, size_t out,
+  void *IRC_RESTRICT scratch);
+
+// The same with quantized weights, each dequantized to (float)(code - zero) * scale.
+void IRC_NAME(linear_q_f32)(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+  const irc_packed_weights *w, const float *bias, size_t tokens, void *IRC_RESTRICT scratch);
+
+// Integer product of quantized activations. Per group the sum of (code - zero) * (x - x_zero) is an exact integer;
+// then, exactly in this order of float operations, acc = 0; acc = acc + (float)sum_g * scale_g for g ascending;
+// y = acc * x_scale, plus bias if there is one. `x` is (tokens, x_stride) with x_stride >= irc_padded(in) and the
+// padding zero, as the quantizers below leave it. x_scale[t * x_scale_stride] and x_zero[t * x_scale_stride] (in
+// -128...127, NULL: zero) belong to token t: stride 0 shares one, stride 1 has one per token.
+void IRC_NAME(linear_q_i8)(
+  float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
+  const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
+  const float *bias, size_t tokens, void *IRC_RESTRICT scratch);
+
+// ---- Activation quantizers ------------------------------------------------------------------------------
+
+// Codes of `bits` (2...8) signed bits with one scale per token: (tokens, n) -> (tokens, code_stride), n codes, then
+// zeros up to code_stride. The contract, shared with the encoder of weights:
+//   symmetric (zero == NULL): scale = absmax / 127 and codes in -127...127 for 8 bits; below that
+//     scale = absmax / (2^(bits-1) - 0.5) and codes in -2^(bits-1)...2^(bits-1)-1.
+//   asymmetric: lo = min(x, 0), hi = max(x, 0), scale = (hi - lo) / (2^bits - 1),
+//     zero = clamp(rint(low - lo / scale)), codes in low = -2^(bits-1) ... 2^(bits-1)-1.
+//   r = 1 / scale in float; code = clamp(rint(x * r) + zero), rounding half to even.
+//   If r is not finite (all zero, or nothing but tiny subnormals) scale, zero and codes are 0.
+//   If the scale is infinite (an infinity among x, or hi - lo overflows) r, zero and codes are 0.
+//   A NaN has no part in the range, and its code is the zero point.
+void IRC_NAME(quantize_tokens_i8)(
+  int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
+  int32_t *IRC_RESTRICT zero, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens, size_t n,
+  uint32_t bits);
+
+// The same with a given scale and zero point: code = clamp(rint(x * (1 / scale)) + zero, low, high), where
+// -128 <= low <= zero <= high <= 127. If 1 / scale is not finite, every code is the zero point.
+void IRC_NAME(quantize_static_i8)(
+  int8_t *IRC_RESTRICT codes, size_t code_stride, const float *IRC_RESTRICT x, size_t x_stride,
+  size_t tokens, size_t n, float scale, int32_t zero, int32_t low, int32_t high);
+
+// ---- The table ------------------------------------------------------------------------------------------
+
+// The kernels worth tuning for an instruction set, so that a program can choose once.
+typedef struct irc_kernels {
+  const char *name;
+  void (*linear_f32)(
+    float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+    const float *IRC_RESTRICT w, const float *bias, size_t tokens, size_t in, size_t out);
+  void (*linear_f16)(
+    float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+    const uint16_t *IRC_RESTRICT w, const float *bias, size_t tokens, size_t in, size_t out,
+    void *IRC_RESTRICT scratch);
+  void (*linear_q_f32)(
+    float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+    const irc_packed_weights *w, const float *bias, size_t tokens, void *IRC_RESTRICT scratch);
+  void (*linear_q_i8)(
+    float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
+    const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
+    const float *bias, size_t tokens, void *IRC_RESTRICT scratch);
+  void (*quantize_tokens_i8)(
+    int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
+    int32_t *IRC_RESTRICT zero, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens,
+    size_t n, uint32_t bits);
+  void (*quantize_static_i8)(
+    int8_t *IRC_RESTRICT codes, size_t code_stride, const float *IRC_RESTRICT x, size_t x_stride,
+    size_t tokens, size_t n, float scale, int32_t zero, int32_t low, int32_t high);
+} irc_kernels;
+
+const irc_kernels *IRC_NAME(kernels_portable)(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

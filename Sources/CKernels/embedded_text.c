@@ -1,0 +1,36 @@
+// The emitted files, taken from the very files the compiler is built from.
+#include "irc_embedded.h"
+
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+static const char irc_kernels_h[] = {
+#embed "include/irc_kernels.h" suffix(, 0)
+};
+static const char kernels_common_h[] = {
+#embed "kernels_common.h" suffix(, 0)
+};
+static const char kernels_math_c[] = {
+#embed "kernels_math.c" suffix(, 0)
+};
+static const char kernels_sequence_c[] = {
+#embed "kernels_sequence.c" suffix(, 0)
+};
+static const char kernels_linear_c[] = {
+#embed "kernels_linear.c" suffix(, 0)
+};
+static const char kernels_integer_c[] = {
+#embed "kernels_integer.c" suffix(, 0)
+};
+
+#define FILE_ENTRY(name, text) {name, text, sizeof text - 1}
+
+const irc_embedded_file irc_embedded_files[] = {
+  FILE_ENTRY("irc_kernels.h", irc_kernels_h),
+  FILE_ENTRY("kernels_common.h", kernels_common_h),
+  FILE_ENTRY("kernels_math.c", kernels_math_c),
+  FILE_ENTRY("kernels_sequence.c", kernels_sequence_c),
+  FILE_ENTRY("kernels_linear.c", kernels_linear_c),
+  FILE_ENTRY("kernels_integer.c", kernels_integer_c),
+};
+
+const size_t irc_embedded_file_count = sizeof irc_embedded_files / sizeof irc_embedded_files[0];

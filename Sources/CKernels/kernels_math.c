@@ -1,0 +1,122 @@
+// Elementwise functions, normalisation and embeddings.
+#include <math.h>
+
+#include "kernels_common.h"
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+// y[i] = f(...) for i < n, sixteen at a time through a local block: y may be an input itself, and the compiler
+// still needs no proof that they are apart.
+#define IRC_ELEMENTWISE_1(f)                                              \
+  do {                                                                    \
+    size_t i = 0;                                                         \
+    for (; i + IRC_LANES <= n; i += IRC_LANES) {                          \
+      float block[IRC_LANES];                                             \
+      for (size_t j = 0; j < IRC_LANES; j++) block[j] = f(x[i + j]);      \
+      for (size_t j = 0; j < IRC_LANES; j++) y[i + j] = block[j];         \
+    }                                                                     \
+    for (; i < n; i++) y[i] = f(x[i]);                                    \
+  } while (0)
+
+#define IRC_ELEMENTWISE_2(f)                                                    \
+  do {                                                                          \
+    size_t i = 0;                                                               \
+    for (; i + IRC_LANES <= n; i += IRC_LANES) {                                \
+      float block[IRC_LANES];                                                   \
+      for (size_t j = 0; j < IRC_LANES; j++) block[j] = f(a[i + j], b[i + j]);  \
+      for (size_t j = 0; j < IRC_LANES; j++) y[i + j] = block[j];               \
+    }                                                                           \
+    for (; i < n; i++) y[i] = f(a[i], b[i]);                                    \
+  } while (0)
+
+IRC_INLINE float irc_negate(float x) { return -x; }
+IRC_INLINE float irc_add(float a, float b) { return a + b; }
+IRC_INLINE float irc_mul(float a, float b) { return a * b; }
+
+IRC_CLONES void IRC_NAME(exp_f32)(float *y, const float *x, size_t n) { IRC_ELEMENTWISE_1(irc_exp); }
+
+IRC_CLONES void IRC_NAME(softplus_f32)(float *y, const float *x, size_t n) {
+  IRC_ELEMENTWISE_1(irc_softplus);
+}
+
+IRC_CLONES void IRC_NAME(sigmoid_f32)(float *y, const float *x, size_t n) {
+  IRC_ELEMENTWISE_1(irc_sigmoid);
+}
+
+IRC_CLONES void IRC_NAME(silu_f32)(float *y, const float *x, size_t n) { IRC_ELEMENTWISE_1(irc_silu); }
+
+IRC_CLONES void IRC_NAME(negate_f32)(float *y, const float *x, size_t n) {
+  IRC_ELEMENTWISE_1(irc_negate);
+}
+
+IRC_CLONES void IRC_NAME(add_f32)(float *y, const float *a, const float *b, size_t n) {
+  IRC_ELEMENTWISE_2(irc_add);
+}
+
+IRC_CLONES void IRC_NAME(mul_f32)(float *y, const float *a, const float *b, size_t n) {
+  IRC_ELEMENTWISE_2(irc_mul);
+}
+
+void IRC_NAME(silu_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n) {
+  for (size_t r = 0; r < rows; r++) IRC_NAME(silu_f32)(y + r * n, x + r * x_stride, n);
+}
+
+void IRC_NAME(softplus_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n) {
+  for (size_t r = 0; r < rows; r++) IRC_NAME(softplus_f32)(y + r * n, x + r * x_stride, n);
+}
+
+void IRC_NAME(add_rows_f32)(
+  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows, size_t n) {
+  for (size_t r = 0; r < rows; r++)
+    IRC_NAME(add_f32)(y + r * n, a + r * a_stride, b + r * b_stride, n);
+}
+
+void IRC_NAME(mul_rows_f32)(
+  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows, size_t n) {
+  for (size_t r = 0; r < rows; r++)
+    IRC_NAME(mul_f32)(y + r * n, a + r * a_stride, b + r * b_stride, n);
+}
+
+IRC_CLONES void IRC_NAME(f16_to_f32)(
+  float *IRC_RESTRICT y, const uint16_t *IRC_RESTRICT x, size_t n) {
+  irc_floats_of_f16(y, x, n);
+}
+
+IRC_CLONES void IRC_NAME(rms_norm_f32)(
+  float *y, const float *x, size_t x_stride, const float *gain, size_t rows, size_t n, float eps) {
+  for (size_t r = 0; r < rows; r++, x += x_stride, y += n) {
+    float mean = irc_dot(x, x, n) / (float)n;
+    float factor = 1.0f / sqrtf(mean + eps);
+    size_t i = 0;
+    for (; i + IRC_LANES <= n; i += IRC_LANES) {
+      float block[IRC_LANES];
+      for (size_t j = 0; j < IRC_LANES; j++) block[j] = x[i + j] * factor;
+      if (gain)
+        for (size_t j = 0; j < IRC_LANES; j++) block[j] *= gain[i + j];
+      for (size_t j = 0; j < IRC_LANES; j++) y[i + j] = block[j];
+    }
+    for (; i < n; i++) y[i] = gain ? x[i] * factor * gain[i] : x[i] * factor;
+  }
+}
+
+void IRC_NAME(embedding_f32)(
+  float *IRC_RESTRICT y, const int32_t *IRC_RESTRICT ids, const float *IRC_RESTRICT table,
+  size_t tokens, size_t n) {
+  for (size_t t = 0; t < tokens; t++)
+    memcpy(y + t * n, table + (size_t)ids[t] * n, n * sizeof(float));
+}
+
+void IRC_NAME(embedding_f16)(
+  float *IRC_RESTRICT y, const int32_t *IRC_RESTRICT ids, const uint16_t *IRC_RESTRICT table,
+  size_t tokens, size_t n) {
+  for (size_t t = 0; t < tokens; t++)
+    IRC_NAME(f16_to_f32)(y + t * n, table + (size_t)ids[t] * n, n);
+}
+
+void IRC_NAME(embedding_q)(
+  float *IRC_RESTRICT y, const int32_t *IRC_RESTRICT ids, const irc_packed_weights *table,
+  size_t tokens) {
+  for (size_t t = 0; t < tokens; t++)
+    IRC_NAME(dequantize_row)(y + t * table->in, table, (size_t)ids[t]);
+}

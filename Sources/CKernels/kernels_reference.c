@@ -1,0 +1,160 @@
+// The reference kernels. They share no helper with the portable ones, so that a mistake in one shows.
+#include "irc_reference.h"
+
+#include <float.h>
+#include <math.h>
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
+int32_t IRC_NAME(code_at_ref)(const void *row, size_t i, uint32_t bits) {
+  const uint8_t *block = (const uint8_t *)row + i / 32 * (4 * bits);
+  size_t at = i % 32;
+  int32_t raw;
+  switch (bits) {
+    case 8:
+      raw = block[at];
+      break;
+    case 4:
+      raw = at < 16 ? block[at] % 16 : block[at - 16] / 16;
+      break;
+    default:
+      raw = block[at % 8] >> (2 * (at / 8)) & 3;
+      if (bits == 3) raw += (block[8 + at / 8] >> at % 8 & 1) * 4;
+      break;
+  }
+  return raw < 1 << (bits - 1) ? raw : raw - (1 << bits);
+}
+
+float IRC_NAME(f16_value_ref)(uint16_t half) {
+  int sign = half >> 15 ? -1 : 1, exponent = half >> 10 & 31, mantissa = half & 1023;
+  if (exponent == 31) return mantissa ? NAN : (float)sign * INFINITY;
+  if (exponent == 0) return (float)sign * ldexpf((float)mantissa, -24);
+  return (float)sign * ldexpf((float)(1024 + mantissa), exponent - 25);
+}
+
+static float scale_of(const irc_packed_weights *w, size_t row, size_t column) {
+  size_t index = row * w->groups + column / w->group;
+  return w->scale_type == IRC_SCALE_F16
+           ? IRC_NAME(f16_value_ref)(((const uint16_t *)w->scales)[index])
+           : ((const float *)w->scales)[index];
+}
+
+static int32_t centred(const irc_packed_weights *w, size_t row, size_t column) {
+  int32_t zero = w->zeros ? w->zeros[row * w->groups + column / w->group] : 0;
+  const uint8_t *codes = (const uint8_t *)w->codes + row * w->row_bytes;
+  return IRC_NAME(code_at_ref)(codes, column, w->bits) - zero;
+}
+
+void IRC_NAME(linear_q_i8_ref)(
+  float *y, size_t y_stride, const int8_t *x, size_t x_stride, const float *x_scale,
+  const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w, const float *bias,
+  size_t tokens) {
+  for (size_t t = 0; t < tokens; t++)
+    for (size_t o = 0; o < w->out; o++) {
+      float acc = 0;
+      int64_t sum = 0;
+      for (size_t i = 0; i < w->in; i++) {
+        int32_t zero = x_zero ? x_zero[t * x_scale_stride] : 0;
+        sum += centred(w, o, i) * (x[t * x_stride + i] - zero);
+        if (i + 1 == w->in || (i + 1) % w->group == 0) {
+          acc = acc + (float)sum * scale_of(w, o, i);
+          sum = 0;
+        }
+      }
+      y[t * y_stride + o] = acc * x_scale[t * x_scale_stride];
+      if (bias) y[t * y_stride + o] += bias[o];
+    }
+}
+
+static float clamped(float value, int32_t low, int32_t high) {
+  return value < (float)low ? (float)low : value > (float)high ? (float)high : value;
+}
+
+void IRC_NAME(quantize_static_i8_ref)(
+  int8_t *codes, size_t code_stride, const float *x, size_t x_stride, size_t tokens, size_t n,
+  float scale, int32_t zero, int32_t low, int32_t high) {
+  float r = 1.0f / scale;
+  for (size_t t = 0; t < tokens; t++)
+    for (size_t i = 0; i < code_stride; i++) {
+      float product = i < n && isfinite(r) ? x[t * x_stride + i] * r : 0;
+      float rounded = isnan(product) ? 0 : rintf(product);
+      codes[t * code_stride + i] = i < n ? (int8_t)clamped(rounded + (float)zero, low, high) : 0;
+    }
+}
+
+void IRC_NAME(quantize_tokens_i8_ref)(
+  int8_t *codes, size_t code_stride, float *scale, int32_t *zero, const float *x, size_t x_stride,
+  size_t tokens, size_t n, uint32_t bits) {
+  int32_t high = (1 << (bits - 1)) - 1;
+  int32_t low = !zero && bits == 8 ? -127 : -high - 1;
+  for (size_t t = 0; t < tokens; t++) {
+    const float *row = x + t * x_stride;
+    float least = 0, most = 0;
+    for (size_t i = 0; i < n; i++) {
+      least = fminf(least, row[i]);
+      most = fmaxf(most, row[i]);
+    }
+    float s;
+    if (zero)
+      s = (most - least) / (float)((1 << bits) - 1);
+    else
+      s = fmaxf(-least, most) / (bits == 8 ? 127.0f : (float)(high + 1) - 0.5f);
+    if (!isfinite(1.0f / s)) s = 0;
+    int32_t z = 0;
+    if (zero && s > 0 && isfinite(s))
+      z = (int32_t)clamped(rintf((float)low - least / s), low, high);
+    if (zero) zero[t] = z;
+    scale[t] = s;
+    IRC_NAME(quantize_static_i8_ref)(
+      codes + t * code_stride, code_stride, row, n, 1, n, s, z, low, high);
+  }
+}
+
+// The weight at (row, column) as a float; `source` is what `value` knows how to read.
+typedef float (*weight_value)(const void *source, size_t in, size_t row, size_t column);
+
+static float value_f32(const void *source, size_t in, size_t row, size_t column) {
+  return ((const float *)source)[row * in + column];
+}
+
+static float value_f16(const void *source, size_t in, size_t row, size_t column) {
+  return IRC_NAME(f16_value_ref)(((const uint16_t *)source)[row * in + column]);
+}
+
+static float value_q(const void *source, size_t in, size_t row, size_t column) {
+  const irc_packed_weights *w = (const irc_packed_weights *)source;
+  (void)in;
+  return (float)centred(w, row, column) * scale_of(w, row, column);
+}
+
+static void linear_ref(
+  float *y, size_t y_stride, const float *x, size_t x_stride, const void *w, weight_value value,
+  const float *bias, size_t tokens, size_t in, size_t out) {
+  for (size_t t = 0; t < tokens; t++)
+    for (size_t o = 0; o < out; o++) {
+      float lane[16] = {0};
+      for (size_t i = 0; i < in; i++) lane[i % 16] += value(w, in, o, i) * x[t * x_stride + i];
+      for (int step = 8; step > 0; step /= 2)
+        for (int j = 0; j < step; j++) lane[j] += lane[j + step];
+      y[t * y_stride + o] = bias ? lane[0] + bias[o] : lane[0];
+    }
+}
+
+void IRC_NAME(linear_f32_ref)(
+  float *y, size_t y_stride, const float *x, size_t x_stride, const float *w, const float *bias,
+  size_t tokens, size_t in, size_t out) {
+  linear_ref(y, y_stride, x, x_stride, w, value_f32, bias, tokens, in, out);
+}
+
+void IRC_NAME(linear_f16_ref)(
+  float *y, size_t y_stride, const float *x, size_t x_stride, const uint16_t *w, const float *bias,
+  size_t tokens, size_t in, size_t out) {
+  linear_ref(y, y_stride, x, x_stride, w, value_f16, bias, tokens, in, out);
+}
+
+void IRC_NAME(linear_q_f32_ref)(
+  float *y, size_t y_stride, const float *x, size_t x_stride, const irc_packed_weights *w,
+  const float *bias, size_t tokens) {
+  linear_ref(y, y_stride, x, x_stride, w, value_q, bias, tokens, w->in, w->out);
+}

@@ -1,1 +1,0 @@
-#include "irc_kernels.h"
