@@ -30,7 +30,7 @@ extension OptionValue {
   ///
   /// `scheme` is checked by its own reader, since a name must be looked up first.
   public func problems(with schema: OptionSchema) -> [Diagnostic] {
-    if isNull { return mismatch(schema).diagnostics }
+    if isNull, schema != .anything { return mismatch(schema).diagnostics }
     switch schema {
     case .integer(let range):
       guard let text, let value = Int(text) else { return mismatch(schema).diagnostics }

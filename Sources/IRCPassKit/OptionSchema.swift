@@ -51,6 +51,7 @@ public indirect enum OptionSchema: Hashable, Sendable {
     case .boolean: "true or false"
     case .text(let kind): kind
     case .choice(let words): words.joined(separator: " | ")
+    case .list(.anything): "a list"
     case .list(let element): "a list (each element \(element.description))"
     case .mapping(let fields): "a mapping with keys \(fields.map(\.name).joined(separator: ", "))"
     case .either(let kinds): kinds.map(\.description).joined(separator: ", or ")

@@ -1,4 +1,5 @@
 package import IRCPassKit
+package import IRCPassManager
 import IRCSupport
 
 /// Everything that a model file asks for, checked: the model, and the passes with their options.
@@ -6,7 +7,7 @@ package struct CompilationPlan: Sendable {
   /// What the model file says.
   package var model: ModelFile
   /// The passes in the order in which they run.
-  package var passes: [BoundPass]
+  package var passes: [PassInstance]
   /// Every YAML file that was read, the model file first: what a build depends on besides the model and its text.
   package var files: [String]
 

@@ -23,6 +23,7 @@ package struct ModelFile: Sendable {
       }
     }
 
+    /// Where the tokens come from.
     package var source: Source
     /// Number of tokens to use.
     package var tokens = 16_384
@@ -30,6 +31,9 @@ package struct ModelFile: Sendable {
     package var window = 256
     /// Seed that chooses the windows.
     package var seed = 0
+
+    /// Takes tokens from a file, everything else by default.
+    package init(source: Source) { self.source = source }
   }
 
   /// The file.

@@ -1,15 +1,6 @@
-package import IRCPassKit
-package import IRCSupport
-
-/// A pass with its options set, ready to run.
-package struct BoundPass: Sendable {
-  /// Name of this instance in the pipeline.
-  package var instance: String
-  /// The pass.
-  package var pass: any Pass
-  /// Where it was asked for.
-  package var span: SourceSpan
-}
+import IRCPassKit
+import IRCPassManager
+import IRCSupport
 
 /// Looks passes up by name and sets their options, collecting what is wrong.
 struct PassBinder {
@@ -17,7 +8,7 @@ struct PassBinder {
   let shipped: ShippedFiles
   var files: SourceFiles
   private(set) var problems: [Diagnostic] = []
-  private(set) var bound: [BoundPass] = []
+  private(set) var bound: [PassInstance] = []
 
   init(passes: [any Pass.Type], shipped: ShippedFiles, files: SourceFiles) {
     self.passes = passes
@@ -57,7 +48,7 @@ struct PassBinder {
     if problems.count + files.problems.count == before {
       problems += pass.check().map { request.nameSpan.error("options.constraint", $0) }
     }
-    bound.append(BoundPass(instance: request.instance, pass: pass, span: request.nameSpan))
+    bound.append(PassInstance(id: request.instance, pass: pass, span: request.nameSpan))
   }
 
   private func unknown(_ request: PassRequest) -> Diagnostic {

@@ -90,6 +90,7 @@ struct PipelineExpander {
   }
 
   private mutating func read(_ path: String, _ value: OptionValue, _ outer: Scope) {
+    let path = files.name(of: path)
     if outer.chain.contains(path) {
       let way = (outer.chain + [path]).joined(separator: " → ")
       problems.append(
@@ -195,6 +196,7 @@ struct PipelineExpander {
     case .scalar: items = [value]
     case .null, .unknown, .mapping: items = []
     }
+    if value.containsUnknown { return }
     if items.isEmpty, case .sequence = value.content { return }
     guard !items.isEmpty, items.allSatisfy({ $0.text != nil }) else {
       problems.append(

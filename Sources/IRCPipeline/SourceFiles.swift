@@ -10,13 +10,23 @@ package struct SourceFiles {
   package private(set) var problems: [Diagnostic] = []
 
   private var documents: [String: OptionValue?] = [:]
+  private var names: [String: String] = [:]
 
   package init() {}
+
+  /// The path under which the file was first named: links and `..` do not make it another file.
+  mutating func name(of path: String) -> String {
+    let identity = URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
+    if let name = names[identity] { return name }
+    names[identity] = path
+    return path
+  }
 
   /// The content of a file, or nil when it cannot be read; the reason is then in `problems`.
   ///
   /// `reference` is the value that names the file.
   package mutating func document(at path: String, from reference: SourceSpan?) -> OptionValue? {
+    let path = name(of: path)
     if let known = documents[path] { return known }
     var root: OptionValue?
     do {

@@ -1,4 +1,5 @@
 package import IRCPassKit
+package import IRCPassManager
 import IRCSupport
 
 /// Passes written on one line, as in `fold-norm-gains,quantize{scheme: w8a8}`.
@@ -8,7 +9,7 @@ package enum TextualPasses {
   /// - Throws: `DiagnosticList` with every error, placed in the text (called `--passes`).
   package static func read(
     _ text: String, passes: [any Pass.Type], shipped: ShippedFiles
-  ) throws -> [BoundPass] {
+  ) throws -> [PassInstance] {
     let line = text.replacing("\r\n", with: " ").replacing("\n", with: " ")
     var scanner = Scanner(file: TextFile(path: "--passes", text: line), characters: Array(line))
     var requests = scanner.requests()

@@ -7,18 +7,27 @@ extension YAMLFailure {
     let place = scalars.index(scalars.startIndex, offsetBy: index, limitedBy: scalars.endIndex)
     let character = place.flatMap { $0 < scalars.endIndex ? scalars[$0] : nil }
     let (message, hint) = words(character)
-    let span = positions.span(from: index, to: index + 1)
+    // What is wrong about a name after '*' or '&' is that there is no such thing.
+    let isReference = context?.hasSuffix("alias") == true || context?.hasSuffix("anchor") == true
+    let first = isReference ? contextIndex : index
+    let span = positions.span(from: first, to: first + 1)
     var notes: [String] = []
-    if let context, contextIndex != index, problem != "too deep" {
-      let subject = context.replacing("while parsing a ", with: "the ")
-        .replacing("while parsing an ", with: "the ").replacing("while scanning a ", with: "the ")
-        .replacing("while scanning an ", with: "the ").replacing(
-          "while scanning for the ", with: "the ")
+    if contextIndex != index, !isReference, let begun {
       let begin = positions.span(from: contextIndex, to: contextIndex + 1)
-      notes = ["\(subject) begins at \(begin.location)"]
+      notes = ["\(begun) begins at \(begin.location)"]
     }
     let id = problem == "too deep" ? "yaml.too-deep" : "yaml.syntax"
     return span.error(id, message, hint: hint, notes: notes)
+  }
+
+  /// What was being read, in our words.
+  private var begun: String? {
+    guard let context else { return nil }
+    let subjects = [
+      ("sequence", "the list"), ("mapping", "the mapping"), ("quoted scalar", "the quoted text"),
+      ("block scalar", "the text"), ("plain scalar", "the text"), ("key", "the key"),
+    ]
+    return subjects.first { context.contains($0.0) }?.1
   }
 
   private func words(_ character: Unicode.Scalar?) -> (message: String, hint: String?) {
