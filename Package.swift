@@ -64,7 +64,9 @@ let core: [Target] =
     "IRCPassKit",
     ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCCodegen"])
   + module("IRCPassManager", ["IRCPassKit", "IRCSupport", "IRCGraph", "IRCExecution", "IRCTensor"])
-  + module("IRCPipeline", ["IRCSupport", "IRCPassKit", "IRCPassManager", "CYAML"])
+  + module(
+    "IRCPipeline", ["IRCSupport", "IRCPassKit", "IRCPassManager", "CYAML"],
+    tests: ["IRCTestSupport"])
   + module(
     "IRCDriver",
     [
