@@ -17,7 +17,7 @@ public struct ArtifactNames: Hashable, Sendable {
     while let first = stem.first, first == "." || first == "-" { stem.removeFirst() }
     if stem.isEmpty { stem = "model" }
     // The kernels come into the same folder under names of their own.
-    if stem.hasPrefix("kernels_") || stem == "irc_kernels" { stem = "model_" + stem }
+    if stem.hasPrefix("kernels_") || stem.hasPrefix("irc") { stem = "model_" + stem }
     self.stem = stem
 
     var symbol = ArtifactNames.replacing(stem, keeping: "")
