@@ -31,7 +31,7 @@ func module(
 }
 
 /// The names of the built-in passes: one folder each under `Plugins/`.
-let plugins = ["FoldNormGains", "Quantize", "LowerKernels", "EmitC"]
+let plugins = ["FoldNormGains", "QuantizeTensors", "LowerKernels", "EmitC"]
 
 /// A pass: one module that sees the kit and nothing else, with its tests beside it.
 func passPlugin(_ name: String) -> [Target] {
@@ -47,7 +47,7 @@ func passPlugin(_ name: String) -> [Target] {
 }
 
 let core: [Target] =
-  module("IRCSupport", [])
+  module("IRCSupport", [], tests: ["IRCTestSupport"])
   + module("IRCTensor", ["IRCSupport", "CBLAS", "CKernels"])
   + module("IRCQuant", ["IRCSupport", "IRCTensor", "CKernels"])
   + module("IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"])

@@ -1,3 +1,4 @@
+private import CKernels
 public import IRCGraph
 public import IRCTensor
 
@@ -5,7 +6,7 @@ public import IRCTensor
 ///
 /// q [T, heads·d], k and v [S, keyValueHeads·d] make [T, heads·d]. Query t stands at position S − T + t and sees the keys up to
 /// there, at most the last `window` of them; query head h reads key head h / (heads / keyValueHeads).
-public struct Attention: RealOperator {
+public struct Attention: KernelOperator {
   public static let name = "attention"
 
   /// Number of query heads, a multiple of `keyValueHeads`.
@@ -82,14 +83,37 @@ public struct Attention: RealOperator {
       writing: results)
   }
 
+  public func evaluateByKernel(_ operands: [Tensor]) throws -> [Tensor] {
+    let (tokens, columns) = (operands[0].shape[0], operands[0].shape[1])
+    let (keys, width) = (operands[1].shape[0], operands[1].shape[1])
+    try checkKeys(keys, tokens)
+    return unsafe withPointers(operands, as: Float.self) { pointers in
+      let (q, k, v) = unsafe (pointers[0], pointers[1], pointers[2])
+      return [
+        unsafe makeTensor([tokens, columns], of: Float.self) { target in
+          unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, keys)) { scratch in
+            guard let scratch = scratch.baseAddress else { return }
+            unsafe irc_attention_f32(
+              target, q, columns, k, width, v, width, tokens, keys, heads, keyValueHeads,
+              columns / heads, Float(scale), window, scratch)
+          }
+        }
+      ]
+    }
+  }
+
+  private func checkKeys(_ keys: Int, _ tokens: Int) throws(OperatorError) {
+    guard keys >= tokens else {
+      throw OperatorError("\(tokens) queries have only \(keys) keys")
+    }
+  }
+
   public func evaluate<Scalar: Real>(
     _ operands: [Tensor], as scalar: Scalar.Type
   ) throws -> [Tensor] {
     let (tokens, columns) = (operands[0].shape[0], operands[0].shape[1])
     let (keys, width) = (operands[1].shape[0], operands[1].shape[1])
-    guard keys >= tokens else {
-      throw OperatorError("\(tokens) queries have only \(keys) keys")
-    }
+    try checkKeys(keys, tokens)
     let (size, group, past) = (columns / heads, heads / keyValueHeads, keys - tokens)
     let block = min(tokens, 64)
     return unsafe withPointers(operands, as: Scalar.self) { pointers in

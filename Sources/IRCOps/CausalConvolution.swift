@@ -1,3 +1,4 @@
+private import CKernels
 public import IRCGraph
 public import IRCTensor
 
@@ -5,7 +6,7 @@ public import IRCTensor
 ///
 /// x [T, E], state [K−1, E], weight [E, K] and bias [E] make y[t, e] = bias[e] + Σₖ w[e, k]·x[t − (K−1) + k, e] and the last K − 1
 /// rows of state and x: the last tap reads the current token.
-public struct CausalConvolution: PlainOperator, RealOperator {
+public struct CausalConvolution: PlainOperator, KernelOperator {
   public static let name = "causal_conv"
 
   public init() {}
@@ -37,6 +38,24 @@ public struct CausalConvolution: PlainOperator, RealOperator {
     Cost(
       macs: saturatingProduct(results[0].elementCount, operands[2].shape[1].fixed ?? 1),
       reading: operands, writing: results)
+  }
+
+  public func evaluateByKernel(_ operands: [Tensor]) throws -> [Tensor] {
+    let (tokens, channels, taps) = (
+      operands[0].shape[0], operands[0].shape[1], operands[2].shape[1]
+    )
+    return unsafe withPointers(operands, as: Float.self) { pointers in
+      let (x, state, weight) = unsafe (pointers[0], pointers[1], pointers[2])
+      let bias = unsafe pointers.count == 4 ? pointers[3] : nil
+      var y: Tensor?
+      let next = unsafe makeTensor([taps - 1, channels], of: Float.self) { next in
+        y = unsafe makeTensor([tokens, channels], of: Float.self) { y in
+          unsafe irc_causal_conv_f32(
+            y, next, x, channels, state, weight, bias, tokens, channels, taps)
+        }
+      }
+      return [y, next].compactMap(\.self)
+    }
   }
 
   public func evaluate<Scalar: Real>(

@@ -1,8 +1,9 @@
+private import CKernels
 public import IRCGraph
 public import IRCTensor
 
 /// e to the power of each element.
-public struct Exponential: PlainOperator, RealOperator {
+public struct Exponential: PlainOperator, KernelOperator {
   public static let name = "exp"
 
   public init() {}
@@ -19,6 +20,10 @@ public struct Exponential: PlainOperator, RealOperator {
   }
 
   public var rowwiseOperands: [Int]? { [0] }
+
+  public func evaluateByKernel(_ operands: [Tensor]) throws -> [Tensor] {
+    [unsafe mapByKernel(operands[0], irc_exp_f32)]
+  }
 
   public func evaluate<Scalar: Real>(
     _ operands: [Tensor], as scalar: Scalar.Type

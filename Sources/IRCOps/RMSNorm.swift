@@ -1,9 +1,10 @@
+private import CKernels
 private import Foundation
 public import IRCGraph
 public import IRCTensor
 
 /// x / √(mean of x² + ε) over the last axis, then times a gain if there is one.
-public struct RMSNorm: RealOperator {
+public struct RMSNorm: KernelOperator {
   public static let name = "rms_norm"
 
   /// Added to the mean square.
@@ -54,6 +55,19 @@ public struct RMSNorm: RealOperator {
   }
 
   public var rowwiseOperands: [Int]? { [0] }
+
+  public func evaluateByKernel(_ operands: [Tensor]) throws -> [Tensor] {
+    let (rows, columns) = (operands[0].rows, operands[0].columns)
+    return unsafe withPointers(operands, as: Float.self) { pointers in
+      let source = unsafe pointers[0]
+      let gain = unsafe pointers.count == 2 ? pointers[1] : nil
+      return [
+        unsafe makeTensor(operands[0].shape, of: Float.self) { target in
+          unsafe irc_rms_norm_f32(target, source, columns, gain, rows, columns, Float(epsilon))
+        }
+      ]
+    }
+  }
 
   public func evaluate<Scalar: Real>(
     _ operands: [Tensor], as scalar: Scalar.Type

@@ -1,3 +1,4 @@
+private import CKernels
 private import Foundation
 public import IRCGraph
 public import IRCTensor
@@ -5,7 +6,7 @@ public import IRCTensor
 /// Rotary position embedding: in each head, channels i and i + half turn by position · θ^(−2i/d).
 ///
 /// x [T, heads·d] and positions [T] make [T, heads·d], in the half-split layout of Hugging Face checkpoints.
-public struct RotaryEmbedding: RealOperator {
+public struct RotaryEmbedding: KernelOperator {
   public static let name = "rope"
 
   /// Channels of one head, an even number.
@@ -55,6 +56,27 @@ public struct RotaryEmbedding: RealOperator {
       macs: saturatingProduct(2, results[0].elementCount), reading: operands, writing: results)
   }
 
+  public func evaluateByKernel(_ operands: [Tensor]) throws -> [Tensor] {
+    let x = operands[0]
+    let positions = integers(operands[1])
+    let frequencies = self.frequencies
+    return unsafe withPointers([x], as: Float.self) { pointers in
+      let source = unsafe pointers[0]
+      return [
+        unsafe makeTensor(x.shape, of: Float.self) { target in
+          unsafe irc_rope_f32(
+            target, source, x.columns, positions, frequencies, x.rows, x.columns / headDimension,
+            headDimension)
+        }
+      ]
+    }
+  }
+
+  /// Turn of each pair from one position to the next, in radians.
+  private var frequencies: [Double] {
+    (0..<headDimension / 2).map { pow(theta, -2 * Double($0) / Double(headDimension)) }
+  }
+
   public func evaluate<Scalar: Real>(
     _ operands: [Tensor], as scalar: Scalar.Type
   ) throws -> [Tensor] {
@@ -62,7 +84,7 @@ public struct RotaryEmbedding: RealOperator {
     let (tokens, columns, half) = (x.shape[0], x.shape[1], headDimension / 2)
     let positions = integers(operands[1])
     // Angles are made in double precision: at position 30,000 a float has no digits left for the fastest pair.
-    let frequencies = (0..<half).map { pow(theta, -2 * Double($0) / Double(headDimension)) }
+    let frequencies = self.frequencies
     var cosines = [Scalar](repeating: 0, count: half)
     var sines = cosines
     return unsafe withPointers([x], as: Scalar.self) { pointers in

@@ -1,3 +1,4 @@
+private import CKernels
 public import IRCGraph
 public import IRCTensor
 
@@ -7,7 +8,7 @@ public import IRCTensor
 ///
 ///     h[e, n] ← exp(delta[t, e]·a[e, n])·h[e, n] + delta[t, e]·u[t, e]·b[t, n]
 ///     y[t, e] = Σₙ c[t, n]·h[e, n] + d[e]·u[t, e]
-public struct SelectiveScan: PlainOperator, RealOperator {
+public struct SelectiveScan: PlainOperator, KernelOperator {
   public static let name = "selective_scan"
 
   public init() {}
@@ -53,6 +54,26 @@ public struct SelectiveScan: PlainOperator, RealOperator {
       reading: operands, writing: results)
   }
 
+  public func evaluateByKernel(_ operands: [Tensor]) throws -> [Tensor] {
+    let (tokens, channels) = (operands[0].shape[0], operands[0].shape[1])
+    let states = operands[2].shape[1]
+    return unsafe withPointers(operands, as: Float.self) { pointers in
+      let (u, delta, a) = unsafe (pointers[0], pointers[1], pointers[2])
+      let (b, c, d) = unsafe (pointers[3], pointers[4], pointers[5])
+      let start = unsafe pointers[6]
+      var y: Tensor?
+      let next = unsafe makeTensor([channels, states], of: Float.self) { h in
+        unsafe h.update(from: start, count: channels * states)
+        y = unsafe makeTensor([tokens, channels], of: Float.self) { y in
+          unsafe irc_selective_scan_f32(
+            y, h, u, channels, delta, channels, a, b, states, c, states, d, tokens, channels,
+            states)
+        }
+      }
+      return [y, next].compactMap(\.self)
+    }
+  }
+
   public func evaluate<Scalar: Real>(
     _ operands: [Tensor], as scalar: Scalar.Type
   ) throws -> [Tensor] {
@@ -85,7 +106,7 @@ public struct SelectiveScan: PlainOperator, RealOperator {
           }
         }
       }
-      return [y ?? Tensor(zeros: [tokens, channels], Scalar.elementType), next]
+      return [y, next].compactMap(\.self)
     }
   }
 }

@@ -1,8 +1,9 @@
+private import CKernels
 public import IRCGraph
 public import IRCTensor
 
 /// x·σ(x) = x / (1 + e^−x) of each element.
-public struct SiLU: PlainOperator, RealOperator {
+public struct SiLU: PlainOperator, KernelOperator {
   public static let name = "silu"
 
   public init() {}
@@ -27,6 +28,10 @@ public struct SiLU: PlainOperator, RealOperator {
   }
 
   public var rowwiseOperands: [Int]? { [0] }
+
+  public func evaluateByKernel(_ operands: [Tensor]) throws -> [Tensor] {
+    [unsafe mapByKernel(operands[0], irc_silu_f32)]
+  }
 
   public func evaluate<Scalar: Real>(
     _ operands: [Tensor], as scalar: Scalar.Type

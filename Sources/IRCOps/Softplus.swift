@@ -1,8 +1,9 @@
+private import CKernels
 public import IRCGraph
 public import IRCTensor
 
 /// log(1 + eˣ) of each element, as max(x, 0) + log(1 + e^−|x|), which neither overflows nor cancels.
-public struct Softplus: PlainOperator, RealOperator {
+public struct Softplus: PlainOperator, KernelOperator {
   public static let name = "softplus"
 
   public init() {}
@@ -19,6 +20,10 @@ public struct Softplus: PlainOperator, RealOperator {
   }
 
   public var rowwiseOperands: [Int]? { [0] }
+
+  public func evaluateByKernel(_ operands: [Tensor]) throws -> [Tensor] {
+    [unsafe mapByKernel(operands[0], irc_softplus_f32)]
+  }
 
   public func evaluate<Scalar: Real>(
     _ operands: [Tensor], as scalar: Scalar.Type
