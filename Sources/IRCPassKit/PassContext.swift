@@ -1,3 +1,4 @@
+public import IRCCodegen
 public import IRCExecution
 public import IRCGraph
 public import IRCSupport
@@ -115,11 +116,4 @@ public struct ModelFacts: Sendable, Hashable {
     self.vocabularySize = vocabularySize
     self.contextLength = contextLength
   }
-}
-
-/// Machine that code is made for.
-public enum Target: String, Sendable, CaseIterable {
-  case native, portable, avx2
-  case avx512VNNI = "avx512-vnni"
-  case neon
 }
