@@ -52,6 +52,11 @@ public final class PassContext: Sendable {
     try services.statistics(values, graph)
   }
 
+  /// Tells what an exporter wrote, for the manifest.
+  public func report(_ emission: EmissionReport) {
+    log.withLock { $0.emissions.append(emission) }
+  }
+
   /// The output folder, for passes that emit.
   ///
   /// - Throws: `PassError` when this run has no output, as in `irc opt`.
@@ -85,6 +90,7 @@ package struct PassServices: Sendable {
 package struct PassLog: Sendable {
   package var remarks: [Remark] = []
   package var counters: [String: Int] = [:]
+  package var emissions: [EmissionReport] = []
 }
 
 /// Something that a pass tells the user about one place.
