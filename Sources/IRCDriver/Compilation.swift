@@ -1,0 +1,156 @@
+import Foundation
+package import IRCCodegen
+import IRCExecution
+import IRCFrontend
+package import IRCGraph
+import IRCPassKit
+package import IRCPassManager
+package import IRCPipeline
+import IRCSupport
+import IRCTensor
+import IRCTokenizer
+
+/// Runs the passes of a plan over its model.
+package struct Compilation {
+  /// What a user can ask for besides the plan.
+  package struct Options: Sendable {
+    /// Instances after which the graph is printed; nil: none, empty: all.
+    package var printAfter: [String]?
+    /// Instance to stop after.
+    package var stopAfter: String?
+    /// Whether passes that preserve the function are checked by running the graph.
+    package var checksFunction = true
+
+    /// The defaults.
+    package init() {}
+  }
+
+  /// What came out.
+  package struct Result {
+    /// The graph after the last pass that ran.
+    package var graph: Graph
+    /// What each pass did.
+    package var runs: [PassRun]
+    /// What exporters wrote.
+    package var emissions: [EmissionReport]
+    /// Names of the output files that changed.
+    package var changedFiles: [String]
+    /// Graphs that were asked for with `printAfter`, as text.
+    package var dumps: [String]
+  }
+
+  /// The plan.
+  package let plan: CompilationPlan
+  let model: LoadedModel
+  private let environment: CompilerEnvironment
+
+  /// Loads the plan's model.
+  ///
+  /// - Throws: `DiagnosticList` with everything that is wrong with the model's folder.
+  package init(_ plan: CompilationPlan, in environment: CompilerEnvironment) throws {
+    self.plan = plan
+    self.environment = environment
+    model = try ModelFolder.load(plan.model.source)
+  }
+
+  /// Runs every pass and writes the output folder.
+  package func lower(_ options: Options = Options()) throws -> Result {
+    if let name = options.stopAfter ?? options.printAfter?.first,
+      !plan.passes.contains(where: { $0.id == name })
+    {
+      throw Diagnostic(
+        "passes.unknown-instance", "the pipeline has no pass '\(name)'",
+        hint: "it has \(plan.passes.map { "'\($0.id)'" }.joined(separator: ", "))")
+    }
+    let files = OutputFiles(directory: plan.model.output)
+    var result = try run(plan.passes, files, options)
+    if options.stopAfter == nil, !result.emissions.isEmpty {
+      let manifest = Manifest(plan: plan, model: model, result: result)
+      try files.write("manifest.json", manifest.json().serialized(indent: 2) + "\n")
+    }
+    result.changedFiles = try files.commit()
+    return result
+  }
+
+  /// Runs every pass that writes nothing, and returns the graph: the simulation of the compiled network.
+  package func simulate(_ options: Options = Options()) throws -> Result {
+    try run(plan.passes.filter { !$0.info.emitsFiles }, nil, options)
+  }
+
+  private func run(
+    _ passes: [PassInstance], _ files: OutputFiles?, _ options: Options
+  ) throws -> Result {
+    let recorder = RunRecorder()
+    var dumps: [String] = []
+    var instruments: [any Instrument] = [VerifyInstrument(), recorder]
+    if options.checksFunction { instruments.append(FunctionCheckInstrument(probe: probe)) }
+    if let names = options.printAfter {
+      instruments.append(
+        DumpInstrument(after: names.isEmpty ? nil : Set(names)) { dumps.append($0) })
+    }
+    instruments.append(AnnouncingInstrument(environment.reporter, count: passes.count))
+    let manager = PassManager(passes, registry: environment.registry, instruments: instruments)
+    var graph = model.graph
+    graph.name = plan.model.name
+    let output = files.map(SharedOutput.init)
+    let services = PassServices(
+      statistics: { [calibration = plan.model.calibration, model, reporter = environment.reporter]
+        values, graph in
+        guard let calibration else { return try PassServices.none.statistics(values, graph) }
+        let windows = try calibration.windows(
+          { try Tokenizer(folder: model.folder) }, start: model.startID)
+        return try Calibration.collect(graph, values: values, windows: windows) {
+          reporter.progress("calibrate", $0, of: $1)
+        }
+      },
+      output: { try output?.files ?? PassServices.none.output() })
+    try manager.run(
+      on: &graph, model: facts, target: plan.model.target, services: services,
+      until: options.stopAfter)
+    return Result(
+      graph: graph, runs: recorder.runs, emissions: recorder.runs.flatMap(\.emissions),
+      changedFiles: [], dumps: dumps)
+  }
+
+  private var facts: ModelFacts {
+    ModelFacts(
+      name: plan.model.name, vocabularySize: model.vocabularySize,
+      contextLength: model.contextLength)
+  }
+
+  /// A few token ids, the same every time, to run graphs on.
+  private var probe: [Int32] {
+    let random = RandomNumbers(seed: 0x1C0DE)
+    return (0..<8).map { Int32(random.integer($0, below: model.vocabularySize)) }
+  }
+}
+
+/// Hands the output folder to passes.
+///
+/// SAFETY: the pass manager runs one pass at a time, and only passes use it.
+private final class SharedOutput: @unchecked Sendable {
+  let files: OutputFiles
+
+  init(_ files: OutputFiles) {
+    self.files = files
+  }
+}
+
+/// Tells the user which pass runs.
+private final class AnnouncingInstrument: Instrument {
+  private let reporter: Reporter
+  private let count: Int
+  private var done = 0
+
+  init(_ reporter: Reporter, count: Int) {
+    self.reporter = reporter
+    self.count = count
+  }
+
+  func after(
+    _ instance: PassInstance, _ before: Graph, _ graph: Graph, _ run: PassRun
+  ) throws {
+    done += 1
+    reporter.progress("lower", done, of: count)
+  }
+}
