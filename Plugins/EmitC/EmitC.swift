@@ -28,8 +28,10 @@ public struct EmitC: Pass {
 
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let emitter = CEmitter(
-      options: CEmitter.Options(chunk: chunk, contextLength: self.context), target: context.target)
-    let report = try emitter.emit(graph, model: context.model, to: try context.output())
+      CEmitter.Options(
+        name: context.model.name, chunk: chunk,
+        contextLength: context.model.contextLength ?? self.context, target: context.target))
+    let report = try emitter.emit(graph, to: try context.output())
     context.report(report)
     context.count(Self.tensors, by: report.tensors.count)
     context.count(Self.weightBytes, by: report.weightBytes)

@@ -98,7 +98,7 @@ package struct Compilation {
         values, graph in
         guard let calibration else { return try PassServices.none.statistics(values, graph) }
         let windows = try calibration.windows(
-          { try Tokenizer(folder: model.folder) }, start: model.startID)
+          { try Tokenizer(folder: model.checkpoint.folder) }, start: model.startID)
         return try Calibration.collect(graph, values: values, windows: windows) {
           reporter.progress("calibrate", $0, of: $1)
         }
@@ -112,16 +112,16 @@ package struct Compilation {
       changedFiles: [], dumps: dumps)
   }
 
-  private var facts: ModelFacts {
-    ModelFacts(
-      name: plan.model.name, vocabularySize: model.vocabularySize,
-      contextLength: model.contextLength)
+  private var facts: ModelDescription {
+    ModelDescription(
+      name: plan.model.name, vocabularySize: model.facts.vocabularySize,
+      contextLength: model.facts.contextLength)
   }
 
   /// A few token ids, the same every time, to run graphs on.
   private var probe: [Int32] {
     let random = RandomNumbers(seed: 0x1C0DE)
-    return (0..<8).map { Int32(random.integer($0, below: model.vocabularySize)) }
+    return (0..<8).map { Int32(random.integer($0, below: model.facts.vocabularySize)) }
   }
 }
 

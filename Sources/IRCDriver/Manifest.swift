@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import IRCCodegen
 import IRCFrontend
@@ -23,7 +22,7 @@ struct Manifest {
       ("target", .string(plan.model.target.rawValue)),
       ("passes", .array(zip(plan.passes, result.runs).map(pass))),
       ("source_bytes", .integer(model.checkpoint.byteCount)),
-      ("checkpoint", .array(model.accounting.map(\.json))),
+      ("checkpoint", .array(model.accounting.accounts.map(account))),
       ("emitted", .array(result.emissions.map(emission))),
     ])
   }
@@ -34,6 +33,19 @@ struct Manifest {
       ("name", .string(instance.info.name)),
       ("options", .object(instance.pass.options.map { ($0.key, .string($0.text)) })),
       ("statistics", .object(run.counters.map { ($0.name, .integer($0.value)) })),
+    ])
+  }
+
+  private func account(_ account: TensorAccount) -> JSON {
+    let role: (String, String?) =
+      switch account.role {
+      case .used: ("used", nil)
+      case .tied(let other): ("tied", other)
+      case .ignored(let reason): ("ignored", reason)
+      }
+    return .object([
+      ("name", .string(account.tensor.name)), ("role", .string(role.0)),
+      ("detail", role.1.map(JSON.string) ?? .null),
     ])
   }
 

@@ -43,7 +43,7 @@ public struct PassManager {
   ///
   /// - Throws: `DiagnosticList` naming the pass that failed; `graph` is then as it was before that pass.
   public func run(
-    on graph: inout Graph, model: ModelFacts, target: Target, services: PassServices,
+    on graph: inout Graph, model: ModelDescription, target: Target, services: PassServices,
     until lastInstance: String? = nil
   ) throws {
     let problems = factProblems(startingWith: graph.facts)
@@ -55,7 +55,7 @@ public struct PassManager {
   }
 
   private func runOne(
-    _ instance: PassInstance, on graph: inout Graph, model: ModelFacts, target: Target,
+    _ instance: PassInstance, on graph: inout Graph, model: ModelDescription, target: Target,
     services: PassServices
   ) throws {
     let before = graph

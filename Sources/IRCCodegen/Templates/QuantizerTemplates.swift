@@ -1,6 +1,7 @@
 import IRCGraph
 import IRCOps
 import IRCQuant
+import IRCTensor
 
 extension QuantizationParameters: EmittableOperator {
   var isTokenwise: Bool { spec.granularity == .row }

@@ -47,6 +47,10 @@ struct HeaderText {
       // The status in words, never NULL.
       const char *\(s)_status_text(\(s)_status status);
 
+      // \(m)_VOCABULARY and \(m)_CONTEXT, for those who load the library without this header.
+      size_t \(s)_vocabulary(void);
+      size_t \(s)_context_length(void);
+
       typedef struct \(s)_context \(s)_context;
 
       // Bytes of memory for a context with room for `max_tokens` tokens, 0 for \(m)_CONTEXT. Returns 0 if that is

@@ -73,6 +73,10 @@ struct RuntimeText {
       }
       return "unknown status";
     }
+
+    size_t \(s)_vocabulary(void) { return \(m)_VOCABULARY; }
+
+    size_t \(s)_context_length(void) { return \(m)_CONTEXT; }
     """
   }
 

@@ -2,6 +2,7 @@ import IRCGraph
 import IRCOps
 import IRCQuant
 import IRCSupport
+import IRCTensor
 
 /// Gives every constant that the kernels read its place in the weights file, each one once.
 struct WeightLayout {
