@@ -1,3 +1,4 @@
+public import IRCCodegen
 public import IRCExecution
 public import IRCGraph
 public import IRCSupport
@@ -51,6 +52,11 @@ public final class PassContext: Sendable {
     try services.statistics(values, graph)
   }
 
+  /// Tells what an exporter wrote, for the manifest.
+  public func report(_ emission: EmissionReport) {
+    log.withLock { $0.emissions.append(emission) }
+  }
+
   /// The output folder, for passes that emit.
   ///
   /// - Throws: `PassError` when this run has no output, as in `irc opt`.
@@ -84,6 +90,7 @@ package struct PassServices: Sendable {
 package struct PassLog: Sendable {
   package var remarks: [Remark] = []
   package var counters: [String: Int] = [:]
+  package var emissions: [EmissionReport] = []
 }
 
 /// Something that a pass tells the user about one place.
@@ -115,11 +122,4 @@ public struct ModelFacts: Sendable, Hashable {
     self.vocabularySize = vocabularySize
     self.contextLength = contextLength
   }
-}
-
-/// Machine that code is made for.
-public enum Target: String, Sendable, CaseIterable {
-  case native, portable, avx2
-  case avx512VNNI = "avx512-vnni"
-  case neon
 }

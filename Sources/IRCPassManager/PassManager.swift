@@ -73,6 +73,7 @@ public struct PassManager {
       let run = PassRun(
         instance: instance.id, seconds: elapsed / .seconds(1), remarks: said.remarks,
         counters: instance.info.statistics.map { ($0.name, said.counters[$0.name] ?? 0) },
+        emissions: said.emissions,
         operations: (before.operations.count, graph.operations.count))
       for instrument in instruments { try instrument.after(instance, before, graph, run) }
     } catch {
