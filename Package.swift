@@ -75,7 +75,6 @@ let core: [Target] =
     [
       "IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCTokenizer",
       "IRCFrontend", "IRCCodegen", "IRCPassKit", "IRCPassManager", "IRCPipeline",
-      .product(name: "Crypto", package: "swift-crypto"),
     ], tests: ["IRCTestSupport"])
 
 let package = Package(
@@ -86,7 +85,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: core + plugins.flatMap(passPlugin) + [
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
