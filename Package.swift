@@ -50,7 +50,8 @@ let core: [Target] =
   module("IRCSupport", [], tests: ["IRCTestSupport"])
   + module("IRCTensor", ["IRCSupport", "CBLAS", "CKernels"])
   + module("IRCQuant", ["IRCSupport", "IRCTensor", "CKernels"])
-  + module("IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"])
+  + module(
+    "IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"], tests: ["IRCOps", "IRCTestSupport"])
   + module("IRCOps", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "CKernels"])
   + module("IRCExecution", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps"])
   + module("IRCTokenizer", ["IRCSupport"], tests: ["IRCTestSupport"])
