@@ -31,7 +31,7 @@ func module(
 }
 
 /// The names of the built-in passes: one folder each under `Plugins/`.
-let plugins = ["FoldNormGains", "Quantize", "LowerKernels", "EmitC"]
+let plugins = ["FoldNormGains", "QuantizeTensors", "LowerKernels", "EmitC"]
 
 /// A pass: one module that sees the kit and nothing else, with its tests beside it.
 func passPlugin(_ name: String) -> [Target] {

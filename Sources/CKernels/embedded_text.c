@@ -24,7 +24,7 @@ static const char kernels_integer_c[] = {
 
 #define FILE_ENTRY(name, text) {name, text, sizeof text - 1}
 
-const irc_embedded_file irc_embedded_files[] = {
+static const irc_embedded_file files[] = {
   FILE_ENTRY("irc_kernels.h", irc_kernels_h),
   FILE_ENTRY("kernels_common.h", kernels_common_h),
   FILE_ENTRY("kernels_math.c", kernels_math_c),
@@ -33,4 +33,6 @@ const irc_embedded_file irc_embedded_files[] = {
   FILE_ENTRY("kernels_integer.c", kernels_integer_c),
 };
 
-const size_t irc_embedded_file_count = sizeof irc_embedded_files / sizeof irc_embedded_files[0];
+const irc_embedded_file *irc_embedded_files(void) { return files; }
+
+size_t irc_embedded_file_count(void) { return sizeof files / sizeof files[0]; }

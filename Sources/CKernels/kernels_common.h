@@ -62,46 +62,6 @@ IRC_INLINE void irc_dot4(
   for (size_t r = 0; r < 4; r++) y[r] = irc_sum_lanes(lane[r]);
 }
 
-// The largest |x|, or 0; NaNs are passed over.
-IRC_INLINE float irc_absmax(const float *IRC_RESTRICT x, size_t n) {
-  float lane[IRC_LANES] = {0};
-  size_t i = 0;
-  for (; i + IRC_LANES <= n; i += IRC_LANES)
-    for (size_t j = 0; j < IRC_LANES; j++) {
-      float a = x[i + j] < 0 ? -x[i + j] : x[i + j];
-      lane[j] = a > lane[j] ? a : lane[j];
-    }
-  for (size_t j = 0; i + j < n; j++) {
-    float a = x[i + j] < 0 ? -x[i + j] : x[i + j];
-    lane[j] = a > lane[j] ? a : lane[j];
-  }
-  float most = 0;
-  for (size_t j = 0; j < IRC_LANES; j++) most = lane[j] > most ? lane[j] : most;
-  return most;
-}
-
-// The smallest and largest of x and 0; NaNs are passed over.
-IRC_INLINE void irc_minmax(float *low, float *high, const float *IRC_RESTRICT x, size_t n) {
-  float least[IRC_LANES] = {0}, most[IRC_LANES] = {0};
-  size_t i = 0;
-  for (; i + IRC_LANES <= n; i += IRC_LANES)
-    for (size_t j = 0; j < IRC_LANES; j++) {
-      least[j] = x[i + j] < least[j] ? x[i + j] : least[j];
-      most[j] = x[i + j] > most[j] ? x[i + j] : most[j];
-    }
-  for (size_t j = 0; i + j < n; j++) {
-    least[j] = x[i + j] < least[j] ? x[i + j] : least[j];
-    most[j] = x[i + j] > most[j] ? x[i + j] : most[j];
-  }
-  float l = 0, m = 0;
-  for (size_t j = 0; j < IRC_LANES; j++) {
-    l = least[j] < l ? least[j] : l;
-    m = most[j] > m ? most[j] : m;
-  }
-  *low = l;
-  *high = m;
-}
-
 // ---- Bits and rounding ----------------------------------------------------------------------------------
 
 IRC_INLINE float irc_float_of_bits(uint32_t bits) {
@@ -114,6 +74,12 @@ IRC_INLINE uint32_t irc_bits_of_float(float f) {
   uint32_t bits;
   memcpy(&bits, &f, sizeof bits);
   return bits;
+}
+
+// condition ? a : b without a branch, which gcc otherwise makes of it and then does not vectorise.
+IRC_INLINE float irc_select(bool condition, float a, float b) {
+  uint32_t mask = 0u - (uint32_t)condition;
+  return irc_float_of_bits((irc_bits_of_float(a) & mask) | (irc_bits_of_float(b) & ~mask));
 }
 
 // Adding 1.5 * 2^23 leaves the nearest integer, ties to even, in the low bits of the sum.
@@ -143,13 +109,45 @@ IRC_INLINE void irc_floats_of_f16(float *IRC_RESTRICT y, const uint16_t *IRC_RES
   for (; i < n; i++) y[i] = irc_float_of_f16(x[i]);
 }
 
+// ---- Ranges ---------------------------------------------------------------------------------------------
+
+// The magnitude of x as bits, 0 for a NaN: positive floats are ordered like their bits.
+IRC_INLINE int32_t irc_magnitude(float x) {
+  int32_t magnitude = (int32_t)(irc_bits_of_float(x) & 0x7fffffffu);
+  return magnitude > 0x7f800000 ? 0 : magnitude;
+}
+
+// The largest |x|, or 0; NaNs are passed over.
+IRC_INLINE float irc_absmax(const float *IRC_RESTRICT x, size_t n) {
+  int32_t most = 0;
+  for (size_t i = 0; i < n; i++) {
+    int32_t magnitude = irc_magnitude(x[i]);
+    most = magnitude > most ? magnitude : most;
+  }
+  return irc_float_of_bits((uint32_t)most);
+}
+
+// The smallest and largest of x and 0; NaNs are passed over.
+IRC_INLINE void irc_minmax(float *low, float *high, const float *IRC_RESTRICT x, size_t n) {
+  int32_t below = 0, above = 0;
+  for (size_t i = 0; i < n; i++) {
+    int32_t magnitude = irc_magnitude(x[i]);
+    int32_t negative = -(int32_t)(irc_bits_of_float(x[i]) >> 31);
+    int32_t down = magnitude & negative, up = magnitude & ~negative;
+    below = down > below ? down : below;
+    above = up > above ? up : above;
+  }
+  *low = -irc_float_of_bits((uint32_t)below);
+  *high = irc_float_of_bits((uint32_t)above);
+}
+
 // ---- exp and log1p --------------------------------------------------------------------------------------
 
 // exp(x) = 2^k exp(r) with |r| <= ln(2) / 2: a polynomial, then two exact steps of scaling, of which only the
 // last may round (to a subnormal) or overflow.
 IRC_INLINE float irc_exp(float x) {
-  x = x > 89.0f ? 89.0f : x;      // exp(89) is above FLT_MAX already
-  x = x < -104.0f ? -104.0f : x;  // exp(-104) is below half the least subnormal
+  x = irc_select(x > 89.0f, 89.0f, x);      // exp(89) is above FLT_MAX already
+  x = irc_select(x < -104.0f, -104.0f, x);  // exp(-104) is below half the least subnormal
   float shifted = x * 0x1.715476p0f + IRC_ROUNDER;
   float k = shifted - IRC_ROUNDER;
   int32_t exponent = (int32_t)(irc_bits_of_float(shifted) - irc_bits_of_float(IRC_ROUNDER));
@@ -181,19 +179,18 @@ IRC_INLINE float irc_log1p_unit(float u) {
 }
 
 IRC_INLINE float irc_softplus(float x) {
-  float magnitude = x < 0 ? x : -x;
-  return (x > 0 ? x : 0.0f) + irc_log1p_unit(irc_exp(magnitude));
+  return irc_select(x > 0, x, 0) + irc_log1p_unit(irc_exp(irc_select(x < 0, x, -x)));
 }
 
 // 1 / (1 + exp(-x)), with an exponential that cannot overflow.
 IRC_INLINE float irc_sigmoid(float x) {
-  float e = irc_exp(x < 0 ? x : -x);
-  return (x < 0 ? e : 1.0f) / (1.0f + e);
+  float e = irc_exp(irc_select(x < 0, x, -x));
+  return irc_select(x < 0, e, 1) / (1.0f + e);
 }
 
 IRC_INLINE float irc_silu(float x) {
-  float e = irc_exp(x < 0 ? x : -x);
-  return (x < 0 ? x * e : x) / (1.0f + e);
+  float e = irc_exp(irc_select(x < 0, x, -x));
+  return irc_select(x < 0, x * e, x) / (1.0f + e);
 }
 
 // ---- The quantizer contract -----------------------------------------------------------------------------
@@ -259,19 +256,35 @@ IRC_INLINE void irc_unpack_int4(int8_t *IRC_RESTRICT codes, const irc_block_int4
   }
 }
 
+// Eight codes at once in the bytes of a word. 0x01 in every byte, and bit k in byte k whatever the byte order:
+#define IRC_ONES 0x0101010101010101u
+IRC_INLINE uint64_t irc_bit_of_byte(void) {
+  static const uint8_t bits[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+  uint64_t word;
+  memcpy(&word, bits, 8);
+  return word;
+}
+
 IRC_INLINE void irc_unpack_int3(int8_t *IRC_RESTRICT codes, const irc_block_int3 *IRC_RESTRICT block) {
-  for (int k = 0; k < 4; k++)
-    for (int j = 0; j < 8; j++) {
-      int low = (block->low[j] >> (2 * k)) & 3;
-      int high = (block->high[k] >> j) & 1;
-      codes[8 * k + j] = (int8_t)(((low | high << 2) ^ 4) - 4);
-    }
+  uint64_t pairs;
+  memcpy(&pairs, block->low, 8);
+  for (int k = 0; k < 4; k++) {
+    uint64_t low = pairs >> (2 * k) & (3 * IRC_ONES);
+    uint64_t chosen = block->high[k] * IRC_ONES & irc_bit_of_byte();
+    uint64_t high = (chosen + 0x7f * IRC_ONES) >> 7 & IRC_ONES;
+    uint64_t word = low | high * 0xfc;  // a set bit 2 also sets the sign
+    memcpy(codes + 8 * k, &word, 8);
+  }
 }
 
 IRC_INLINE void irc_unpack_int2(int8_t *IRC_RESTRICT codes, const irc_block_int2 *IRC_RESTRICT block) {
-  for (int k = 0; k < 4; k++)
-    for (int j = 0; j < 8; j++)
-      codes[8 * k + j] = (int8_t)((((block->pairs[j] >> (2 * k)) & 3) ^ 2) - 2);
+  uint64_t pairs;
+  memcpy(&pairs, block->pairs, 8);
+  for (int k = 0; k < 4; k++) {
+    uint64_t low = pairs >> (2 * k) & (3 * IRC_ONES);
+    uint64_t word = low | (low >> 1 & IRC_ONES) * 0xfc;
+    memcpy(codes + 8 * k, &word, 8);
+  }
 }
 
 // `blocks` blocks of one row -> 32 * blocks codes

@@ -6,56 +6,40 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-// y[i] = f(...) for i < n, sixteen at a time through a local block: y may be an input itself, and the compiler
-// still needs no proof that they are apart.
-#define IRC_ELEMENTWISE_1(f)                                              \
-  do {                                                                    \
-    size_t i = 0;                                                         \
-    for (; i + IRC_LANES <= n; i += IRC_LANES) {                          \
-      float block[IRC_LANES];                                             \
-      for (size_t j = 0; j < IRC_LANES; j++) block[j] = f(x[i + j]);      \
-      for (size_t j = 0; j < IRC_LANES; j++) y[i + j] = block[j];         \
-    }                                                                     \
-    for (; i < n; i++) y[i] = f(x[i]);                                    \
-  } while (0)
+// y[i] = f(...) for i < n, through a local block: y may be an input itself, and the compiler still needs no proof
+// that they are apart.
+enum { IRC_CHUNK = 256 };
 
-#define IRC_ELEMENTWISE_2(f)                                                    \
-  do {                                                                          \
-    size_t i = 0;                                                               \
-    for (; i + IRC_LANES <= n; i += IRC_LANES) {                                \
-      float block[IRC_LANES];                                                   \
-      for (size_t j = 0; j < IRC_LANES; j++) block[j] = f(a[i + j], b[i + j]);  \
-      for (size_t j = 0; j < IRC_LANES; j++) y[i + j] = block[j];               \
-    }                                                                           \
-    for (; i < n; i++) y[i] = f(a[i], b[i]);                                    \
-  } while (0)
+#define IRC_ELEMENTWISE(value)                                             \
+  for (size_t i = 0; i < n; i += IRC_CHUNK) {                              \
+    float chunk[IRC_CHUNK];                                                \
+    size_t count = n - i < IRC_CHUNK ? n - i : IRC_CHUNK;                  \
+    for (size_t j = 0; j < count; j++) chunk[j] = value;                   \
+    memcpy(y + i, chunk, count * sizeof(float));                           \
+  }
 
-IRC_INLINE float irc_negate(float x) { return -x; }
-IRC_INLINE float irc_add(float a, float b) { return a + b; }
-IRC_INLINE float irc_mul(float a, float b) { return a * b; }
-
-IRC_CLONES void IRC_NAME(exp_f32)(float *y, const float *x, size_t n) { IRC_ELEMENTWISE_1(irc_exp); }
+IRC_CLONES void IRC_NAME(exp_f32)(float *y, const float *x, size_t n) { IRC_ELEMENTWISE(irc_exp(x[i + j])) }
 
 IRC_CLONES void IRC_NAME(softplus_f32)(float *y, const float *x, size_t n) {
-  IRC_ELEMENTWISE_1(irc_softplus);
+  IRC_ELEMENTWISE(irc_softplus(x[i + j]))
 }
 
 IRC_CLONES void IRC_NAME(sigmoid_f32)(float *y, const float *x, size_t n) {
-  IRC_ELEMENTWISE_1(irc_sigmoid);
+  IRC_ELEMENTWISE(irc_sigmoid(x[i + j]))
 }
 
-IRC_CLONES void IRC_NAME(silu_f32)(float *y, const float *x, size_t n) { IRC_ELEMENTWISE_1(irc_silu); }
+IRC_CLONES void IRC_NAME(silu_f32)(float *y, const float *x, size_t n) { IRC_ELEMENTWISE(irc_silu(x[i + j])) }
 
 IRC_CLONES void IRC_NAME(negate_f32)(float *y, const float *x, size_t n) {
-  IRC_ELEMENTWISE_1(irc_negate);
+  IRC_ELEMENTWISE(-x[i + j])
 }
 
 IRC_CLONES void IRC_NAME(add_f32)(float *y, const float *a, const float *b, size_t n) {
-  IRC_ELEMENTWISE_2(irc_add);
+  IRC_ELEMENTWISE(a[i + j] + b[i + j])
 }
 
 IRC_CLONES void IRC_NAME(mul_f32)(float *y, const float *a, const float *b, size_t n) {
-  IRC_ELEMENTWISE_2(irc_mul);
+  IRC_ELEMENTWISE(a[i + j] * b[i + j])
 }
 
 void IRC_NAME(silu_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n) {
@@ -88,15 +72,10 @@ IRC_CLONES void IRC_NAME(rms_norm_f32)(
   for (size_t r = 0; r < rows; r++, x += x_stride, y += n) {
     float mean = irc_dot(x, x, n) / (float)n;
     float factor = 1.0f / sqrtf(mean + eps);
-    size_t i = 0;
-    for (; i + IRC_LANES <= n; i += IRC_LANES) {
-      float block[IRC_LANES];
-      for (size_t j = 0; j < IRC_LANES; j++) block[j] = x[i + j] * factor;
-      if (gain)
-        for (size_t j = 0; j < IRC_LANES; j++) block[j] *= gain[i + j];
-      for (size_t j = 0; j < IRC_LANES; j++) y[i + j] = block[j];
-    }
-    for (; i < n; i++) y[i] = gain ? x[i] * factor * gain[i] : x[i] * factor;
+    if (gain)
+      IRC_ELEMENTWISE(x[i + j] * factor * gain[i + j])
+    else
+      IRC_ELEMENTWISE(x[i + j] * factor)
   }
 }
 

@@ -24,7 +24,7 @@ public struct OperatorAxis: Hashable, Sendable {
 /// How the transform at the first axis of a tie determines the one at the others.
 ///
 /// With the first axis transformed by x' = x·T:
-public enum Transport: Hashable, Sendable {
+public indirect enum Transport: Hashable, Sendable {
   /// The same T.
   case identity
   /// T⁻ᵀ: the other side of a contraction.
@@ -37,6 +37,8 @@ public enum Transport: Hashable, Sendable {
   case product
   /// The channels in reverse order.
   case reversal
+  /// One after another, from the left: grouped-query keys determine queries by an inverse transpose, repeated.
+  case sequence([Transport])
 }
 
 /// A set of axes that must be transformed together, and by what.

@@ -9,6 +9,9 @@ public struct QuantizationScheme: Hashable, Sendable {
     public var spec: QuantizationSpec
     /// How a static scale is found.
     public var range: RangeRule
+
+    /// True if one scale, found by calibration, serves every token.
+    public var isStatic: Bool { spec.granularity == .tensor }
   }
 
   /// How the range of a static scale is found from calibration.
@@ -25,6 +28,11 @@ public struct QuantizationScheme: Hashable, Sendable {
   public var activations: Activations?
   /// Embedding tables; nil leaves them real.
   public var embeddings: QuantizationSpec?
+
+  /// Eight-bit weights with a scale for each output channel, activations real.
+  public static let roundToNearestInt8 = QuantizationScheme(
+    weights: QuantizationSpec(.integer(bits: 8), .row), activations: nil,
+    embeddings: QuantizationSpec(.integer(bits: 8), .row))
 }
 
 extension QuantizationScheme: PassOptionValue {

@@ -14,8 +14,9 @@ typedef struct irc_embedded_file {
   size_t size;
 } irc_embedded_file;
 
-extern const irc_embedded_file irc_embedded_files[];
-extern const size_t irc_embedded_file_count;
+// The table, of irc_embedded_file_count() entries.
+const irc_embedded_file *irc_embedded_files(void);
+size_t irc_embedded_file_count(void);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,181 @@
+public import IRCPassKit
+
+/// Rounds weights to the nearest code of a format, and the inputs of linear layers if the scheme says so.
+///
+///     before: %y = linear %x, %w
+///     after:  %s = quant_params %w   %q = quantize %w, %s   %v = dequantize %q, %s
+///             %y = linear %x', %v                            // %x' likewise where activations are quantized
+///
+/// Running the graph afterwards is the simulation of the quantized network. Weights stay lazy: nothing is rounded until
+/// they are written.
+public struct QuantizeTensors: Pass {
+  public static let info = PassInfo(
+    name: "quantize",
+    summary: "Round weights, and activations if the scheme says so, to the nearest code.",
+    details: """
+      Applies a scheme to every linear layer and embedding table whose weights are constants and whose tensor name passes \
+      `include` and `exclude`. Dynamic activation scales are measured for each token as it runs; static ones come from \
+      calibration.
+      """,
+    establishes: [.quantized], preservesFunction: false, usesCalibration: true,
+    statistics: [quantized, skipped], remarks: [rounded, leftOut, matched])
+
+  static let quantized = Statistic("quantized", "Weights given a format.")
+  static let skipped = Statistic("skipped", "Weights left as they were.")
+  static let rounded = RemarkKind("rounded", .passed, "Weights were given a format.")
+  static let leftOut = RemarkKind("left-out", .missed, "Weights were left as they were.")
+  static let matched = RemarkKind("matched", .analysis, "How many weights a pattern matches.")
+
+  @PassOption("Formats of weights, activations and embedding tables.")
+  public var scheme = QuantizationScheme.roundToNearestInt8
+  @PassOption("Weights to quantize, as globs over tensor names.")
+  public var include = [NamePattern("*")]
+  @PassOption("Weights to leave alone, as globs over tensor names; wins over include.")
+  public var exclude: [NamePattern] = []
+
+  public init() {}
+
+  public func run(on graph: inout Graph, in context: PassContext) throws {
+    let targets = try selectTargets(in: graph, context)
+    var inputs: [ValueID: ValueID] = [:]
+    if let activations = scheme.activations {
+      inputs = try quantizeInputs(of: targets, activations, in: &graph, context)
+    }
+    for target in targets {
+      let weights = graph[target.operation].operands[1]
+      let rounded = try roundTrip(
+        weights, scales: nil, target.spec, before: target.operation, in: &graph, context)
+      graph.setOperand(1, of: target.operation, to: rounded)
+      if target.isLinear, let input = inputs[graph[target.operation].operands[0]] {
+        graph.setOperand(0, of: target.operation, to: input)
+      }
+      context.count(Self.quantized)
+      context.remark(
+        Self.rounded, at: graph.producer(of: weights).location,
+        "'\(target.name)' \(graph.type(of: weights)) to \(target.spec.format), \(target.spec.granularity)"
+      )
+    }
+    graph.mergeEqualOperations()
+    graph.stage = .quantized
+  }
+
+  /// An operation whose weights (operand 1) are to be quantized.
+  private struct Target {
+    let operation: OperationID
+    let name: String
+    let spec: QuantizationSpec
+    let isLinear: Bool
+  }
+
+  private func selectTargets(in graph: Graph, _ context: PassContext) throws -> [Target] {
+    let constants = graph.constants()
+    var targets: [Target] = []
+    var names: [String] = []
+    for operation in graph.operations {
+      let isLinear = operation.op is Linear
+      guard isLinear || operation.op is Embedding else { continue }
+      let weights = operation.operands[1]
+      guard constants.contains(weights) else {
+        leaveOut(operation, "its weights are computed at run time", context)
+        continue
+      }
+      let name = graph.parameterName(of: weights) ?? ""
+      names.append(name)
+      guard include.contains(where: { $0.matches(name) }) else {
+        leaveOut(operation, "no 'include' pattern matches", context)
+        continue
+      }
+      if let pattern = exclude.first(where: { $0.matches(name) }) {
+        leaveOut(operation, "'exclude' pattern '\(pattern)' matches", context)
+        continue
+      }
+      guard let spec = isLinear ? scheme.weights : scheme.embeddings else {
+        leaveOut(operation, "the scheme leaves embeddings real", context)
+        continue
+      }
+      targets.append(
+        Target(operation: operation.id, name: name, spec: spec, isLinear: isLinear))
+    }
+    try countMatches(among: names, context)
+    return targets
+  }
+
+  /// Says how many weights each pattern matches; a pattern that matches none is a mistake.
+  private func countMatches(among names: [String], _ context: PassContext) throws {
+    for (option, patterns) in [("include", include), ("exclude", exclude)] {
+      for pattern in patterns {
+        let count = names.count(where: pattern.matches)
+        if count == 0 {
+          throw PassError(
+            "'\(option)' pattern '\(pattern)' matches none of \(names.count) weights",
+            hint: nearestMatch(to: pattern.glob, in: names).map { "did you mean '\($0)'?" }
+              ?? names.first.map { "names look like '\($0)'" })
+        }
+        context.remark(
+          Self.matched, at: .unknown,
+          "'\(option)' pattern '\(pattern)' matches \(count) of \(names.count) weights")
+      }
+    }
+  }
+
+  private func leaveOut(_ operation: Operation, _ reason: String, _ context: PassContext) {
+    context.count(Self.skipped)
+    context.remark(Self.leftOut, at: operation.location, reason)
+  }
+
+  /// Quantizes and dequantizes each value that a target linear layer reads; returns what to read instead.
+  private func quantizeInputs(
+    of targets: [Target], _ activations: QuantizationScheme.Activations, in graph: inout Graph,
+    _ context: PassContext
+  ) throws -> [ValueID: ValueID] {
+    var order: [(value: ValueID, reader: OperationID)] = []
+    for target in targets where target.isLinear {
+      let value = graph[target.operation].operands[0]
+      if !order.contains(where: { $0.value == value }) { order.append((value, target.operation)) }
+    }
+    var statistics: [ValueID: ValueStatistics] = [:]
+    if activations.isStatic {
+      statistics = try context.statistics(of: Set(order.map(\.value)), in: graph)
+    }
+    var inputs: [ValueID: ValueID] = [:]
+    for (value, reader) in order {
+      var scales: [ValueID]?
+      if activations.isStatic {
+        guard let measured = statistics[value] else {
+          throw PassError("calibration measured nothing for an input of '\(reader)'")
+        }
+        scales = try staticScales(measured, activations, before: reader, in: &graph, context)
+      }
+      inputs[value] = try roundTrip(
+        value, scales: scales, activations.spec, before: reader, in: &graph, context)
+    }
+    return inputs
+  }
+
+  /// Scale and zero point of a range found by calibration: the parameters of a constant that spans it.
+  private func staticScales(
+    _ measured: ValueStatistics, _ activations: QuantizationScheme.Activations,
+    before reader: OperationID, in graph: inout Graph, _ context: PassContext
+  ) throws -> [ValueID] {
+    let (lower, upper) = activations.range(of: measured)
+    let range = try graph.add(
+      Generated(shape: [1, 2], values: .inline([lower, upper])), before: reader,
+      at: context.derived(from: .unknown))
+    return try graph.add(
+      QuantizationParameters(spec: activations.spec), range, before: reader,
+      at: context.derived(from: .unknown))
+  }
+
+  /// `dequantize(quantize(value))`, with scales from the value itself unless they are given.
+  private func roundTrip(
+    _ value: ValueID, scales: [ValueID]?, _ spec: QuantizationSpec, before anchor: OperationID,
+    in graph: inout Graph, _ context: PassContext
+  ) throws -> ValueID {
+    let place = context.derived(from: graph.producer(of: value).location)
+    let scales =
+      try scales
+      ?? graph.add(QuantizationParameters(spec: spec), [value], before: anchor, at: place)
+    let codes = try graph.add(Quantize(spec: spec), [value] + scales, before: anchor, at: place)
+    return try graph.add(Dequantize(spec: spec), codes + scales, before: anchor, at: place)[0]
+  }
+}

@@ -1,0 +1,90 @@
+public import IRCGraph
+import IRCSupport
+public import IRCTensor
+
+/// x·Wᵀ (+ bias): x [..., in], W [out, in], bias [out] make [..., out].
+public struct Linear: PlainOperator, RealOperator {
+  public static let name = "linear"
+
+  public init() {}
+
+  public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] {
+    let check = try OperandCheck(operands, ["x", "weight", "bias"], optional: 1)
+    try check.real(0, rank: 2...Int.max)
+    let (input, shape) = (check[0].shape[check[0].rank - 1], check[0].shape.dropLast())
+    try check.expect(
+      1, check[1].element == .f32 && check[1].rank == 2 && check[1].shape[1] == input,
+      "f32[out, \(input)] for x of type \(check[0])")
+    if check.count == 3 { try check.exactly(2, .f32, [check[1].shape[0]]) }
+    return [try real(shape + [check[1].shape[0]])]
+  }
+
+  /// x·T against W·T⁻ᵀ leaves the sums as they are; rows of W carry a transform of the result, and the bias with them.
+  public func invariance(_ operands: [TensorType]) -> InvarianceRule {
+    let last = operands[0].rank - 1
+    let hasBias = operands.count == 3
+    var ties = [
+      AxisTie([.operand(0, last), .operand(1, 1)], .general, .inverseTranspose),
+      AxisTie(
+        [.operand(1, 0)] + (hasBias ? [.operand(2, 0)] : []) + [.result(0, last)], .general),
+    ]
+    for axis in 0..<last {
+      // A bias is the same for every row, which mixing rows would change.
+      ties.append(
+        AxisTie([.operand(0, axis), .result(0, axis)], hasBias ? .permutation : .general))
+    }
+    return InvarianceRule(ties: ties)
+  }
+
+  public func cost(_ operands: [TensorType], _ results: [TensorType]) -> Cost {
+    Cost(
+      macs: linearMultiplications(operands[0], operands[1]), reading: operands, writing: results)
+  }
+
+  public var rowwiseOperands: [Int]? { [0] }
+
+  public func evaluate<Scalar: Real>(
+    _ operands: [Tensor], as scalar: Scalar.Type
+  ) throws -> [Tensor] {
+    [try linear(operands[0], operands[1], operands.count == 3 ? operands[2] : nil, as: Scalar.self)]
+  }
+}
+
+/// Multiply-accumulates of a matrix product with a weight [out, in].
+func linearMultiplications(_ x: TensorType, _ weight: TensorType) -> Int {
+  saturatingProduct(x.elementCount, weight.shape[0].fixed ?? 1)
+}
+
+/// Reference semantics of `Linear`.
+///
+/// Large products are cut into runs of output channels, the same ones whatever the thread count, so that a few tokens
+/// keep every core busy.
+func linear<Scalar: Real>(
+  _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, as scalar: Scalar.Type
+) throws -> Tensor {
+  let (rows, inputs, outputs) = (x.rows, x.columns, weight.shape[0])
+  let isLarge = saturatingProduct(rows, inputs, outputs) >= 1 << 20
+  let chunk = isLarge ? max(64, (1 << 19) / max(1, inputs)) : max(1, outputs)
+  return try unsafe withPointers([x, weight] + (bias.map { [$0] } ?? []), as: Scalar.self) {
+    pointers in
+    let source = unsafe SharedPointer(pointers[0])
+    let matrix = unsafe SharedPointer(pointers[1])
+    let offset = bias == nil ? nil : unsafe SharedPointer(pointers[2])
+    return try unsafe makeTensor(x.shape.dropLast() + [outputs], of: Scalar.self) { target in
+      let target = unsafe SharedMutablePointer(target)
+      try Parallel.forChunks(of: outputs, chunk: chunk) { range in
+        let result = unsafe target.start + range.lowerBound
+        if let offset {
+          for row in 0..<rows {
+            unsafe (result + row * outputs).update(
+              from: offset.start + range.lowerBound, count: range.count)
+          }
+        }
+        unsafe Scalar.multiply(
+          m: rows, n: range.count, k: inputs, source.start, lda: inputs, transposeA: false,
+          matrix.start + range.lowerBound * inputs, ldb: inputs, transposeB: true,
+          beta: offset == nil ? 0 : 1, result, ldc: outputs)
+      }
+    }
+  }
+}

@@ -1,0 +1,68 @@
+public import IRCGraph
+public import IRCTensor
+
+/// A tensor of the checkpoint, read when it is needed.
+///
+/// Values stored as f32 are used where they are mapped; f16 and bf16 are widened, exactly.
+public struct Parameter: RowSource {
+  public static let name = "param"
+
+  /// Name in the checkpoint.
+  public let name: String
+  /// Extents.
+  public let shape: [Int]
+  /// Type of the stored elements.
+  public let stored: ElementType
+
+  /// Refers to a tensor.
+  public init(name: String, shape: [Int], stored: ElementType) {
+    self.name = name
+    self.shape = shape
+    self.stored = stored
+  }
+
+  public init(reading attributes: inout AttributeReader) {
+    name = attributes.string("name")
+    shape = attributes.ints("shape")
+    stored = attributes.custom("stored", "f16, bf16, f32 or f64", standIn: .f32) {
+      if case .symbol(let word) = $0 { ElementType(rawValue: word) } else { nil }
+    }
+  }
+
+  public var attributes: [(name: String, value: Attribute)] {
+    [
+      ("name", .string(name)), ("shape", .list(shape.map(Attribute.int))),
+      ("stored", .symbol(stored.rawValue)),
+    ]
+  }
+
+  public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] {
+    _ = try OperandCheck(operands, [])
+    guard stored.isFloat else {
+      throw OperatorError(
+        "'\(name)' is stored as \(stored.rawValue), expected f16, bf16, f32 or f64")
+    }
+    return [try real(shape.map(Dimension.fixed))]
+  }
+
+  /// Every axis of a constant may be rewritten, but a leaf ties none of them to another.
+  public func invariance(_ operands: [TensorType]) -> InvarianceRule { .opaque }
+
+  public func evaluate(_ operands: [Tensor], in context: EvaluationContext) throws -> [Tensor] {
+    [try storedTensor(in: context).converted(to: context.precision)]
+  }
+
+  public func evaluate(rows: Range<Int>, in context: EvaluationContext) throws -> Tensor {
+    try storedTensor(in: context).slice(rows: rows).converted(to: context.precision)
+  }
+
+  private func storedTensor(in context: EvaluationContext) throws -> Tensor {
+    let tensor = try context.parameters.tensor(named: name)
+    guard tensor.shape == shape, tensor.elementType == stored else {
+      throw OperatorError(
+        "'\(name)' in the checkpoint is \(tensor.elementType.rawValue)\(tensor.shape), "
+          + "expected \(stored.rawValue)\(shape)")
+    }
+    return tensor
+  }
+}

@@ -1,0 +1,10 @@
+public import IRCGraph
+
+extension Fact {
+  /// No normalisation carries a gain that a linear reader could have absorbed.
+  public static let normGainsFolded = Fact("norm-gains-folded")
+  /// Weights have been given formats.
+  public static let quantized = Fact("quantized")
+  /// Linear layers are kernel operators.
+  public static let kernelsLowered = Fact("kernels-lowered")
+}

@@ -1,0 +1,29 @@
+public import IRCPassKit
+public import IRCSupport
+
+/// One entry of a schedule: a pass with its options, under a name that is unique in the schedule.
+public struct PassInstance: Sendable {
+  /// The pass's name, with `#2`, `#3` … for later entries of the same pass.
+  public let id: String
+  /// The pass with its options set.
+  public let pass: any Pass
+  /// Where the user asked for it.
+  public let span: SourceSpan?
+
+  /// Makes an entry.
+  public init(id: String, pass: any Pass, span: SourceSpan?) {
+    self.id = id
+    self.pass = pass
+    self.span = span
+  }
+
+  /// What the pass declares.
+  public var info: PassInfo { type(of: pass).info }
+
+  /// An error at the entry.
+  func error(_ id: String, _ message: String, hint: String? = nil, notes: [String] = []) -> Diagnostic
+  {
+    span?.error(id, message, hint: hint, notes: notes)
+      ?? Diagnostic(id, message, hint: hint, notes: notes)
+  }
+}

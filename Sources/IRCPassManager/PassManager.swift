@@ -1,0 +1,107 @@
+public import IRCGraph
+public import IRCPassKit
+public import IRCSupport
+
+/// Runs a list of passes over a graph: checks facts first, times each pass and lets the instruments watch.
+public struct PassManager {
+  /// What runs, in order.
+  public let schedule: [PassInstance]
+  /// Who watches, in order.
+  public var instruments: [any Instrument]
+  private let registry: PassRegistry
+
+  /// Prepares a schedule.
+  public init(_ schedule: [PassInstance], registry: PassRegistry, instruments: [any Instrument]) {
+    self.schedule = schedule
+    self.registry = registry
+    self.instruments = instruments
+  }
+
+  /// Facts that some pass requires and nothing before it establishes, each an error at the pass's entry.
+  ///
+  /// Nothing is inserted silently: the error names the passes that would establish the fact.
+  public func factProblems(startingWith facts: Set<Fact>) -> [Diagnostic] {
+    var facts = facts
+    var problems: [Diagnostic] = []
+    for instance in schedule {
+      for fact in instance.info.requires where !facts.contains(fact) {
+        let makers = registry.establishing(fact)
+        problems.append(
+          instance.error(
+            "passes.missing-fact",
+            "pass '\(instance.id)' requires '\(fact)', which nothing before it establishes",
+            hint: makers.isEmpty
+              ? "no known pass establishes it"
+              : "put \(makers.map { "'\($0)'" }.joined(separator: " or ")) before it"))
+      }
+      facts = factsAfter(instance.info, facts)
+    }
+    return problems
+  }
+
+  /// Runs the schedule, or the part of it up to the instance `lastInstance`.
+  ///
+  /// - Throws: `DiagnosticList` naming the pass that failed; `graph` is then as it was before that pass.
+  public func run(
+    on graph: inout Graph, model: ModelFacts, target: Target, services: PassServices,
+    until lastInstance: String? = nil
+  ) throws {
+    let problems = factProblems(startingWith: graph.facts)
+    if !problems.isEmpty { throw DiagnosticList(problems) }
+    for instance in schedule {
+      try runOne(instance, on: &graph, model: model, target: target, services: services)
+      if instance.id == lastInstance { return }
+    }
+  }
+
+  private func runOne(
+    _ instance: PassInstance, on graph: inout Graph, model: ModelFacts, target: Target,
+    services: PassServices
+  ) throws {
+    let before = graph
+    let context = PassContext(
+      instance: instance.id, model: model, target: target, services: services)
+    do {
+      for instrument in instruments { try instrument.before(instance, graph) }
+      let clock = ContinuousClock()
+      let elapsed = try clock.measure {
+        try instance.pass.run(on: &graph, in: context)
+        graph.removeDeadOperations()
+      }
+      graph.facts = factsAfter(instance.info, graph.facts)
+      let said = context.said
+      let run = PassRun(
+        instance: instance.id, seconds: elapsed / .seconds(1), remarks: said.remarks,
+        counters: instance.info.statistics.map { ($0.name, said.counters[$0.name] ?? 0) },
+        operations: (before.operations.count, graph.operations.count))
+      for instrument in instruments { try instrument.after(instance, before, graph, run) }
+    } catch {
+      graph = before
+      throw blame(instance, error)
+    }
+  }
+
+  /// The error as the user sees it: at the pass's entry, with the pass's name.
+  private func blame(_ instance: PassInstance, _ error: any Error) -> DiagnosticList {
+    switch error {
+    case let list as DiagnosticList: list
+    case let diagnostic as Diagnostic: DiagnosticList(diagnostic)
+    case let error as PassError:
+      DiagnosticList(
+        instance.error(
+          "passes.failed", "pass '\(instance.id)': \(error.message)", hint: error.hint,
+          notes: error.location == .unknown ? [] : ["at \(error.location.text)"]))
+    default:
+      DiagnosticList(instance.error("passes.failed", "pass '\(instance.id)': \(error)"))
+    }
+  }
+
+  private func factsAfter(_ info: PassInfo, _ facts: Set<Fact>) -> Set<Fact> {
+    let kept =
+      switch info.preserves {
+      case .all: facts
+      case .only(let list): facts.intersection(list)
+      }
+    return kept.union(info.establishes)
+  }
+}

@@ -1,0 +1,29 @@
+public import IRCGraph
+public import IRCPassKit
+import IRCSupport
+
+/// Every pass that a pipeline can name.
+public struct PassRegistry: Sendable {
+  /// The passes, sorted by name.
+  public let passes: [any Pass.Type]
+
+  /// Lists passes.
+  ///
+  /// - Throws: `Diagnostic` `passes.duplicate-name` when two have one name.
+  public init(_ passes: [any Pass.Type]) throws {
+    self.passes = passes.sorted { $0.info.name < $1.info.name }
+    for (a, b) in zip(self.passes, self.passes.dropFirst()) where a.info.name == b.info.name {
+      throw Diagnostic(
+        "passes.duplicate-name", "two passes are named '\(a.info.name)': \(a) and \(b)",
+        hint: "leave out one of the two plugins")
+    }
+  }
+
+  /// The pass of that name.
+  public subscript(name: String) -> (any Pass.Type)? { passes.first { $0.info.name == name } }
+
+  /// Names of the passes that establish a fact.
+  public func establishing(_ fact: Fact) -> [String] {
+    passes.filter { $0.info.establishes.contains(fact) }.map(\.info.name)
+  }
+}

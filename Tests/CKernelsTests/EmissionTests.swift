@@ -1,0 +1,174 @@
+import CKernels
+import Foundation
+import Testing
+
+/// The first of the named program's places on the search path.
+private func program(_ name: String) -> URL? {
+  (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    .map { URL(fileURLWithPath: String($0)).appendingPathComponent(name) }
+    .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+}
+
+@Suite("The emitted text")
+struct EmissionTests {
+  static let files: [(name: String, text: String)] = (0..<irc_embedded_file_count()).map { index in
+    let file = irc_embedded_files()[index]
+    let bytes = UnsafeRawBufferPointer(start: file.text, count: file.size)
+    return (String(cString: file.file_name), String(decoding: bytes, as: UTF8.self))
+  }
+
+  @Test func isTheSourceItself() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Sources/CKernels")
+    #expect(Self.files.count == 6)
+    for file in Self.files {
+      let folder = file.name == "irc_kernels.h" ? root.appendingPathComponent("include") : root
+      let source = try String(
+        contentsOf: folder.appendingPathComponent(file.name), encoding: .utf8)
+      #expect(file.text == source, "\(file.name)")
+    }
+  }
+
+  /// Writes the files and a program to a new folder, and runs `compiler` there with `arguments` and the sources.
+  private func compile(
+    _ compiler: URL, _ arguments: [String], main: String? = nil,
+    then check: (URL) throws -> Void = { _ in }
+  ) throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("irc-kernels-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    for file in Self.files {
+      try Data(file.text.utf8).write(to: folder.appendingPathComponent(file.name))
+    }
+    var sources = Self.files.map(\.name).filter { $0.hasSuffix(".c") }
+    if let main {
+      try Data(main.utf8).write(to: folder.appendingPathComponent("main.c"))
+      sources.append("main.c")
+    }
+    let (status, output) = try run(compiler, arguments + sources + (main == nil ? [] : ["-lm"]), in: folder)
+    #expect(status == 0 && output.isEmpty, "\(output)")
+    if status == 0 { try check(folder) }
+  }
+
+  private func run(_ program: URL, _ arguments: [String], in folder: URL) throws -> (Int32, String) {
+    let process = Process()
+    let pipe = Pipe()
+    process.executableURL = program
+    process.arguments = arguments
+    process.currentDirectoryURL = folder
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+  }
+
+  static let strict = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O3"]
+
+  private func compilesCleanly(_ compiler: URL) throws {
+    for prefix in [[], ["-DIRC_PREFIX=abc"]] {
+      try compile(compiler, Self.strict + prefix + ["-c"]) { folder in
+        guard let lister = program("nm") else { return }
+        let objects = Self.files.map(\.name).filter { $0.hasSuffix(".c") }
+          .map { $0.dropLast(2) + ".o" }.map(String.init)
+        let (status, output) = try run(lister, ["-g", "--defined-only"] + objects, in: folder)
+        #expect(status == 0)
+        let symbols = output.split(separator: "\n").filter { $0.contains(" T ") || $0.contains(" D ") }
+        #expect(symbols.count > 20)
+        let start = prefix.isEmpty ? "irc_" : "abc_"
+        #expect(symbols.allSatisfy { $0.split(separator: " ").last?.hasPrefix(start) == true })
+      }
+    }
+  }
+
+  /// A program that prints a checksum of the bits of every float kernel on fixed inputs.
+  static let main = #"""
+    #include <stdio.h>
+    #include <string.h>
+    #include "irc_kernels.h"
+    enum { T = 5, N = 172, O = 7 };
+    static uint64_t hash = 14695981039346656037u;
+    static void add(const void *p, size_t n) {
+      for (size_t i = 0; i < n; i++) hash = (hash ^ ((const unsigned char *)p)[i]) * 1099511628211u;
+    }
+    static float x[T * N], w[N * N], y[T * N], h[N * N], scale[O * 6];
+    static uint8_t packed[O * 192];
+    static uint16_t half[O * N];
+    static int8_t zero[O * 6], codes[T * 192];
+    static float scratch[4 * 192];
+    int main(void) {
+      uint32_t r = 1;
+      for (int i = 0; i < N * N; i++) {
+        r = r * 1664525u + 1013904223u;
+        w[i] = (float)((double)(r >> 8) / 8388608.0 - 1.0);
+        if (i < T * N) x[i] = w[i] * 5;
+        if (i < O * N) half[i] = (uint16_t)(r >> 18);
+        if (i < O * 192) packed[i] = (uint8_t)(r >> 13);
+        if (i < O * 6) { scale[i] = w[i] * w[i]; zero[i] = (int8_t)(r >> 20); }
+      }
+      IRC_NAME(exp_f32)(y, x, T * N); add(y, sizeof y);
+      IRC_NAME(softplus_f32)(y, x, T * N); add(y, sizeof y);
+      IRC_NAME(sigmoid_f32)(y, x, T * N); add(y, sizeof y);
+      IRC_NAME(silu_f32)(y, x, T * N); add(y, sizeof y);
+      IRC_NAME(rms_norm_f32)(y, x, N, w, T, N, 1e-5f); add(y, sizeof y);
+      IRC_NAME(attention_f32)(y, x, N, w, N, w + 7, N, T, 9, 4, 2, N / 4, 0.3f, 0, scratch);
+      add(y, sizeof y);
+      IRC_NAME(causal_conv_f32)(y, h, x, N, h, w, w, T, N, 4); add(y, sizeof y);
+      for (int i = 0; i < N * 20; i++) w[i] = -w[i] * w[i];
+      IRC_NAME(selective_scan_f32)(y, h, x, N, w + 9, N, w, x, N, x + 30, N, w, T, N, 20);
+      add(y, sizeof y); add(h, sizeof h);
+      IRC_NAME(linear_f32)(y, O, x, N, w, x, T, N, O); add(y, sizeof y);
+      IRC_NAME(linear_f16)(y, O, x, N, half, x, T, N, O, scratch); add(y, sizeof y);
+      for (uint32_t bits = 2; bits <= 8; bits += bits == 4 ? 4 : 1)
+        for (size_t group = 32; group <= 256; group += 224) {
+          irc_packed_weights q = {packed, scale, group == 32 ? zero : NULL, bits, IRC_SCALE_F32, O, N,
+                                  group, group == 32 ? 6 : 1, irc_packed_row_bytes(N, bits)};
+          float s[T];
+          int32_t z[T];
+          IRC_NAME(linear_q_f32)(y, O, x, N, &q, NULL, T, scratch); add(y, sizeof y);
+          IRC_NAME(quantize_tokens_i8)(codes, 192, s, group == 32 ? z : NULL, x, N, T, N, bits);
+          add(codes, sizeof codes); add(s, sizeof s);
+          IRC_NAME(linear_q_i8)(y, O, codes, 192, s, group == 32 ? z : NULL, 1, &q, x, T, scratch);
+          add(y, sizeof y);
+        }
+      printf("%016llx", (unsigned long long)hash);
+      return 0;
+    }
+    """#
+
+  @Test("compiles cleanly with gcc", .enabled(if: program("gcc") != nil, "needs gcc"))
+  func gcc() throws { try compilesCleanly(#require(program("gcc"))) }
+
+  @Test("compiles cleanly with clang", .enabled(if: program("clang") != nil, "needs clang"))
+  func clang() throws { try compilesCleanly(#require(program("clang"))) }
+
+  @Test(
+    "gives the same bits whatever the compiler and its flags",
+    .enabled(if: program("gcc") != nil && program("clang") != nil, "needs gcc and clang"))
+  func sameBits() throws {
+    var results: [String: String] = [:]
+    var flags = [["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"], ["-O3"]]
+    #if arch(x86_64)
+      let processor = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+      if processor.contains(" avx2 ") && processor.contains(" fma ") && processor.contains(" f16c ") {
+        flags.append(["-O3", "-mavx2", "-mfma", "-mf16c"])
+      }
+    #endif
+    for name in ["gcc", "clang"] {
+      let compiler = try #require(program(name))
+      for flags in flags {
+        let arguments = ["-std=c11", "-DIRC_PREFIX=abc", "-o", "program"] + flags
+        try compile(compiler, arguments, main: Self.main) { folder in
+          let (status, output) = try run(folder.appendingPathComponent("program"), [], in: folder)
+          #expect(status == 0, "\(output)")
+          results[([name] + flags).joined(separator: " ")] = output
+        }
+      }
+    }
+    #expect(results.count == 2 * flags.count)
+    #expect(Set(results.values).count == 1, "\(results)")
+  }
+}
