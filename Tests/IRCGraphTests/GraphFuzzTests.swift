@@ -9,12 +9,13 @@ struct GraphFuzzTests {
   @Test("The parser refuses or reads whatever it is given, and never traps")
   func parser() throws {
     var fuzzer = Fuzzer(
-      texts: [SampleGraphs.float, SampleGraphs.small],
+      texts: [SampleGraphs.float, SampleGraphs.kernels, SampleGraphs.small],
       words: [
         "%0", "%1", ", ", " : f32[1]", "f32[", "]", "{", "}", "(", ")", "[", "9223372036854775807",
         "-1", "4611686018427387904", "0", "1e308", "shape = [", "stored = ", "i8", "tokens+", "\"",
         "loc(", "pass(\"p\", ", "next \"cache\" = ", "output \"y\" = ", "concat ", "reshape ",
-        "slice ", "attention ", "linear ", "transpose ", "generated ", "state \"s\"", "\\u{", "//",
+        "slice ", "attention ", "linear ", "transpose ", "generated ", "group(9223372036854775807)",
+        "tensor", "symmetric = false", "state \"s\"", "\\u{", "//",
       ], seed: 11)
     var read = 0
     var refused = 0

@@ -46,17 +46,17 @@ struct GraphParserErrorTests {
     Case(
       "declared type", "%y = linear %x, %w : f32[tokens, 5]",
       """
-      g.irc:4:22: error: 'linear' makes f32[tokens, 4] of these operands [ir.type-mismatch]
+      g.irc:4:22: error: 'linear' makes f32[tokens, 3] of these operands [ir.type-mismatch]
        4 | %y = linear %x, %w : f32[tokens, 5]
          |                      ^~~~~~~~~~~~~~
       """),
     Case(
-      "refused operands", "%y = linear %w, %x : f32[4, 4]",
+      "refused operands", "%y = embedding %x, %w : f32[4, 4]",
       """
-      g.irc:4:6: error: 'linear': operand 1 ('weight') has type f32[tokens, 4], expected f32[out, 4] for x of \
-      type f32[3, 4] [ir.type-mismatch]
-       4 | %y = linear %w, %x : f32[4, 4]
-         |      ^~~~~~
+      g.irc:4:6: error: 'embedding': operand 0 ('ids') has type f32[tokens, 4], expected i32 values of rank 1 \
+      [ir.type-mismatch]
+       4 | %y = embedding %x, %w : f32[4, 4]
+         |      ^~~~~~~~~
       """),
     Case(
       "count of results", "%y, %z = silu %x : f32[tokens, 4]",
@@ -298,5 +298,18 @@ struct GraphParserErrorTests {
   func depth(_ body: String) {
     let errors = Self.errors("irc.graph @\"g\" {} {\n\(body)\n}")
     #expect(!errors.isEmpty)
+  }
+
+  @Test("A group as large as an integer can be is one group")
+  func largestGroup() throws {
+    let graph = try SampleGraphs.parse(
+      """
+      irc.graph @"group" {stage = "quantized"} {
+        %0 = input "x" : f32[tokens, 4]
+        %1 = quant_params %0 {format = int8, granularity = group(9223372036854775807), symmetric = true, \
+      scales = f32} : f32[tokens, 1]
+      }
+      """)
+    #expect(graph.verify() == [])
   }
 }

@@ -5,7 +5,9 @@ import Testing
 
 @Suite("The parser reads what the printer writes")
 struct GraphParserTests {
-  @Test("Printed graphs come back unchanged", arguments: [SampleGraphs.float, SampleGraphs.small])
+  @Test(
+    "Printed graphs come back unchanged",
+    arguments: [SampleGraphs.float, SampleGraphs.kernels, SampleGraphs.small])
   func roundTrip(_ text: String) throws {
     let graph = try SampleGraphs.parse(text)
     #expect(graph.text == text)
@@ -14,7 +16,7 @@ struct GraphParserTests {
 
   @Test("Every operator of the registry occurs in a round trip")
   func everyOperator() throws {
-    let graphs = try [SampleGraphs.float].map(SampleGraphs.parse)
+    let graphs = try [SampleGraphs.float, SampleGraphs.kernels].map(SampleGraphs.parse)
     let seen = Set(graphs.flatMap { $0.operations.map(\.op.operatorName) })
     #expect(seen.sorted() == OperatorRegistry.standard.names)
   }

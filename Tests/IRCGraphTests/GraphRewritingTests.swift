@@ -123,7 +123,9 @@ struct GraphRewritingTests {
     let id = graph.producer(of: y).id
     try graph.replace(id, with: Add(), [x, x])
     #expect(graph[id].op.operatorName == "add" && graph[id].operands == [x, x])
-    #expect(throws: OperatorError.self) { try graph.replace(id, with: Concatenate(axis: 0), [x, x]) }
+    #expect(throws: OperatorError.self) {
+      try graph.replace(id, with: Concatenate(axis: 0), [x, x])
+    }
     #expect(throws: OperatorError.self) { try graph.replace(id, with: Add(), [x]) }
     #expect(graph[id].op.operatorName == "add")
   }

@@ -46,6 +46,28 @@ enum SampleGraphs {
 
     """#
 
+  /// Every operator on codes, symmetric and asymmetric, with and without bias.
+  static let kernels = #"""
+    irc.graph @"codes" {stage = "kernels"} {
+      %0 = input "ids" : i32[tokens]
+      %1 = param "embed" {shape = [16, 8], stored = bf16} : f32[16, 8]  loc(checkpoint("embed"))
+      %2, %3 = quant_params %1 {format = int4, granularity = group(3), symmetric = false, scales = f16} : f32[16, 3], i8[16, 3]
+      %4 = quantize %1, %2, %3 {format = int4, granularity = group(3), symmetric = false, scales = f16} : i8[16, 8]
+      %5 = dequantize %4, %2, %3 {format = int4, granularity = group(3), symmetric = false, scales = f16} : f32[16, 8]
+      %6 = dequantizing_embedding %0, %4, %2, %3 {weights = quantized(int4, group(3), false, f16)} : f32[tokens, 8]
+      %7 = generated {shape = [16], values = iota} : f32[16]
+      %8 = dequantizing_linear %6, %4, %2, %3, %7 {weights = quantized(int4, group(3), false, f16), bias = true} : f32[tokens, 16]
+      %9 = quant_params %6 {format = int8, granularity = row, symmetric = true, scales = f32} : f32[tokens, 1]
+      %10 = quantize %6, %9 {format = int8, granularity = row, symmetric = true, scales = f32} : i8[tokens, 8]
+      %11 = integer_linear %10, %9, %4, %2, %3 {weights = quantized(int4, group(3), false, f16), activations = quantized(int8, row, true, f32), bias = false} : f32[tokens, 16]
+      %12 = add %8, %11 : f32[tokens, 16]
+      %13 = linear %6, %5 : f32[tokens, 16]
+      output "sum" = %12
+      output "simulation" = %13
+    }
+
+    """#
+
   /// The smallest graph that computes something.
   static let small = #"""
     irc.graph @"small" {stage = "float"} {
