@@ -28,18 +28,21 @@ public struct Embedding: PlainOperator, RealOperator {
     _ operands: [Tensor], as scalar: Scalar.Type
   ) throws -> [Tensor] {
     let table = operands[1]
-    let columns = table.columns
     let ids = try checkedIdentifiers(operands[0], below: table.shape[0])
-    return unsafe withPointers([table], as: Scalar.self) { pointers in
-      let source = unsafe pointers[0]
-      return [
-        unsafe makeTensor([ids.count, columns], of: Scalar.self) { target in
-          for (token, id) in ids.enumerated() {
-            unsafe (target + token * columns).update(
-              from: source + Int(id) * columns, count: columns)
-          }
-        }
-      ]
+    return [try gatherRows(ids, columns: table.columns, as: Scalar.self) { table.slice(rows: $0) }]
+  }
+}
+
+/// The rows that ids name, of a table that is asked for by rows, so that it need not exist as a whole.
+package func gatherRows<Scalar: Real>(
+  _ ids: [Int32], columns: Int, as scalar: Scalar.Type, tableRows: (Range<Int>) throws -> Tensor
+) throws -> Tensor {
+  try unsafe makeTensor([ids.count, columns], of: Scalar.self) { target in
+    for (token, id) in ids.enumerated() {
+      let row = try tableRows(Int(id)..<Int(id) + 1)
+      unsafe withPointers([row], as: Scalar.self) { source in
+        unsafe (target + token * columns).update(from: source[0], count: columns)
+      }
     }
   }
 }
@@ -47,7 +50,7 @@ public struct Embedding: PlainOperator, RealOperator {
 /// The ids as an array.
 ///
 /// - Throws: `OperatorError` when one of them is not below `count`.
-func checkedIdentifiers(_ tensor: Tensor, below count: Int) throws -> [Int32] {
+package func checkedIdentifiers(_ tensor: Tensor, below count: Int) throws -> [Int32] {
   let ids = integers(tensor)
   if let position = ids.firstIndex(where: { $0 < 0 || Int($0) >= count }) {
     throw OperatorError(

@@ -56,20 +56,26 @@ func linearMultiplications(_ x: TensorType, _ weight: TensorType) -> Int {
 }
 
 /// Reference semantics of `Linear`.
-///
-/// Large products are cut into runs of output channels, the same ones whatever the thread count, so that a few tokens
-/// keep every core busy.
 func linear<Scalar: Real>(
   _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, as scalar: Scalar.Type
 ) throws -> Tensor {
-  let (rows, inputs, outputs) = (x.rows, x.columns, weight.shape[0])
+  try linear(x, outputs: weight.shape[0], bias, as: Scalar.self) { weight.slice(rows: $0) }
+}
+
+/// `linear` with a weight that is asked for by rows, so that it need not exist as a whole.
+///
+/// Large products are cut into runs of output channels, the same ones whatever the thread count, so that a few tokens
+/// keep every core busy.
+package func linear<Scalar: Real>(
+  _ x: Tensor, outputs: Int, _ bias: Tensor?, as scalar: Scalar.Type,
+  weightRows: @Sendable (Range<Int>) throws -> Tensor
+) throws -> Tensor {
+  let (rows, inputs) = (x.rows, x.columns)
   let isLarge = saturatingProduct(rows, inputs, outputs) >= 1 << 20
   let chunk = isLarge ? max(64, (1 << 19) / max(1, inputs)) : max(1, outputs)
-  return try unsafe withPointers([x, weight] + (bias.map { [$0] } ?? []), as: Scalar.self) {
-    pointers in
+  return try unsafe withPointers([x] + (bias.map { [$0] } ?? []), as: Scalar.self) { pointers in
     let source = unsafe SharedPointer(pointers[0])
-    let matrix = unsafe SharedPointer(pointers[1])
-    let offset = bias == nil ? nil : unsafe SharedPointer(pointers[2])
+    let offset = unsafe bias == nil ? nil : SharedPointer(pointers[1])
     return try unsafe makeTensor(x.shape.dropLast() + [outputs], of: Scalar.self) { target in
       let target = unsafe SharedMutablePointer(target)
       try Parallel.forChunks(of: outputs, chunk: chunk) { range in
@@ -80,10 +86,12 @@ func linear<Scalar: Real>(
               from: offset.start + range.lowerBound, count: range.count)
           }
         }
-        unsafe Scalar.multiply(
-          m: rows, n: range.count, k: inputs, source.start, lda: inputs, transposeA: false,
-          matrix.start + range.lowerBound * inputs, ldb: inputs, transposeB: true,
-          beta: offset == nil ? 0 : 1, result, ldc: outputs)
+        unsafe withPointers([try weightRows(range)], as: Scalar.self) { weight in
+          unsafe Scalar.multiply(
+            m: rows, n: range.count, k: inputs, source.start, lda: inputs, transposeA: false,
+            weight[0], ldb: inputs, transposeB: true, beta: offset == nil ? 0 : 1, result,
+            ldc: outputs)
+        }
       }
     }
   }
