@@ -57,7 +57,7 @@ let core: [Target] =
   + module("IRCTokenizer", ["IRCSupport"], tests: ["IRCTestSupport"])
   + module(
     "IRCFrontend", ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps", "IRCTokenizer"],
-    tests: ["IRCTestSupport"])
+    tests: ["IRCTestSupport", "IRCExecution"])
   + module(
     "IRCCodegen",
     ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"])

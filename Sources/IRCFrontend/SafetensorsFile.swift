@@ -1,5 +1,5 @@
 import IRCSupport
-public import IRCTensor
+import IRCTensor
 import Synchronization
 
 /// A safetensors file, mapped: its header is read and checked at once, its data only where it is touched.
