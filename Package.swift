@@ -18,14 +18,15 @@ let testing: [SwiftSetting] = [
 
 /// A module of the compiler and, where `tests` says so, its unit tests.
 func module(
-  _ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency]? = []
+  _ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency]? = [],
+  testData: [String] = []
 ) -> [Target] {
   var targets: [Target] = [.target(name: name, dependencies: dependencies, swiftSettings: strict)]
   if let tests {
     targets.append(
       .testTarget(
         name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies + tests,
-        swiftSettings: testing))
+        exclude: testData, swiftSettings: testing))
   }
   return targets
 }
@@ -54,7 +55,9 @@ let core: [Target] =
     "IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"], tests: ["IRCOps", "IRCTestSupport"])
   + module("IRCOps", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "CKernels"])
   + module("IRCExecution", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps"])
-  + module("IRCTokenizer", ["IRCSupport"], tests: ["IRCTestSupport"])
+  + module(
+    "IRCTokenizer", ["IRCSupport"], tests: ["IRCTestSupport"],
+    testData: ["Golden", "golden.py", "decompositions.py"])
   + module(
     "IRCFrontend", ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps", "IRCTokenizer"],
     tests: ["IRCTestSupport", "IRCExecution"])
