@@ -51,7 +51,8 @@ let core: [Target] =
   module("IRCSupport", [], tests: ["IRCTestSupport"])
   + module("IRCTensor", ["IRCSupport", "CBLAS", "CKernels"])
   + module("IRCQuant", ["IRCSupport", "IRCTensor", "CKernels"])
-  + module("IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"])
+  + module(
+    "IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"], tests: ["IRCOps", "IRCTestSupport"])
   + module("IRCOps", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "CKernels"])
   + module("IRCExecution", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps"])
   + module(
@@ -59,7 +60,7 @@ let core: [Target] =
     testData: ["Golden", "golden.py", "decompositions.py"])
   + module(
     "IRCFrontend", ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps", "IRCTokenizer"],
-    tests: ["IRCTestSupport"])
+    tests: ["IRCTestSupport", "IRCExecution"])
   + module(
     "IRCCodegen",
     ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"])
