@@ -99,7 +99,7 @@ let package = Package(
     .executableTarget(
       name: "irc",
       dependencies: [
-        "IRCDriver", "IRCSupport",
+        "IRCDriver", "IRCSupport", "IRCExecution", "IRCPassKit", "IRCPassManager", "IRCPipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + plugins.map { .target(name: $0) }, swiftSettings: strict),
     .testTarget(
