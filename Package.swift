@@ -63,7 +63,8 @@ let core: [Target] =
     tests: ["IRCTestSupport", "IRCExecution"])
   + module(
     "IRCCodegen",
-    ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"])
+    ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"],
+    tests: ["IRCTestSupport"])
   + module(
     "IRCPassKit",
     ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCCodegen"])
