@@ -100,7 +100,8 @@ let package = Package(
     .executableTarget(
       name: "irc",
       dependencies: [
-        "IRCDriver", "IRCSupport", "IRCExecution", "IRCPassKit", "IRCPassManager", "IRCPipeline",
+        "IRCDriver", "IRCPipeline", "IRCPassManager", "IRCPassKit", "IRCCodegen", "IRCExecution",
+        "IRCGraph", "IRCSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + plugins.map { .target(name: $0) }, swiftSettings: strict),
     .testTarget(
