@@ -51,7 +51,8 @@ let core: [Target] =
   module("IRCSupport", [], tests: ["IRCTestSupport"])
   + module("IRCTensor", ["IRCSupport", "CBLAS", "CKernels"])
   + module("IRCQuant", ["IRCSupport", "IRCTensor", "CKernels"])
-  + module("IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"])
+  + module(
+    "IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"], tests: ["IRCOps", "IRCTestSupport"])
   + module("IRCOps", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "CKernels"])
   + module("IRCExecution", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps"])
   + module(
@@ -59,7 +60,7 @@ let core: [Target] =
     testData: ["Golden", "golden.py", "decompositions.py"])
   + module(
     "IRCFrontend", ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps", "IRCTokenizer"],
-    tests: ["IRCTestSupport"])
+    tests: ["IRCTestSupport", "IRCExecution"])
   + module(
     "IRCCodegen",
     ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"])
@@ -75,7 +76,6 @@ let core: [Target] =
     [
       "IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCTokenizer",
       "IRCFrontend", "IRCCodegen", "IRCPassKit", "IRCPassManager", "IRCPipeline",
-      .product(name: "Crypto", package: "swift-crypto"),
     ], tests: ["IRCTestSupport"])
 
 let package = Package(
@@ -86,7 +86,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: core + plugins.flatMap(passPlugin) + [
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
