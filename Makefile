@@ -4,7 +4,8 @@
 
 SWIFT ?= swift
 PREFIX ?= /usr/local
-EXAMPLE ?= examples/novels-mamba/model.yaml
+EXAMPLE ?= examples/novels-mamba
+PROMPT ?= The old man
 
 # One configuration for everything: what is tested is what is run and installed.
 CONFIGURATION := -c release
@@ -40,7 +41,7 @@ build: setup
 	$(SWIFT) build $(CONFIGURATION) --product irc
 
 run: build
-	$(IRC) run $(EXAMPLE)
+	$(IRC) run $(EXAMPLE)/model.yaml --data $(EXAMPLE)/prose.txt --prompt '$(PROMPT)'
 
 test: setup lint
 	$(SWIFT) build $(CONFIGURATION) --build-tests
@@ -60,7 +61,7 @@ docs: build
 	$(IRC) passes --markdown > $(REFERENCE).new && mv $(REFERENCE).new $(REFERENCE)
 	for kind in $(SCHEMAS); do \
 	  file=pipelines/$$kind.schema.json; \
-	  $(IRC) passes --schema $$kind > $$file.new && mv $$file.new $$file || exit 1; \
+	  $(IRC) schema $$kind > $$file.new && mv $$file.new $$file || exit 1; \
 	done
 
 # Options, as in make bench BENCH='--runs 9 --pipeline rtn-w4a16'
@@ -76,4 +77,4 @@ install: build
 	install -m 644 pipelines/schemes/*.yaml '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'
 
 clean:
-	rm -rf .build build $(dir $(EXAMPLE))build
+	rm -rf .build build $(EXAMPLE)/build
