@@ -12,14 +12,14 @@ CONFIGURATION := -c release
 IRC := .build/release/irc
 FORMATTED := Package.swift Sources Plugins Tests
 
-# Written by the compiler about itself; a test compares them with what it would write now.
+# Written by the compiler about itself; 'make test' compares them with what it would write now.
 REFERENCE := docs/reference.md
 SCHEMAS := model pipeline scheme
 
 export SWIFT
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test test-slow lint format docs bench install clean
+.PHONY: help setup build run test test-slow lint format docs check-docs bench install clean
 
 help:
 	@echo 'make run        build, lower the example model, compile it and let it speak'
@@ -45,6 +45,7 @@ run: build
 
 test: setup lint
 	$(SWIFT) build $(CONFIGURATION) --build-tests
+	@$(MAKE) --no-print-directory check-docs
 	$(SWIFT) test $(CONFIGURATION) --skip-build --disable-xctest
 
 test-slow: export IRC_SLOW_TESTS = 1
@@ -62,6 +63,14 @@ docs: build
 	for kind in $(SCHEMAS); do \
 	  file=pipelines/$$kind.schema.json; \
 	  $(IRC) schema $$kind > $$file.new && mv $$file.new $$file || exit 1; \
+	done
+
+# The pipes end with diff, so a command that fails shows as a difference.
+check-docs:
+	@$(IRC) passes --markdown | diff -u $(REFERENCE) - || { echo "$(REFERENCE): run 'make docs'"; exit 1; }
+	@for kind in $(SCHEMAS); do \
+	  file=pipelines/$$kind.schema.json; \
+	  $(IRC) schema $$kind | diff -u $$file - || { echo "$$file: run 'make docs'"; exit 1; }; \
 	done
 
 # Options, as in make bench BENCH='--runs 9 --pipeline rtn-w4a16'
