@@ -63,7 +63,8 @@ let core: [Target] =
     tests: ["IRCTestSupport", "IRCExecution"])
   + module(
     "IRCCodegen",
-    ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"])
+    ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"],
+    tests: ["IRCTestSupport"])
   + module(
     "IRCPassKit",
     ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCCodegen"])
@@ -99,7 +100,7 @@ let package = Package(
     .executableTarget(
       name: "irc",
       dependencies: [
-        "IRCDriver", "IRCSupport",
+        "IRCDriver", "IRCSupport", "IRCExecution", "IRCPassKit", "IRCPassManager", "IRCPipeline",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + plugins.map { .target(name: $0) }, swiftSettings: strict),
     .testTarget(

@@ -20,7 +20,9 @@ public struct LowerKernels: Pass {
       runs in single precision.
       """,
     preservesFunction: true, tolerance: 1e-4,
-    statistics: [integerLinears, dequantizingLinears, dequantizingEmbeddings, realProducts, merged],
+    statistics: [
+      integerLinears, dequantizingLinears, dequantizingEmbeddings, realProducts, merged,
+    ],
     remarks: [keptReal, keptRealActivations])
 
   static let integerLinears = Statistic(

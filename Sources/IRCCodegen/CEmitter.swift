@@ -1,8 +1,8 @@
 import CKernels
-public import IRCGraph
-public import IRCSupport
 import IRCExecution
+public import IRCGraph
 import IRCOps
+public import IRCSupport
 
 /// Writes a graph as a C library: a header, a source file, the kernels it uses, and its weights.
 public struct CEmitter: Sendable {
@@ -79,7 +79,8 @@ public struct CEmitter: Sendable {
     try writer.write(
       to: try output.open(names.weights), table: table, fingerprint: fingerprint)
     return report(
-      names, program, contextLength, files: [names.header, names.source] + kernels.map(\.name)
+      names, program, contextLength,
+      files: [names.header, names.source] + kernels.map(\.name)
         + [names.weights], bodyBytes: source.bodyBytes)
   }
 

@@ -28,15 +28,25 @@ package struct Compilation {
   /// What came out.
   package struct Result {
     /// The graph after the last pass that ran.
-    package var graph: Graph
+    package let graph: Graph
+    /// Bytes of the checkpoint's tensors.
+    package let sourceBytes: Int
     /// What each pass did.
-    package var runs: [PassRun]
-    /// What exporters wrote.
-    package var emissions: [EmissionReport]
-    /// Names of the output files that changed.
-    package var changedFiles: [String]
+    package let runs: [PassRun]
     /// Graphs that were asked for with `printAfter`, as text.
-    package var dumps: [String]
+    package let dumps: [String]
+    /// Names of the output files that changed.
+    package internal(set) var changedFiles: [String] = []
+
+    /// What exporters wrote.
+    package var emissions: [EmissionReport] { runs.flatMap(\.emissions) }
+
+    init(graph: Graph, sourceBytes: Int, _ watch: Watch) {
+      self.graph = graph
+      self.sourceBytes = sourceBytes
+      runs = watch.recorder.runs
+      dumps = watch.dumps
+    }
   }
 
   /// The plan.
@@ -80,15 +90,9 @@ package struct Compilation {
   private func run(
     _ passes: [PassInstance], _ files: OutputFiles?, _ options: Options
   ) throws -> Result {
-    let recorder = RunRecorder()
-    var dumps: [String] = []
-    var instruments: [any Instrument] = [VerifyInstrument(), recorder]
-    if options.checksFunction { instruments.append(FunctionCheckInstrument(probe: probe)) }
-    if let names = options.printAfter {
-      instruments.append(
-        DumpInstrument(after: names.isEmpty ? nil : Set(names)) { dumps.append($0) })
-    }
-    instruments.append(AnnouncingInstrument(environment.reporter, count: passes.count))
+    let watch = Watch(options, probe: probe)
+    let instruments =
+      watch.instruments + [AnnouncingInstrument(environment.reporter, count: passes.count)]
     let manager = PassManager(passes, registry: environment.registry, instruments: instruments)
     var graph = model.graph
     graph.name = plan.model.name
@@ -107,9 +111,7 @@ package struct Compilation {
     try manager.run(
       on: &graph, model: facts, target: plan.model.target, services: services,
       until: options.stopAfter)
-    return Result(
-      graph: graph, runs: recorder.runs, emissions: recorder.runs.flatMap(\.emissions),
-      changedFiles: [], dumps: dumps)
+    return Result(graph: graph, sourceBytes: model.checkpoint.byteCount, watch)
   }
 
   private var facts: ModelDescription {
@@ -122,6 +124,27 @@ package struct Compilation {
   private var probe: [Int32] {
     let random = RandomNumbers(seed: 0x1C0DE)
     return (0..<8).map { Int32(random.integer($0, below: model.facts.vocabularySize)) }
+  }
+}
+
+/// The instruments that a command's options ask for, with what they record.
+final class Watch {
+  let recorder = RunRecorder()
+  private(set) var dumps: [String] = []
+  private(set) var instruments: [any Instrument] = []
+
+  /// - Parameter probe: token ids for the function check; nil to take a few that every vocabulary has.
+  init(_ options: Compilation.Options, probe: [Int32]?) {
+    instruments = [VerifyInstrument(), recorder]
+    if options.checksFunction {
+      instruments.append(FunctionCheckInstrument(probe: probe ?? [0, 1, 0, 1]))
+    }
+    if let names = options.printAfter {
+      instruments.append(
+        DumpInstrument(after: names.isEmpty ? nil : Set(names)) { [unowned self] in
+          dumps.append($0)
+        })
+    }
   }
 }
 

@@ -73,15 +73,18 @@ public final class CompiledModel: LanguageModel {
 @safe
 private final class CompiledLibrary: @unchecked Sendable {
   typealias Status = UInt32
-  typealias Create = @convention(c) (
-    UnsafeMutablePointer<OpaquePointer?>, UnsafeMutableRawPointer, Int, Int, UnsafePointer<CChar>
-  ) -> Status
-  typealias Prefill = @convention(c) (
-    OpaquePointer, UnsafePointer<Int32>, Int, UnsafeMutablePointer<UnsafePointer<Float>?>?
-  ) -> Status
-  typealias Score = @convention(c) (
-    OpaquePointer, UnsafePointer<Int32>, Int, UnsafeMutablePointer<Float>
-  ) -> Status
+  typealias Create =
+    @convention(c) (
+      UnsafeMutablePointer<OpaquePointer?>, UnsafeMutableRawPointer, Int, Int, UnsafePointer<CChar>
+    ) -> Status
+  typealias Prefill =
+    @convention(c) (
+      OpaquePointer, UnsafePointer<Int32>, Int, UnsafeMutablePointer<UnsafePointer<Float>?>?
+    ) -> Status
+  typealias Score =
+    @convention(c) (
+      OpaquePointer, UnsafePointer<Int32>, Int, UnsafeMutablePointer<Float>
+    ) -> Status
 
   let vocabulary: Int
   let contextLength: Int

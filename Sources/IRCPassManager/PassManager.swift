@@ -42,7 +42,7 @@ public struct PassManager {
   /// Runs the schedule, or the part of it up to the instance `lastInstance`.
   ///
   /// - Throws: `DiagnosticList` naming the pass that failed; `graph` is then as it was before that pass.
-  public func run(
+  package func run(
     on graph: inout Graph, model: ModelDescription, target: Target, services: PassServices,
     until lastInstance: String? = nil
   ) throws {

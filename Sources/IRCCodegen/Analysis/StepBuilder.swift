@@ -151,8 +151,8 @@ struct StepBuilder {
   /// Lets a result be columns of an operand, without a copy.
   mutating func view(_ operand: RowValue, offset: Int, columns: Int) {
     var value = operand
-    value.name = "\(operation.op.operatorName)_\(program.buffers.count)_\(index)"
     value.offset += offset
+    value.name += "_\(value.offset)_\(value.offset + columns)"
     value.columns = columns
     values[operation.results[0]] = value
   }

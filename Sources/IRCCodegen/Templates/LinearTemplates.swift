@@ -72,7 +72,9 @@ extension Embedding: EmittableOperator {
 extension DequantizingEmbedding: EmittableOperator {
   func emit(_ step: inout StepBuilder) throws {
     let ids = try step.tokenRows(0, .int32)
-    guard case .ids = ids.home else { throw OperatorError("an embedding of anything but the input") }
+    guard case .ids = ids.home else {
+      throw OperatorError("an embedding of anything but the input")
+    }
     let table = try step.packed(1, weights)
     let y = try step.result()
     step.limitTokens(table: 1)

@@ -67,7 +67,9 @@ final class TensorPacker: Sendable {
     switch try prepared() {
     case .floats(let rows):
       return try unsafe rows.withRows(range) { start in
-        PackedBlock(main: unsafe bytes(of: UnsafeRawBufferPointer(start: start, count: 4 * width * range.count)))
+        PackedBlock(
+          main: unsafe bytes(
+            of: UnsafeRawBufferPointer(start: start, count: 4 * width * range.count)))
       }
     case .halves(let stored):
       let part = stored.slice(rows: range)

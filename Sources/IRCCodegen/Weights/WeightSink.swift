@@ -48,7 +48,11 @@ final class WeightSink: @unchecked Sendable {
     if failed != nil { return }
     do {
       try write(block.main)
-      if rest.isEmpty { rest = block.rest } else { for i in rest.indices { rest[i] += block.rest[i] } }
+      if rest.isEmpty {
+        rest = block.rest
+      } else {
+        for i in rest.indices { rest[i] += block.rest[i] }
+      }
       if endsTensor {
         try align()
         for section in rest {

@@ -41,7 +41,9 @@ struct WeightWriter {
   /// Looks for values that are not finite in the parameters that reach the file by a way that does not show them.
   private func checkParameters(_ packers: [TensorPacker]) throws {
     var names: Set<String> = []
-    let parameters = packers.flatMap(\.uncheckedParameters).filter { names.insert($0.name).inserted }
+    let parameters = packers.flatMap(\.uncheckedParameters).filter {
+      names.insert($0.name).inserted
+    }
     for parameter in parameters where [.f32, .f16, .bf16].contains(parameter.stored) {
       let tensor = try graph.parameters.tensor(named: parameter.name)
       guard let rows = tensor.shape.first else { continue }
