@@ -105,6 +105,9 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + plugins.map { .target(name: $0) }, swiftSettings: strict),
     .testTarget(
+      name: "DocumentationTests",
+      dependencies: ["IRCPassKit", "IRCPassManager", "IRCTestSupport"], swiftSettings: testing),
+    .testTarget(
       name: "EndToEndTests", dependencies: ["IRCDriver", "IRCTestSupport"], swiftSettings: testing),
   ],
   cLanguageStandard: .c11
