@@ -1,8 +1,8 @@
 import Foundation
 public import IRCCodegen
 public import IRCExecution
-public import IRCSupport
-public import IRCTensor
+import IRCSupport
+import IRCTensor
 
 /// An emitted library, compiled and loaded: evaluation and generation run through it as through the interpreter.
 ///
@@ -172,7 +172,7 @@ private final class CompiledContext {
   /// The logits after each token, [ids.count, vocabulary].
   func score(_ ids: [Int32]) throws -> Tensor {
     try unsafe Tensor([ids.count, library.vocabulary], of: Float.self) { logits in
-      guard let start = unsafe logits.baseAddress else { return }
+      guard let start = logits.baseAddress else { return }
       try library.check(
         unsafe library.score(context, ids, ids.count, start), "reading \(ids.count) tokens")
     }
