@@ -9,7 +9,7 @@ public struct EmitC: Pass {
       Writes `NAME.h`, `NAME.c`, `NAME.weights` and the kernels that they use. Tokens of a prompt run in chunks; the memory \
       for values between operators is planned for one chunk. Results do not depend on the chunk.
       """,
-    preservesFunction: true,
+    preservesFunction: true, emitsFiles: true,
     statistics: [tensors, weightBytes, arenaBytes])
 
   static let tensors = Statistic("tensors", "Tensors in the weights file.")
@@ -32,6 +32,7 @@ public struct EmitC: Pass {
         name: context.model.name, chunk: chunk,
         contextLength: context.model.contextLength ?? self.context, target: context.target))
     let report = try emitter.emit(graph, to: try context.output())
+    context.report(report)
     context.count(Self.tensors, by: report.tensors.count)
     context.count(Self.weightBytes, by: report.weightBytes)
     context.count(Self.arenaBytes, by: report.arenaBytes)
