@@ -12,12 +12,13 @@ package struct CCompiler: Sendable, Hashable {
     self.command = command
   }
 
-  /// Finds the compiler: `$CC` if it is set, else the first of cc, gcc and clang on the path.
+  /// Finds the compiler by an environment, the process's own by default: `$CC` if it is set, else the first of cc, gcc and clang on the path.
   ///
   /// - Throws: `Diagnostic` `cc.missing`.
   package static func find(
-    environment: [String: String] = ProcessInfo.processInfo.environment
+    environment: [String: String]? = nil
   ) throws -> CCompiler {
+    let environment = environment ?? ProcessInfo.processInfo.environment
     let chosen = (environment["CC"] ?? "").split(separator: " ").map(String.init)
     if let name = chosen.first {
       guard let path = locate(name, environment) else {
@@ -37,8 +38,9 @@ package struct CCompiler: Sendable, Hashable {
 
   /// Path of a program on the path; nil if it is not there.
   package static func locate(
-    _ name: String, _ environment: [String: String] = ProcessInfo.processInfo.environment
+    _ name: String, _ environment: [String: String]? = nil
   ) -> String? {
+    let environment = environment ?? ProcessInfo.processInfo.environment
     let folders =
       name.contains("/")
       ? [""] : (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/" }
