@@ -18,14 +18,15 @@ let testing: [SwiftSetting] = [
 
 /// A module of the compiler and, where `tests` says so, its unit tests.
 func module(
-  _ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency]? = []
+  _ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency]? = [],
+  testData: [String] = []
 ) -> [Target] {
   var targets: [Target] = [.target(name: name, dependencies: dependencies, swiftSettings: strict)]
   if let tests {
     targets.append(
       .testTarget(
         name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies + tests,
-        swiftSettings: testing))
+        exclude: testData, swiftSettings: testing))
   }
   return targets
 }
@@ -50,27 +51,32 @@ let core: [Target] =
   module("IRCSupport", [], tests: ["IRCTestSupport"])
   + module("IRCTensor", ["IRCSupport", "CBLAS", "CKernels"])
   + module("IRCQuant", ["IRCSupport", "IRCTensor", "CKernels"])
-  + module("IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"])
+  + module(
+    "IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"], tests: ["IRCOps", "IRCTestSupport"])
   + module("IRCOps", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "CKernels"])
   + module("IRCExecution", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps"])
-  + module("IRCTokenizer", ["IRCSupport"], tests: ["IRCTestSupport"])
+  + module(
+    "IRCTokenizer", ["IRCSupport"], tests: ["IRCTestSupport"],
+    testData: ["Golden", "golden.py", "decompositions.py"])
   + module(
     "IRCFrontend", ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps", "IRCTokenizer"],
-    tests: ["IRCTestSupport"])
+    tests: ["IRCTestSupport", "IRCExecution"])
   + module(
     "IRCCodegen",
-    ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"])
+    ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"],
+    tests: ["IRCTestSupport"])
   + module(
     "IRCPassKit",
     ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCCodegen"])
   + module("IRCPassManager", ["IRCPassKit", "IRCSupport", "IRCGraph", "IRCExecution", "IRCTensor"])
-  + module("IRCPipeline", ["IRCSupport", "IRCPassKit", "IRCPassManager", "CYAML"])
+  + module(
+    "IRCPipeline", ["IRCSupport", "IRCPassKit", "IRCPassManager", "CYAML"],
+    tests: ["IRCTestSupport"])
   + module(
     "IRCDriver",
     [
       "IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCTokenizer",
       "IRCFrontend", "IRCCodegen", "IRCPassKit", "IRCPassManager", "IRCPipeline",
-      .product(name: "Crypto", package: "swift-crypto"),
     ], tests: ["IRCTestSupport"])
 
 let package = Package(
@@ -81,7 +87,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: core + plugins.flatMap(passPlugin) + [
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
@@ -95,9 +100,13 @@ let package = Package(
     .executableTarget(
       name: "irc",
       dependencies: [
-        "IRCDriver", "IRCSupport",
+        "IRCDriver", "IRCPipeline", "IRCPassManager", "IRCPassKit", "IRCCodegen", "IRCExecution",
+        "IRCGraph", "IRCSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + plugins.map { .target(name: $0) }, swiftSettings: strict),
+    .testTarget(
+      name: "DocumentationTests",
+      dependencies: ["IRCPassKit", "IRCPassManager", "IRCTestSupport"], swiftSettings: testing),
     .testTarget(
       name: "EndToEndTests", dependencies: ["IRCDriver", "IRCTestSupport"], swiftSettings: testing),
   ],

@@ -24,7 +24,15 @@ public struct AttributeReader {
   private let attributes: [(name: String, value: Attribute)]
   private var used: [String] = []
   /// What was missing or of the wrong kind.
-  public private(set) var problems: [String] = []
+  public private(set) var problems: [Problem] = []
+
+  /// An attribute that is missing or of the wrong kind.
+  public struct Problem: Hashable, Sendable {
+    /// Name of the attribute.
+    public let attribute: String
+    /// One sentence without a full stop.
+    public let message: String
+  }
 
   /// Reads from these attributes.
   public init(_ attributes: [(name: String, value: Attribute)]) {
@@ -43,11 +51,11 @@ public struct AttributeReader {
   ) -> Value {
     guard let attribute = optional(name) else {
       if let fallback { return fallback }
-      problems.append("attribute '\(name)' is missing")
+      problems.append(Problem(attribute: name, message: "attribute '\(name)' is missing"))
       return standIn
     }
     if let value = convert(attribute) { return value }
-    problems.append("attribute '\(name)' must be \(kind)")
+    problems.append(Problem(attribute: name, message: "attribute '\(name)' must be \(kind)"))
     return standIn
   }
 

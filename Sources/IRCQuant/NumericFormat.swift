@@ -52,7 +52,7 @@ public enum Granularity: Hashable, Sendable, CustomStringConvertible {
   public func scales(inRowOf columns: Int) -> Int {
     switch self {
     case .tensor, .row: 1
-    case .group(let size): (columns + size - 1) / size
+    case .group(let size): columns <= size ? 1 : 1 + (columns - 1) / size
     }
   }
 }

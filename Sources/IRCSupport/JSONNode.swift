@@ -1,3 +1,5 @@
+import Foundation
+
 /// A string that is compared byte by byte.
 ///
 /// `String` calls "é" equal to "e" + combining accent; keys of a vocabulary that differ only so are different keys.
@@ -10,7 +12,14 @@ package struct ByteKey: Hashable, Sendable {
 
   package static func == (first: ByteKey, second: ByteKey) -> Bool {
     let (a, b) = (first.string.utf8, second.string.utf8)
-    return a.count == b.count && a.elementsEqual(b)
+    if a.count != b.count { return false }
+    let equal: Bool?? = unsafe a.withContiguousStorageIfAvailable { a in
+      unsafe b.withContiguousStorageIfAvailable { b in
+        guard let a = a.baseAddress, let b = b.baseAddress else { return true }
+        return unsafe memcmp(a, b, first.string.utf8.count) == 0
+      }
+    }
+    return (equal ?? nil) ?? a.elementsEqual(b)
   }
 
   package func hash(into hasher: inout Hasher) {

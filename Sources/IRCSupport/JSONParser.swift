@@ -141,6 +141,11 @@ struct JSONParser {
       if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
       guard skipDigits() > 0 else { throw expected("a digit of the exponent") }
     }
+    // Any 18 digits fit 64 bits; vocabularies hold nothing else.
+    if isIntegral, position - whole <= 18 {
+      let magnitude = bytes[whole..<position].reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+      return .integer(isNegative ? -magnitude : magnitude)
+    }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if isIntegral, let integer = Int(text) { return .integer(integer) }
     guard let real = Double(text), real.isFinite else {
@@ -258,7 +263,7 @@ extension JSONParser {
         throw failure(
           "json.syntax", "half of a surrogate pair stands alone", at: start, end: position)
       }
-      text.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+      for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { text.append(byte) }
     default:
       throw failure("json.syntax", "unknown escape", at: start, end: position)
     }
@@ -267,16 +272,23 @@ extension JSONParser {
   private mutating func parseHex(from start: Int) throws -> UInt32 {
     var value: UInt32 = 0
     for _ in 0..<4 {
-      guard position < bytes.count,
-        let digit = Character(Unicode.Scalar(bytes[position])).hexDigitValue
-      else {
+      guard position < bytes.count, let digit = JSONParser.hexDigit(bytes[position]) else {
         throw failure(
           "json.syntax", "\\u needs four hexadecimal digits", at: start, end: position)
       }
-      value = value << 4 | UInt32(digit)
+      value = value << 4 | digit
       position += 1
     }
     return value
+  }
+
+  private static func hexDigit(_ byte: UInt8) -> UInt32? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte - UInt8(ascii: "0"))
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt32(byte - UInt8(ascii: "a") + 10)
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt32(byte - UInt8(ascii: "A") + 10)
+    default: nil
+    }
   }
 
   private func invalidText(_ range: Range<Int>) -> Diagnostic {

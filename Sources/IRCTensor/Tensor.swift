@@ -56,6 +56,19 @@ public struct Tensor: Sendable {
       mapping: file, at: offset, byteCount: shape.reduce(1, *) * type.byteCount)
   }
 
+  /// A copy of bytes, which may lie at any address.
+  ///
+  /// - Precondition: there are as many bytes as the elements take.
+  public init(copying bytes: UnsafeRawBufferPointer, shape: [Int], _ type: ElementType) {
+    let byteCount = shape.reduce(1, *) * type.byteCount
+    precondition(bytes.count == byteCount, "byte count does not fit the shape")
+    elementType = type
+    self.shape = shape
+    storage = TensorStorage(byteCount: byteCount)
+    let target = unsafe storage.elements(as: UInt8.self, count: byteCount)
+    unsafe UnsafeMutableRawBufferPointer(target).copyMemory(from: bytes)
+  }
+
   private init(_ type: ElementType, _ shape: [Int], _ storage: TensorStorage) {
     elementType = type
     self.shape = shape

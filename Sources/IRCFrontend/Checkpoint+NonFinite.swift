@@ -1,0 +1,67 @@
+import IRCTensor
+
+/// An element that is not a number or infinite.
+public struct NonFiniteElement: Hashable, Sendable {
+  /// Its place, one index for each axis.
+  public let indices: [Int]
+  /// `nan`, `inf` or `-inf`.
+  public let value: String
+}
+
+extension Checkpoint {
+  /// The first element of a tensor that is NaN or infinite; nil when all are finite or the elements are integers.
+  ///
+  /// - Throws: `Diagnostic` `checkpoint.missing-tensor` when there is no such tensor.
+  public func firstNonFinite(in name: String) throws -> NonFiniteElement? {
+    let (file, tensor) = try place(of: name)
+    let found: (index: Int, value: String)? = unsafe file.withBytes(
+      of: tensor
+    ) { bytes in
+      switch tensor.type.element {
+      case .f64:
+        unsafe firstSpecial(bytes, exponent: 0x7FF0_0000_0000_0000 as UInt64, mantissaBits: 52)
+      case .f32: unsafe firstSpecial(bytes, exponent: 0x7F80_0000 as UInt32, mantissaBits: 23)
+      case .f16: unsafe firstSpecial(bytes, exponent: 0x7C00 as UInt16, mantissaBits: 10)
+      case .bf16: unsafe firstSpecial(bytes, exponent: 0x7F80 as UInt16, mantissaBits: 7)
+      case .i64, .i32, .i8, .u8, nil: nil
+      }
+    }
+    guard let found else { return nil }
+    var indices: [Int] = []
+    var rest = found.index
+    for extent in tensor.shape.reversed() {
+      indices.append(rest % extent)
+      rest /= extent
+    }
+    return NonFiniteElement(indices: indices.reversed(), value: found.value)
+  }
+}
+
+/// The first number whose exponent bits are all ones.
+///
+/// Looks at runs of elements without leaving early, so that the loop vectorises; the run that has one is searched.
+private func firstSpecial<Bits: FixedWidthInteger & UnsignedInteger>(
+  _ bytes: UnsafeRawBufferPointer, exponent: Bits, mantissaBits: Int
+) -> (index: Int, value: String)? {
+  let size = MemoryLayout<Bits>.size
+  let count = bytes.count / size
+  guard let start = bytes.baseAddress else { return nil }
+  let run = 4096
+  for first in stride(from: 0, to: count, by: run) {
+    let last = min(count, first + run)
+    var largest: Bits = 0
+    for index in first..<last {
+      let bits = unsafe (start + index * size).loadUnaligned(as: Bits.self) & exponent
+      largest = max(largest, bits)
+    }
+    guard largest == exponent else { continue }
+    for index in first..<last {
+      let bits = unsafe (start + index * size).loadUnaligned(as: Bits.self)
+      guard bits & exponent == exponent else { continue }
+      let mantissa = bits & ((1 << Bits(mantissaBits)) - 1)
+      let isNegative = bits >> Bits(Bits.bitWidth - 1) != 0
+      return (index, mantissa != 0 ? "nan" : isNegative ? "-inf" : "inf")
+    }
+  }
+  return nil
+}

@@ -1,0 +1,91 @@
+import Foundation
+public import IRCGraph
+import IRCSupport
+public import IRCTokenizer
+
+/// A trained network, read from a folder.
+public struct LoadedModel: Sendable {
+  /// The network; its parameters read the checkpoint.
+  public var graph: Graph
+  /// The weights, mapped.
+  public let checkpoint: Checkpoint
+  /// Name of the architecture, as in config.json.
+  public let architecture: String
+  /// What config.json says besides.
+  public let facts: ModelFacts
+  /// What became of each tensor of the checkpoint.
+  public let accounting: TensorAccounting
+  /// The tokenizer; nil when the folder has no `tokenizer.json`.
+  public let tokenizer: Tokenizer?
+}
+
+/// A Hugging Face model folder: `config.json`, safetensors weights and a tokenizer.
+public enum ModelFolder {
+  /// Reads the configuration, opens the checkpoint and builds the graph.
+  ///
+  /// The graph is named after the folder. Input `ids` i32[tokens], output `logits` f32[tokens, vocabulary].
+  ///
+  /// - Throws: `DiagnosticList` with `checkpoint.*`, `config.*`, `tokenizer.*`, `json.*` or `file.unreadable`; problems of the
+  ///   tensors and of the tokenizer together.
+  public static func load(
+    _ folder: String, registry: FrontendRegistry = .standard
+  ) throws -> LoadedModel {
+    do {
+      return try read(folder, registry)
+    } catch let error as Diagnostic {
+      throw DiagnosticList(error)
+    } catch let error as OperatorError {
+      throw DiagnosticList(
+        Diagnostic(
+          "checkpoint.shape", "the network cannot be built: \(error.message)",
+          at: SourceLocation(file: folder), hint: "check the sizes in config.json"))
+    }
+  }
+
+  private static func read(_ folder: String, _ registry: FrontendRegistry) throws -> LoadedModel {
+    var folder = folder
+    while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
+    try Checkpoint.checkFolder(folder)
+    let configuration = try ModelConfiguration(reading: "\(folder)/config.json")
+    let architecture = configuration.architecture
+    guard let frontend = registry[architecture] else {
+      throw configuration.architectureError(
+        "the architecture '\(architecture)' is not known",
+        hint: nearestMatch(to: architecture, in: registry.architectures)
+          .map { "did you mean '\($0)'?" },
+        notes: ["known are \(registry.architectures.joined(separator: ", "))"])
+    }
+    let checkpoint = try Checkpoint(folder: folder)
+    let name = folder.split(separator: "/").last.map(String.init) ?? folder
+    var builder = ModelBuilder(name: name, checkpoint: checkpoint)
+    let facts = try frontend.build(configuration, &builder)
+
+    var problems: [Diagnostic] = []
+    func attempt<Result>(_ body: () throws -> Result) throws -> Result? {
+      do {
+        return try body()
+      } catch let error as Diagnostic {
+        problems.append(error)
+      } catch let error as DiagnosticList {
+        problems += error.diagnostics
+      }
+      return nil
+    }
+    let finished = try attempt { try builder.finish() }
+    let tokenizer: Tokenizer? = try attempt { try self.tokenizer(in: folder, facts) } ?? nil
+    guard let (graph, accounting) = finished, problems.isEmpty else {
+      throw DiagnosticList(problems)
+    }
+    return LoadedModel(
+      graph: graph, checkpoint: checkpoint, architecture: architecture, facts: facts,
+      accounting: accounting, tokenizer: tokenizer)
+  }
+
+  /// The tokenizer of the folder, if there is one; it must not know ids that the model does not.
+  private static func tokenizer(in folder: String, _ facts: ModelFacts) throws -> Tokenizer? {
+    guard FileManager.default.fileExists(atPath: "\(folder)/tokenizer.json") else { return nil }
+    let tokenizer = try Tokenizer(folder: folder)
+    try tokenizer.validate(vocabularySize: facts.vocabularySize)
+    return tokenizer
+  }
+}

@@ -1,0 +1,159 @@
+import IRCGraph
+import IRCOps
+import IRCTensor
+import Testing
+
+@Suite("Rewriting graphs")
+struct GraphRewritingTests {
+  private let four = TensorType(.f32, [4])
+
+  @Test("Uses move to another value, in operands, outputs and next states, but for the kept ones")
+  func replaceUses() throws {
+    var graph = try SampleGraphs.parse(
+      """
+      irc.graph @"uses" {stage = "float"} {
+        %x = input "x" : f32[4]
+        %s = state "s" : f32[4]
+        %a = silu %x : f32[4]
+        %b = add %a, %a : f32[4]
+        next "s" = %a
+        output "y" = %a
+        output "z" = %b
+      }
+      """)
+    let x = graph.operations[0].result
+    let a = graph.operations[2].result
+    let scaled = try graph.add(Negate(), [a], before: graph.operations[3].id)[0]
+    graph.replaceUses(of: a, with: scaled, except: [graph.producer(of: scaled).id])
+    #expect(
+      graph.text == """
+        irc.graph @"uses" {stage = "float"} {
+          %0 = input "x" : f32[4]
+          %1 = state "s" : f32[4]
+          %2 = silu %0 : f32[4]
+          %3 = neg %2 : f32[4]
+          %4 = add %3, %3 : f32[4]
+          next "s" = %3
+          output "y" = %3
+          output "z" = %4
+        }
+
+        """)
+    #expect(graph.verify() == [])
+    #expect(graph.uses()[scaled]?.map(\.operand) == [0, 1])
+    #expect(graph.uses()[x]?.count == 1)
+  }
+
+  @Test("Dead operations go, with all that fed only them; inputs and states stay")
+  func removeDead() throws {
+    var graph = try SampleGraphs.parse(
+      """
+      irc.graph @"dead" {stage = "float"} {
+        %x = input "x" : f32[4]
+        %unread = input "unread" : f32[4]
+        %s = state "s" : f32[4]
+        %a = silu %x : f32[4]
+        %b = neg %unread : f32[4]
+        %c = exp %b : f32[4]
+        next "s" = %a
+      }
+      """)
+    #expect(graph.removeDeadOperations() == 2)
+    #expect(
+      graph.text == """
+        irc.graph @"dead" {stage = "float"} {
+          %0 = input "x" : f32[4]
+          %1 = input "unread" : f32[4]
+          %2 = state "s" : f32[4]
+          %3 = silu %0 : f32[4]
+          next "s" = %3
+        }
+
+        """)
+    #expect(graph.removeDeadOperations() == 0)
+  }
+
+  @Test("Equal computations become one, through chains, and different ones stay")
+  func mergeEqual() throws {
+    var graph = try SampleGraphs.parse(
+      """
+      irc.graph @"merge" {stage = "float"} {
+        %x = input "x" : f32[4]
+        %a1 = silu %x : f32[4]
+        %a2 = silu %x : f32[4]
+        %b1 = neg %a1 : f32[4]
+        %b2 = neg %a2 : f32[4]
+        %c = exp %a2 : f32[4]
+        %p1 = generated {shape = [4], values = splat(1.0)} : f32[4]
+        %p2 = generated {shape = [4], values = splat(2.0)} : f32[4]
+        %d = add %b1, %p1 : f32[4]
+        %e = add %b2, %p2 : f32[4]
+        output "c" = %c
+        output "d" = %d
+        output "e" = %e
+      }
+      """)
+    #expect(graph.mergeEqualOperations() == 2)
+    #expect(
+      graph.text == """
+        irc.graph @"merge" {stage = "float"} {
+          %0 = input "x" : f32[4]
+          %1 = silu %0 : f32[4]
+          %2 = neg %1 : f32[4]
+          %3 = exp %1 : f32[4]
+          %4 = generated {shape = [4], values = splat(1.0)} : f32[4]
+          %5 = generated {shape = [4], values = splat(2.0)} : f32[4]
+          %6 = add %2, %4 : f32[4]
+          %7 = add %2, %5 : f32[4]
+          output "c" = %3
+          output "d" = %6
+          output "e" = %7
+        }
+
+        """)
+    #expect(graph.verify() == [])
+    #expect(graph.mergeEqualOperations() == 0)
+  }
+
+  @Test("An operator is replaced by one that makes the same types, and by no other")
+  func replace() throws {
+    var graph = Graph(name: "replace")
+    let x = try graph.add(Input(name: "x", type: four))[0]
+    let y = try graph.add(SiLU(), [x])[0]
+    let id = graph.producer(of: y).id
+    try graph.replace(id, with: Add(), [x, x])
+    #expect(graph[id].op.operatorName == "add" && graph[id].operands == [x, x])
+    #expect(throws: OperatorError.self) {
+      try graph.replace(id, with: Concatenate(axis: 0), [x, x])
+    }
+    #expect(throws: OperatorError.self) { try graph.replace(id, with: Add(), [x]) }
+    #expect(graph[id].op.operatorName == "add")
+  }
+
+  @Test("A copy is a snapshot")
+  func snapshot() throws {
+    var graph = try SampleGraphs.parse(SampleGraphs.small)
+    let before = graph
+    let value = graph.outputs[0].value
+    graph.replaceUses(of: value, with: try graph.add(SiLU(), [value])[0])
+    #expect(before.text == SampleGraphs.small)
+    #expect(graph != before)
+  }
+
+  @Test("Values know their makers, kinds, results and whether they are constant")
+  func queries() throws {
+    let graph = try SampleGraphs.parse(SampleGraphs.float)
+    let (positions, _) = try #require(graph.operations(of: Positions.self).first)
+    #expect(graph.resultIndex(of: positions.results[1]) == 1)
+    #expect(graph.producer(of: positions.results[1]).id == positions.id)
+    #expect(graph.definition(of: positions.result, as: Positions.self) != nil)
+    #expect(graph.definition(of: positions.result, as: SiLU.self) == nil)
+    let constants = graph.constants()
+    let names = graph.operations.filter { constants.contains($0.result) }.map(\.op.operatorName)
+    #expect(
+      names == [
+        "param", "generated", "generated", "generated", "generated", "param", "reshape",
+        "generated", "transpose",
+      ])
+  }
+}
