@@ -4,21 +4,22 @@
 
 SWIFT ?= swift
 PREFIX ?= /usr/local
-EXAMPLE ?= examples/novels-mamba/model.yaml
+EXAMPLE ?= examples/novels-mamba
+PROMPT ?= The old man
 
 # One configuration for everything: what is tested is what is run and installed.
 CONFIGURATION := -c release
 IRC := .build/release/irc
 FORMATTED := Package.swift Sources Plugins Tests
 
-# Written by the compiler about itself; a test compares them with what it would write now.
+# Written by the compiler about itself; 'make test' compares them with what it would write now.
 REFERENCE := docs/reference.md
 SCHEMAS := model pipeline scheme
 
 export SWIFT
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test test-slow lint format docs bench install clean
+.PHONY: help setup build run test test-slow lint format docs check-docs bench install clean
 
 help:
 	@echo 'make run        build, lower the example model, compile it and let it speak'
@@ -40,10 +41,11 @@ build: setup
 	$(SWIFT) build $(CONFIGURATION) --product irc
 
 run: build
-	$(IRC) run $(EXAMPLE)
+	$(IRC) run $(EXAMPLE)/model.yaml --data $(EXAMPLE)/prose.txt --prompt '$(PROMPT)'
 
 test: setup lint
 	$(SWIFT) build $(CONFIGURATION) --build-tests
+	@$(MAKE) --no-print-directory check-docs
 	$(SWIFT) test $(CONFIGURATION) --skip-build --disable-xctest
 
 test-slow: export IRC_SLOW_TESTS = 1
@@ -60,7 +62,15 @@ docs: build
 	$(IRC) passes --markdown > $(REFERENCE).new && mv $(REFERENCE).new $(REFERENCE)
 	for kind in $(SCHEMAS); do \
 	  file=pipelines/$$kind.schema.json; \
-	  $(IRC) passes --schema $$kind > $$file.new && mv $$file.new $$file || exit 1; \
+	  $(IRC) schema $$kind > $$file.new && mv $$file.new $$file || exit 1; \
+	done
+
+# The pipes end with diff, so a command that fails shows as a difference.
+check-docs:
+	@$(IRC) passes --markdown | diff -u $(REFERENCE) - || { echo "$(REFERENCE): run 'make docs'"; exit 1; }
+	@for kind in $(SCHEMAS); do \
+	  file=pipelines/$$kind.schema.json; \
+	  $(IRC) schema $$kind | diff -u $$file - || { echo "$$file: run 'make docs'"; exit 1; }; \
 	done
 
 # Options, as in make bench BENCH='--runs 9 --pipeline rtn-w4a16'
@@ -76,4 +86,4 @@ install: build
 	install -m 644 pipelines/schemes/*.yaml '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'
 
 clean:
-	rm -rf .build build $(dir $(EXAMPLE))build
+	rm -rf .build build $(EXAMPLE)/build

@@ -100,9 +100,13 @@ let package = Package(
     .executableTarget(
       name: "irc",
       dependencies: [
-        "IRCDriver", "IRCSupport", "IRCExecution", "IRCPassKit", "IRCPassManager", "IRCPipeline",
+        "IRCDriver", "IRCPipeline", "IRCPassManager", "IRCPassKit", "IRCCodegen", "IRCExecution",
+        "IRCGraph", "IRCSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + plugins.map { .target(name: $0) }, swiftSettings: strict),
+    .testTarget(
+      name: "DocumentationTests",
+      dependencies: ["IRCPassKit", "IRCPassManager", "IRCTestSupport"], swiftSettings: testing),
     .testTarget(
       name: "EndToEndTests", dependencies: ["IRCDriver", "IRCTestSupport"], swiftSettings: testing),
   ],

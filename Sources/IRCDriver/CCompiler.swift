@@ -1,21 +1,21 @@
 import Foundation
-public import IRCCodegen
+package import IRCCodegen
 import IRCSupport
 
 /// The system's C compiler, for running what was emitted.
-public struct CCompiler: Sendable, Hashable {
+package struct CCompiler: Sendable, Hashable {
   /// Path of the program, then arguments that always come first.
-  public let command: [String]
+  package let command: [String]
 
   /// Takes a compiler that is known to be there.
-  public init(command: [String]) {
+  package init(command: [String]) {
     self.command = command
   }
 
   /// Finds the compiler by an environment, the process's own by default: `$CC` if it is set, else the first of cc, gcc and clang on the path.
   ///
   /// - Throws: `Diagnostic` `cc.missing`.
-  public static func find(
+  package static func find(
     environment: [String: String]? = nil
   ) throws -> CCompiler {
     let environment = environment ?? ProcessInfo.processInfo.environment
@@ -37,7 +37,7 @@ public struct CCompiler: Sendable, Hashable {
   }
 
   /// Path of a program on the path; nil if it is not there.
-  public static func locate(
+  package static func locate(
     _ name: String, _ environment: [String: String]? = nil
   ) -> String? {
     let environment = environment ?? ProcessInfo.processInfo.environment
@@ -48,12 +48,12 @@ public struct CCompiler: Sendable, Hashable {
   }
 
   /// Compiler flags for a machine: what the emitted source file recommends.
-  public static func flags(_ target: Target) -> [String] { target.compilerFlags }
+  package static func flags(_ target: Target) -> [String] { target.compilerFlags }
 
   /// Compiles the library in `folder` into the shared object `path`.
   ///
   /// - Throws: `Diagnostic` `cc.failed` with what the compiler said.
-  public func compileSharedObject(
+  package func compileSharedObject(
     _ names: ArtifactNames, in folder: String, target: Target, to path: String
   ) throws {
     let sources = try CCompiler.sources(names, in: folder)
@@ -83,7 +83,7 @@ public struct CCompiler: Sendable, Hashable {
   /// Runs the compiler.
   ///
   /// - Throws: `Diagnostic` `cc.failed` with what the compiler said.
-  public func run(_ arguments: [String]) throws {
+  package func run(_ arguments: [String]) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: command[0])
     process.arguments = command.dropFirst() + arguments

@@ -1,16 +1,16 @@
 import Foundation
-public import IRCCodegen
-public import IRCExecution
+package import IRCCodegen
+package import IRCExecution
 import IRCSupport
 import IRCTensor
 
 /// An emitted library, compiled and loaded: evaluation and generation run through it as through the interpreter.
 ///
 /// Each session has a context of its own, so sessions may run at the same time.
-public final class CompiledModel: LanguageModel {
-  public let vocabularySize: Int
+package final class CompiledModel: LanguageModel {
+  package let vocabularySize: Int
   /// Tokens that a session has room for; nil if there is no limit.
-  public let contextLength: Int?
+  package let contextLength: Int?
   private let library: CompiledLibrary
   private let weights: String
 
@@ -18,7 +18,7 @@ public final class CompiledModel: LanguageModel {
   ///
   /// - Parameter checksWeights: reads the whole weights file first and compares its checksum.
   /// - Throws: `Diagnostic` when there is no compiler, it fails, or the library or its weights do not load.
-  public init(
+  package init(
     folder: String, target: Target = .native, compiler: CCompiler? = nil,
     checksWeights: Bool = true
   ) throws {
@@ -40,7 +40,7 @@ public final class CompiledModel: LanguageModel {
   /// What the only model in a folder is called.
   ///
   /// - Throws: `Diagnostic` `file.unreadable` when there is none or more than one.
-  public static func names(in folder: String) throws -> ArtifactNames {
+  package static func names(in folder: String) throws -> ArtifactNames {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     let stems = files.filter { $0.hasSuffix(".weights") && !$0.hasPrefix(".") }.map {
       String($0.dropLast(".weights".count))
@@ -54,7 +54,7 @@ public final class CompiledModel: LanguageModel {
     return ArtifactNames(model: stems[0])
   }
 
-  public func makeSession() throws -> any LanguageSession {
+  package func makeSession() throws -> any LanguageSession {
     Session(context: try CompiledContext(library, weights))
   }
 

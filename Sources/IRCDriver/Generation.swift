@@ -20,7 +20,7 @@ package struct Generation {
   /// - Throws: `Diagnostic` when there is nothing to start from.
   package init(
     of subject: Subject, prompt: String, limit: Int, sampling: TokenGenerator.Sampling,
-    write: (String) -> Void
+    write: @escaping (String) -> Void
   ) throws {
     var ids: [Int32] = []
     if !prompt.isEmpty { ids = try subject.tokenizer.encode(prompt, addSpecialTokens: true) }

@@ -1,7 +1,7 @@
 import Foundation
 package import IRCExecution
 import IRCFrontend
-import IRCPipeline
+package import IRCPipeline
 import IRCSupport
 package import IRCTokenizer
 

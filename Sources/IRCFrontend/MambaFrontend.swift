@@ -172,9 +172,14 @@ struct MambaSettings {
 
     // Older names of the same sizes.
     let (hidden, inner, layers) = (hidden, inner, layers)
-    file.expect("d_model", "\(hidden), as 'hidden_size'") { try $0.int() == hidden }
-    file.expect("d_inner", "\(inner), as 'intermediate_size'") { try $0.int() == inner }
-    file.expect("n_layer", "\(layers), as 'num_hidden_layers'") { try $0.int() == layers }
+    let areSound = file.isSound
+    file.expect("d_model", "\(hidden), as 'hidden_size'") { try $0.int() == hidden || !areSound }
+    file.expect("d_inner", "\(inner), as 'intermediate_size'") {
+      try $0.int() == inner || !areSound
+    }
+    file.expect("n_layer", "\(layers), as 'num_hidden_layers'") {
+      try $0.int() == layers || !areSound
+    }
 
     // How weights were initialised and which implementation computes; all of it is done in f32 here.
     file.ignore(

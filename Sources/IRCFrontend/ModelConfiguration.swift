@@ -68,7 +68,8 @@ public final class ModelConfiguration {
   public func int(
     _ key: String, in range: ClosedRange<Int>, default fallback: Int? = nil
   ) -> Int {
-    read(key, default: fallback, standIn: range.lowerBound) { try $0.int(in: range) }
+    // The largest number as a stand-in lets checks against it pass.
+    read(key, default: fallback, standIn: range.upperBound) { try $0.int(in: range) }
   }
 
   /// A whole number in a range, nil where the key is absent or null.

@@ -1,5 +1,7 @@
+import Foundation
 public import IRCGraph
 import IRCSupport
+public import IRCTokenizer
 
 /// A trained network, read from a folder.
 public struct LoadedModel: Sendable {
@@ -13,6 +15,8 @@ public struct LoadedModel: Sendable {
   public let facts: ModelFacts
   /// What became of each tensor of the checkpoint.
   public let accounting: TensorAccounting
+  /// The tokenizer; nil when the folder has no `tokenizer.json`.
+  public let tokenizer: Tokenizer?
 }
 
 /// A Hugging Face model folder: `config.json`, safetensors weights and a tokenizer.
@@ -21,8 +25,8 @@ public enum ModelFolder {
   ///
   /// The graph is named after the folder. Input `ids` i32[tokens], output `logits` f32[tokens, vocabulary].
   ///
-  /// - Throws: `DiagnosticList` with `checkpoint.*`, `config.*`, `json.*` or `file.unreadable`; all problems of one file
-  ///   together.
+  /// - Throws: `DiagnosticList` with `checkpoint.*`, `config.*`, `tokenizer.*`, `json.*` or `file.unreadable`; problems of the
+  ///   tensors and of the tokenizer together.
   public static func load(
     _ folder: String, registry: FrontendRegistry = .standard
   ) throws -> LoadedModel {
@@ -55,9 +59,33 @@ public enum ModelFolder {
     let name = folder.split(separator: "/").last.map(String.init) ?? folder
     var builder = ModelBuilder(name: name, checkpoint: checkpoint)
     let facts = try frontend.build(configuration, &builder)
-    let (graph, accounting) = try builder.finish()
+
+    var problems: [Diagnostic] = []
+    func attempt<Result>(_ body: () throws -> Result) throws -> Result? {
+      do {
+        return try body()
+      } catch let error as Diagnostic {
+        problems.append(error)
+      } catch let error as DiagnosticList {
+        problems += error.diagnostics
+      }
+      return nil
+    }
+    let finished = try attempt { try builder.finish() }
+    let tokenizer: Tokenizer? = try attempt { try self.tokenizer(in: folder, facts) } ?? nil
+    guard let (graph, accounting) = finished, problems.isEmpty else {
+      throw DiagnosticList(problems)
+    }
     return LoadedModel(
       graph: graph, checkpoint: checkpoint, architecture: architecture, facts: facts,
-      accounting: accounting)
+      accounting: accounting, tokenizer: tokenizer)
+  }
+
+  /// The tokenizer of the folder, if there is one; it must not know ids that the model does not.
+  private static func tokenizer(in folder: String, _ facts: ModelFacts) throws -> Tokenizer? {
+    guard FileManager.default.fileExists(atPath: "\(folder)/tokenizer.json") else { return nil }
+    let tokenizer = try Tokenizer(folder: folder)
+    try tokenizer.validate(vocabularySize: facts.vocabularySize)
+    return tokenizer
   }
 }

@@ -4,9 +4,9 @@ import IRCSupport
 ///
 /// Layout: the header's length N as 8 bytes, N bytes of JSON, then the data, in which the tensors lie one behind the other
 /// without gaps.
-struct SafetensorsHeader {
+package struct SafetensorsHeader {
   /// The tensors in the order of their data.
-  let tensors: [StoredTensor]
+  package let tensors: [StoredTensor]
   /// The file's own remarks, in the order written.
   let metadata: [(key: String, value: String)]
 
@@ -19,7 +19,7 @@ struct SafetensorsHeader {
   ///
   /// - Throws: `DiagnosticList` with `checkpoint.truncated`, `checkpoint.header`, `checkpoint.dtype`, `checkpoint.shape` or
   ///   `checkpoint.offsets`, all naming the file and, where it is one, the tensor.
-  init(_ bytes: UnsafeRawBufferPointer, file: String) throws {
+  package init(_ bytes: UnsafeRawBufferPointer, file: String) throws {
     let json = try unsafe SafetensorsHeader.json(bytes, file: file)
     let start = 8 + json.count
     var problems: [Diagnostic] = []

@@ -1,5 +1,5 @@
 public import IRCGraph
-public import IRCPassKit
+package import IRCPassKit
 public import IRCSupport
 
 /// Runs a list of passes over a graph: checks facts first, times each pass and lets the instruments watch.

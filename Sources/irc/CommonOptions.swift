@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import IRCDriver
+import IRCPassKit
 import IRCSupport
 
 /// Options that every command has.

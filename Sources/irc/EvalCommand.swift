@@ -1,5 +1,6 @@
 import ArgumentParser
 import IRCDriver
+import IRCSupport
 
 /// `irc eval`: perplexity of the float model, its simulation or the compiled library.
 struct EvalCommand: ParsableCommand {

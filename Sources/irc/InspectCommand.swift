@@ -1,5 +1,6 @@
 import ArgumentParser
 import IRCDriver
+import IRCSupport
 
 /// `irc inspect`: shows a checkpoint, a graph or an output folder.
 struct InspectCommand: ParsableCommand {

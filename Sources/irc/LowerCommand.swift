@@ -1,7 +1,10 @@
 import ArgumentParser
+import IRCCodegen
 import IRCDriver
+import IRCGraph
 import IRCPassKit
 import IRCPassManager
+import IRCPipeline
 import IRCSupport
 
 /// `irc lower`: compiles what a model file asks for.

@@ -1,5 +1,7 @@
 import ArgumentParser
 import IRCDriver
+import IRCGraph
+import IRCSupport
 
 /// `irc opt`: runs passes over a graph in text form.
 struct OptCommand: ParsableCommand {

@@ -1,6 +1,8 @@
 import ArgumentParser
 import IRCDriver
+import IRCGraph
 import IRCPassKit
+import IRCPassManager
 import IRCPipeline
 import IRCSupport
 

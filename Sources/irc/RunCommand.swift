@@ -1,6 +1,9 @@
 import ArgumentParser
+import IRCCodegen
 import IRCDriver
 import IRCExecution
+import IRCPassKit
+import IRCPipeline
 import IRCSupport
 
 /// `irc run`: compiles a model file and lets the result write text.

@@ -1,6 +1,8 @@
 import ArgumentParser
 import IRCDriver
+import IRCPassManager
 import IRCPipeline
+import IRCSupport
 
 /// `irc schema`: JSON Schemas for editors.
 struct SchemaCommand: ParsableCommand {
