@@ -63,18 +63,20 @@ let core: [Target] =
     tests: ["IRCTestSupport", "IRCExecution"])
   + module(
     "IRCCodegen",
-    ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"])
+    ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "CKernels"],
+    tests: ["IRCTestSupport"])
   + module(
     "IRCPassKit",
     ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCCodegen"])
   + module("IRCPassManager", ["IRCPassKit", "IRCSupport", "IRCGraph", "IRCExecution", "IRCTensor"])
-  + module("IRCPipeline", ["IRCSupport", "IRCPassKit", "IRCPassManager", "CYAML"])
+  + module(
+    "IRCPipeline", ["IRCSupport", "IRCPassKit", "IRCPassManager", "CYAML"],
+    tests: ["IRCTestSupport"])
   + module(
     "IRCDriver",
     [
       "IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCTokenizer",
       "IRCFrontend", "IRCCodegen", "IRCPassKit", "IRCPassManager", "IRCPipeline",
-      .product(name: "Crypto", package: "swift-crypto"),
     ], tests: ["IRCTestSupport"])
 
 let package = Package(
@@ -85,7 +87,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: core + plugins.flatMap(passPlugin) + [
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
@@ -99,9 +100,13 @@ let package = Package(
     .executableTarget(
       name: "irc",
       dependencies: [
-        "IRCDriver", "IRCSupport",
+        "IRCDriver", "IRCPipeline", "IRCPassManager", "IRCPassKit", "IRCCodegen", "IRCExecution",
+        "IRCGraph", "IRCSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + plugins.map { .target(name: $0) }, swiftSettings: strict),
+    .testTarget(
+      name: "DocumentationTests",
+      dependencies: ["IRCPassKit", "IRCPassManager", "IRCTestSupport"], swiftSettings: testing),
     .testTarget(
       name: "EndToEndTests", dependencies: ["IRCDriver", "IRCTestSupport"], swiftSettings: testing),
   ],

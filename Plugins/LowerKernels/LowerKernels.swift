@@ -1,1 +1,139 @@
-// Placeholder.
+public import IRCPassKit
+
+/// Turns products with quantized weights into kernel operators that read codes.
+///
+///     before: %w = dequantize %codes, %scale        after: %y = integer_linear %q, %s, %codes, %scale
+///             %a = dequantize %q, %s
+///             %y = linear %a, %w
+///
+/// The sum over (q·s)(c·t) is s·t times the sum over q·c, so only the order of roundings changes. Where activations stay real,
+/// `dequantizing_linear` and `dequantizing_embedding` take the weight's codes instead of its values. Weights must be constants:
+/// codes made as the model runs are left alone.
+public struct LowerKernels: Pass {
+  public static let info = PassInfo(
+    name: "lower-kernels",
+    summary: "Replace products with quantized weights by kernels that read codes and scales.",
+    details: """
+      A `linear` whose weight is the `dequantize` of constant codes becomes `integer_linear` if its input is a \
+      `dequantize` too, else `dequantizing_linear`; an `embedding` with such a table becomes `dequantizing_embedding`. \
+      Equal operations are merged, so that products of one input share its quantizer. Everything else stays as it is and \
+      runs in single precision.
+      """,
+    preservesFunction: true, tolerance: 1e-4,
+    statistics: [
+      integerLinears, dequantizingLinears, dequantizingEmbeddings, realProducts, merged,
+    ],
+    remarks: [keptReal, keptRealActivations])
+
+  static let integerLinears = Statistic(
+    "integer-linears", "Linear layers that multiply codes with codes.")
+  static let dequantizingLinears = Statistic(
+    "dequantizing-linears", "Linear layers that multiply real activations with codes.")
+  static let dequantizingEmbeddings = Statistic(
+    "dequantizing-embeddings", "Embeddings that read codes.")
+  static let realProducts = Statistic("real", "Linear layers and embeddings whose weight is real.")
+  static let merged = Statistic("merged", "Operations merged with equal ones.")
+
+  static let keptReal = RemarkKind(
+    "kept-real", .missed, "A linear layer or an embedding keeps its weight in real numbers.")
+  static let keptRealActivations = RemarkKind(
+    "kept-real-activations", .missed,
+    "A linear layer with quantized activations cannot use the integer product.")
+
+  public init() {}
+
+  public func run(on graph: inout Graph, in context: PassContext) throws {
+    context.count(Self.merged, by: graph.mergeEqualOperations())
+    let constants = graph.constants()
+    for (operation, _) in graph.operations(of: Linear.self) {
+      try lower(linear: operation, constants, &graph, context)
+    }
+    for (operation, _) in graph.operations(of: Embedding.self) {
+      try lower(embedding: operation, constants, &graph, context)
+    }
+    graph.removeDeadOperations()
+    graph.stage = .kernels
+  }
+
+  private func lower(
+    linear operation: Operation, _ constants: Set<ValueID>, _ graph: inout Graph,
+    _ context: PassContext
+  ) throws {
+    guard let weight = storedWeight(operation, constants, graph, context) else { return }
+    let bias = Array(operation.operands.dropFirst(2))
+    if let input = graph.definition(of: operation.operands[0], as: Dequantize.self) {
+      let codes = graph.producer(of: operation.operands[0]).operands
+      if let problem = obstacle(input.spec, codes, constants, graph) {
+        context.remark(Self.keptRealActivations, at: operation.location, problem)
+      } else {
+        let kernel = IntegerLinear(
+          weights: weight.spec, activations: input.spec, bias: !bias.isEmpty)
+        try graph.replace(operation.id, with: kernel, codes + weight.operands + bias)
+        context.count(Self.integerLinears)
+        return
+      }
+    }
+    try graph.replace(
+      operation.id, with: DequantizingLinear(weights: weight.spec, bias: !bias.isEmpty),
+      [operation.operands[0]] + weight.operands + bias)
+    context.count(Self.dequantizingLinears)
+  }
+
+  private func lower(
+    embedding operation: Operation, _ constants: Set<ValueID>, _ graph: inout Graph,
+    _ context: PassContext
+  ) throws {
+    guard let table = storedWeight(operation, constants, graph, context) else { return }
+    try graph.replace(
+      operation.id, with: DequantizingEmbedding(weights: table.spec),
+      [operation.operands[0]] + table.operands)
+    context.count(Self.dequantizingEmbeddings)
+  }
+
+  /// Codes, scale and zero point that operand 1 is the `dequantize` of; nil, with a remark, if it is something else.
+  private func storedWeight(
+    _ operation: Operation, _ constants: Set<ValueID>, _ graph: Graph, _ context: PassContext
+  ) -> (spec: QuantizationSpec, operands: [ValueID])? {
+    let producer = graph.producer(of: operation.operands[1])
+    guard let dequantize = producer.op as? Dequantize else {
+      let name = weightName(operation.operands[1], graph)
+      context.remark(
+        Self.keptReal, at: operation.location, "\(name) is not quantized",
+        hint: "the passes before this one choose what is quantized")
+      context.count(Self.realProducts)
+      return nil
+    }
+    guard producer.operands.allSatisfy(constants.contains) else {
+      context.remark(
+        Self.keptReal, at: operation.location, "the weight's codes are made as the model runs")
+      context.count(Self.realProducts)
+      return nil
+    }
+    return (dequantize.spec, producer.operands)
+  }
+
+  /// Why the integer product cannot take these activations: it wants one scale a token or one for all, of one matrix.
+  private func obstacle(
+    _ spec: QuantizationSpec, _ operands: [ValueID], _ constants: Set<ValueID>, _ graph: Graph
+  ) -> String? {
+    if graph.type(of: operands[0]).rank != 2 { return "the input is not a matrix" }
+    switch spec.granularity {
+    case .row: return nil
+    case .tensor:
+      return constants.contains(operands[1])
+        ? nil : "its input has one scale for all tokens that is found as the model runs"
+    case .group: return "its input has several scales a token"
+    }
+  }
+
+  /// A name for messages: the checkpoint's where the weight comes from there.
+  private func weightName(_ value: ValueID, _ graph: Graph) -> String {
+    var value = value
+    while true {
+      let producer = graph.producer(of: value)
+      if let parameter = producer.op as? Parameter { return "'\(parameter.name)'" }
+      guard let first = producer.operands.first else { return "the weight" }
+      value = first
+    }
+  }
+}

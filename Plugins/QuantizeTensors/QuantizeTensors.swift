@@ -157,7 +157,7 @@ public struct QuantizeTensors: Pass {
     _ measured: ValueStatistics, _ activations: QuantizationScheme.Activations,
     before reader: OperationID, in graph: inout Graph, _ context: PassContext
   ) throws -> [ValueID] {
-    let (lower, upper) = activations.range(of: measured)
+    let (lower, upper) = try activations.bounds(of: measured)
     let range = try graph.add(
       Generated(shape: [1, 2], values: .inline([lower, upper])), before: reader,
       at: context.derived(from: .unknown))

@@ -1,20 +1,21 @@
 // Quantizing and packing weights, and conversions of whole arrays. Compiled into the compiler only.
-#include "irc_encode.h"
-
-#include "kernels_common.h"
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-// ---- Conversions ----------------------------------------------------------------------------------------
+#include "irc_encode.h"
 
-// Round half to even. Adding a power of two whose last bit is the last bit kept lets the adder round normals and
-// subnormals alike: |x| is scaled so that overflow beyond 65504 already becomes infinity.
+#include "kernels_common.h"
+
+// ---- Conversions --------------------------------------------------------------------------------
+
+// Rounds half to even, without branches: the three kinds of result are computed and one is taken.
 IRC_INLINE uint16_t irc_f16_of_float(float x) {
   uint32_t bits = irc_bits_of_float(x);
   uint32_t sign = bits & 0x80000000u;
   uint32_t rest = bits ^ sign;
-  // Normal results: rebias the exponent, then add just under half of the last kept bit, plus that bit itself.
+  // Normal results: rebias the exponent, then add just under half of the last kept bit, plus that
+  // bit itself.
   uint32_t normal = (rest - (112u << 23) + 0xfffu + ((rest >> 13) & 1u)) >> 13;
   // Subnormal results: 0.5 has its last bit at 2^-24, the least half.
   uint32_t subnormal =
@@ -56,7 +57,7 @@ IRC_CLONES size_t IRC_NAME(count_nonfinite_f32)(const float *x, size_t n, size_t
   return count;
 }
 
-// ---- Scales and codes -----------------------------------------------------------------------------------
+// ---- Scales and codes ---------------------------------------------------------------------------
 
 // The scale as it will be stored.
 IRC_INLINE float irc_stored_scale(float scale, bool is_f16) {
@@ -122,9 +123,10 @@ IRC_CLONES void IRC_NAME(decode_rows)(
     });
 }
 
-// ---- Packing --------------------------------------------------------------------------------------------
+// ---- Packing ------------------------------------------------------------------------------------
 
-IRC_INLINE void irc_pack_int4(irc_block_int4 *IRC_RESTRICT block, const int8_t *IRC_RESTRICT codes) {
+IRC_INLINE void irc_pack_int4(
+  irc_block_int4 *IRC_RESTRICT block, const int8_t *IRC_RESTRICT codes) {
   for (int j = 0; j < 16; j++)
     block->nibbles[j] = (uint8_t)((codes[j] & 15) | (codes[j + 16] & 15) << 4);
 }
@@ -132,10 +134,12 @@ IRC_INLINE void irc_pack_int4(irc_block_int4 *IRC_RESTRICT block, const int8_t *
 IRC_INLINE void irc_pack_low_pairs(uint8_t pairs[8], const int8_t *IRC_RESTRICT codes) {
   for (int j = 0; j < 8; j++)
     pairs[j] = (uint8_t)(
-      (codes[j] & 3) | (codes[j + 8] & 3) << 2 | (codes[j + 16] & 3) << 4 | (codes[j + 24] & 3) << 6);
+      (codes[j] & 3) | (codes[j + 8] & 3) << 2 | (codes[j + 16] & 3) << 4
+      | (codes[j + 24] & 3) << 6);
 }
 
-IRC_INLINE void irc_pack_int3(irc_block_int3 *IRC_RESTRICT block, const int8_t *IRC_RESTRICT codes) {
+IRC_INLINE void irc_pack_int3(
+  irc_block_int3 *IRC_RESTRICT block, const int8_t *IRC_RESTRICT codes) {
   irc_pack_low_pairs(block->low, codes);
   for (int j = 0; j < 4; j++) {
     int bits = 0;

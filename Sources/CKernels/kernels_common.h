@@ -1,5 +1,6 @@
-// What the kernels share: sixteen-lane reductions, exp and log1p without branches, unpacking, rounding.
-// Everything is static, so two compiled models never meet here.
+// What the kernels share: sixteen-lane reductions, exp and log1p without branches, unpacking,
+// rounding. Everything is static, so two compiled models never meet here. Whoever includes this has
+// turned contraction off before: clang would otherwise fuse a * b + c where the processor can.
 #ifndef IRC_KERNELS_COMMON_H
 #define IRC_KERNELS_COMMON_H
 
@@ -12,16 +13,22 @@
 #include <immintrin.h>
 #endif
 
-// Inlined without fail, so that a helper is compiled for the instruction set of the kernel that calls it.
+// Inlined without fail, so that a helper is compiled for the instruction set of the kernel that
+// calls it.
 #if defined(__GNUC__)
 #define IRC_INLINE static inline __attribute__((always_inline, unused))
 #else
 #define IRC_INLINE static inline
 #endif
 
-// Inside the compiler, which is built for any x86-64, each kernel is compiled twice and chosen at load time.
-// Neither version contracts a * b + c, so both give the same bits.
+// Inside the compiler, which is built for any x86-64, each kernel is compiled twice and chosen at
+// load time. Neither version contracts a * b + c, so both give the same bits.
 #if defined(SWIFT_PACKAGE) && defined(__clang__) && defined(__x86_64__) && defined(__linux__)
+#define IRC_CLONES_WORK (__clang_major__ >= 17)  // older ones leave the plain name undefined
+#else
+#define IRC_CLONES_WORK 0
+#endif
+#if IRC_CLONES_WORK
 #define IRC_CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define IRC_CLONES
@@ -29,7 +36,7 @@
 
 enum { IRC_LANES = 16 };
 
-// ---- Reductions -----------------------------------------------------------------------------------------
+// ---- Reductions ---------------------------------------------------------------------------------
 
 // The sum of sixteen lanes in a fixed tree. Destroys them.
 IRC_INLINE float irc_sum_lanes(float lane[IRC_LANES]) {
@@ -62,7 +69,7 @@ IRC_INLINE void irc_dot4(
   for (size_t r = 0; r < 4; r++) y[r] = irc_sum_lanes(lane[r]);
 }
 
-// ---- Bits and rounding ----------------------------------------------------------------------------------
+// ---- Bits and rounding --------------------------------------------------------------------------
 
 IRC_INLINE float irc_float_of_bits(uint32_t bits) {
   float f;
@@ -104,12 +111,13 @@ IRC_INLINE void irc_floats_of_f16(float *IRC_RESTRICT y, const uint16_t *IRC_RES
   size_t i = 0;
 #ifdef __F16C__
   for (; i + 8 <= n; i += 8)
-    _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(x + i))));
+    _mm256_storeu_ps(
+      y + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(x + i))));
 #endif
   for (; i < n; i++) y[i] = irc_float_of_f16(x[i]);
 }
 
-// ---- Ranges ---------------------------------------------------------------------------------------------
+// ---- Ranges -------------------------------------------------------------------------------------
 
 // The magnitude of x as bits, 0 for a NaN: positive floats are ordered like their bits.
 IRC_INLINE int32_t irc_magnitude(float x) {
@@ -141,10 +149,10 @@ IRC_INLINE void irc_minmax(float *low, float *high, const float *IRC_RESTRICT x,
   *high = irc_float_of_bits((uint32_t)above);
 }
 
-// ---- exp and log1p --------------------------------------------------------------------------------------
+// ---- exp and log1p ------------------------------------------------------------------------------
 
-// exp(x) = 2^k exp(r) with |r| <= ln(2) / 2: a polynomial, then two exact steps of scaling, of which only the
-// last may round (to a subnormal) or overflow.
+// exp(x) = 2^k exp(r) with |r| <= ln(2) / 2: a polynomial, then two exact steps of scaling, of
+// which only the last may round (to a subnormal) or overflow.
 IRC_INLINE float irc_exp(float x) {
   x = irc_select(x > 89.0f, 89.0f, x);      // exp(89) is above FLT_MAX already
   x = irc_select(x < -104.0f, -104.0f, x);  // exp(-104) is below half the least subnormal
@@ -193,7 +201,7 @@ IRC_INLINE float irc_silu(float x) {
   return irc_select(x < 0, x * e, x) / (1.0f + e);
 }
 
-// ---- The quantizer contract -----------------------------------------------------------------------------
+// ---- The quantizer contract ---------------------------------------------------------------------
 
 typedef struct irc_code_range {
   int32_t low, high;
@@ -243,20 +251,23 @@ IRC_INLINE void irc_quantize(
   }
 }
 
-// ---- Unpacking ------------------------------------------------------------------------------------------
+// ---- Unpacking ----------------------------------------------------------------------------------
 
-IRC_INLINE void irc_unpack_int8(int8_t *IRC_RESTRICT codes, const irc_block_int8 *IRC_RESTRICT block) {
+IRC_INLINE void irc_unpack_int8(
+  int8_t *IRC_RESTRICT codes, const irc_block_int8 *IRC_RESTRICT block) {
   memcpy(codes, block->codes, 32);
 }
 
-IRC_INLINE void irc_unpack_int4(int8_t *IRC_RESTRICT codes, const irc_block_int4 *IRC_RESTRICT block) {
+IRC_INLINE void irc_unpack_int4(
+  int8_t *IRC_RESTRICT codes, const irc_block_int4 *IRC_RESTRICT block) {
   for (int j = 0; j < 16; j++) {
     codes[j] = (int8_t)(((block->nibbles[j] & 15) ^ 8) - 8);
     codes[j + 16] = (int8_t)(((block->nibbles[j] >> 4) ^ 8) - 8);
   }
 }
 
-// Eight codes at once in the bytes of a word. 0x01 in every byte, and bit k in byte k whatever the byte order:
+// Eight codes at once in the bytes of a word. 0x01 in every byte, and bit k in byte k whatever the
+// byte order:
 #define IRC_ONES 0x0101010101010101u
 IRC_INLINE uint64_t irc_bit_of_byte(void) {
   static const uint8_t bits[8] = {1, 2, 4, 8, 16, 32, 64, 128};
@@ -265,7 +276,8 @@ IRC_INLINE uint64_t irc_bit_of_byte(void) {
   return word;
 }
 
-IRC_INLINE void irc_unpack_int3(int8_t *IRC_RESTRICT codes, const irc_block_int3 *IRC_RESTRICT block) {
+IRC_INLINE void irc_unpack_int3(
+  int8_t *IRC_RESTRICT codes, const irc_block_int3 *IRC_RESTRICT block) {
   uint64_t pairs;
   memcpy(&pairs, block->low, 8);
   for (int k = 0; k < 4; k++) {
@@ -277,7 +289,8 @@ IRC_INLINE void irc_unpack_int3(int8_t *IRC_RESTRICT codes, const irc_block_int3
   }
 }
 
-IRC_INLINE void irc_unpack_int2(int8_t *IRC_RESTRICT codes, const irc_block_int2 *IRC_RESTRICT block) {
+IRC_INLINE void irc_unpack_int2(
+  int8_t *IRC_RESTRICT codes, const irc_block_int2 *IRC_RESTRICT block) {
   uint64_t pairs;
   memcpy(&pairs, block->pairs, 8);
   for (int k = 0; k < 4; k++) {

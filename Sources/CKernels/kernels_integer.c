@@ -1,8 +1,9 @@
 // Quantized activations: their quantizers, the integer product, and the table of portable kernels.
-#include "kernels_common.h"
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
 #endif
+
+#include "kernels_common.h"
 
 IRC_CLONES void IRC_NAME(quantize_tokens_i8)(
   int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
@@ -39,7 +40,8 @@ IRC_CLONES void IRC_NAME(quantize_static_i8)(
   }
 }
 
-// The exact sum of w * (x - zero), |w| <= 255: sixteen-bit factors, partial sums that cannot leave 32 bits.
+// The exact sum of w * (x - zero), |w| <= 255: sixteen-bit factors, partial sums that cannot leave
+// 32 bits.
 IRC_INLINE int64_t irc_dot_integer(
   const int16_t *IRC_RESTRICT w, const int8_t *IRC_RESTRICT x, int16_t zero, size_t n) {
   enum { CHUNK = 8192 };

@@ -1,8 +1,9 @@
 // Linear layers on float activations: weights in single precision, half precision, or quantized.
-#include "kernels_common.h"
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
 #endif
+
+#include "kernels_common.h"
 
 // Up to four rows of w against every token: they stay in the first-level cache meanwhile.
 // (tokens, in) @ (rows, in)^T -> (tokens, rows)
@@ -20,7 +21,9 @@ IRC_INLINE void irc_linear_rows(
   }
 }
 
-IRC_INLINE size_t irc_rows_left(size_t first, size_t out) { return out - first < 4 ? out - first : 4; }
+IRC_INLINE size_t irc_rows_left(size_t first, size_t out) {
+  return out - first < 4 ? out - first : 4;
+}
 
 IRC_CLONES void IRC_NAME(linear_f32)(
   float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,

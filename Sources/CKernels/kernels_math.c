@@ -1,13 +1,14 @@
 // Elementwise functions, normalisation and embeddings.
-#include <math.h>
-
-#include "kernels_common.h"
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-// y[i] = f(...) for i < n, through a local block: y may be an input itself, and the compiler still needs no proof
-// that they are apart.
+#include <math.h>
+
+#include "kernels_common.h"
+
+// y[i] = f(...) for i < n, through a local block: y may be an input itself, and the compiler still
+// needs no proof that they are apart.
 enum { IRC_CHUNK = 256 };
 
 #define IRC_ELEMENTWISE(value)                                             \
@@ -18,7 +19,9 @@ enum { IRC_CHUNK = 256 };
     memcpy(y + i, chunk, count * sizeof(float));                           \
   }
 
-IRC_CLONES void IRC_NAME(exp_f32)(float *y, const float *x, size_t n) { IRC_ELEMENTWISE(irc_exp(x[i + j])) }
+IRC_CLONES void IRC_NAME(exp_f32)(float *y, const float *x, size_t n) {
+  IRC_ELEMENTWISE(irc_exp(x[i + j]))
+}
 
 IRC_CLONES void IRC_NAME(softplus_f32)(float *y, const float *x, size_t n) {
   IRC_ELEMENTWISE(irc_softplus(x[i + j]))
@@ -28,7 +31,9 @@ IRC_CLONES void IRC_NAME(sigmoid_f32)(float *y, const float *x, size_t n) {
   IRC_ELEMENTWISE(irc_sigmoid(x[i + j]))
 }
 
-IRC_CLONES void IRC_NAME(silu_f32)(float *y, const float *x, size_t n) { IRC_ELEMENTWISE(irc_silu(x[i + j])) }
+IRC_CLONES void IRC_NAME(silu_f32)(float *y, const float *x, size_t n) {
+  IRC_ELEMENTWISE(irc_silu(x[i + j]))
+}
 
 IRC_CLONES void IRC_NAME(negate_f32)(float *y, const float *x, size_t n) {
   IRC_ELEMENTWISE(-x[i + j])
@@ -51,13 +56,15 @@ void IRC_NAME(softplus_rows_f32)(float *y, const float *x, size_t x_stride, size
 }
 
 void IRC_NAME(add_rows_f32)(
-  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows, size_t n) {
+  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride,
+  size_t rows, size_t n) {
   for (size_t r = 0; r < rows; r++)
     IRC_NAME(add_f32)(y + r * n, a + r * a_stride, b + r * b_stride, n);
 }
 
 void IRC_NAME(mul_rows_f32)(
-  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows, size_t n) {
+  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride,
+  size_t rows, size_t n) {
   for (size_t r = 0; r < rows; r++)
     IRC_NAME(mul_f32)(y + r * n, a + r * a_stride, b + r * b_stride, n);
 }

@@ -1,11 +1,13 @@
-// The reference kernels. They share no helper with the portable ones, so that a mistake in one shows.
+// The reference kernels. They share no helper with the portable ones, so that a mistake in one
+// shows.
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 #include "irc_reference.h"
 
 #include <float.h>
 #include <math.h>
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
 
 int32_t IRC_NAME(code_at_ref)(const void *row, size_t i, uint32_t bits) {
   const uint8_t *block = (const uint8_t *)row + i / 32 * (4 * bits);

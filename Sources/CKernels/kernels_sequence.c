@@ -1,10 +1,12 @@
-// What looks at more than one token: rotary positions, attention, causal convolution, selective scan.
-#include <math.h>
-
-#include "kernels_common.h"
+// What looks at more than one token: rotary positions, attention, causal convolution, selective
+// scan.
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
 #endif
+
+#include <math.h>
+
+#include "kernels_common.h"
 
 void IRC_NAME(rope_f32)(
   float *y, const float *x, size_t x_stride, const int32_t *positions,
@@ -105,8 +107,8 @@ IRC_CLONES void IRC_NAME(causal_conv_f32)(
     irc_conv_channels(
       y, x, x_stride, state, weight, bias, tokens, channels, width, c, channels - c);
 
-  // The last width - 1 rows of state and x together. Row r only reads row r + tokens, so oldest first is safe
-  // in place.
+  // The last width - 1 rows of state and x together. Row r only reads row r + tokens, so oldest
+  // first is safe in place.
   for (size_t r = 0; r + 1 < width; r++) {
     size_t from = r + tokens;
     const float *source =
@@ -142,7 +144,8 @@ IRC_CLONES void IRC_NAME(selective_scan_f32)(
     for (size_t e = 0; e < channels; e++) {
       float step = delta[t * delta_stride + e], in = u[t * u_stride + e];
       float sum = irc_scan_step(
-        h + e * states, a + e * states, b + t * b_stride, c + t * c_stride, step, step * in, states);
+        h + e * states, a + e * states, b + t * b_stride, c + t * c_stride,
+        step, step * in, states);
       y[t * channels + e] = sum + d[e] * in;
     }
 }

@@ -58,10 +58,11 @@ extension Tensor {
     }
     return unsafe withElements(as: Scalar.self) { logits in
       var largest = -Scalar.infinity
-      for unsafe logit in unsafe logits { largest = max(largest, logit) }
+      for index in 0..<count { largest = unsafe max(largest, logits[index]) }
+      let shift = Double(largest)
       var sum = 0.0
-      for unsafe logit in unsafe logits { sum += Double.exponential(Double(logit) - Double(largest)) }
-      return unsafe Double.logarithmOnePlus(sum - 1) + Double(largest) - Double(logits[Int(target)])
+      for index in 0..<count { sum += unsafe Double.exponential(Double(logits[index]) - shift) }
+      return unsafe Double.logarithmOnePlus(sum - 1) + shift - Double(logits[Int(target)])
     }
   }
 }

@@ -52,7 +52,8 @@ struct MagnitudeHistogram: Sendable, Hashable {
     var (low, high, skipped) = (minimum, maximum, 0)
     let last = bins.count - 1
     unsafe bins.withUnsafeMutableBufferPointer { bins in
-      for unsafe element in unsafe elements {
+      for index in 0..<elements.count {
+        let element = unsafe elements[index]
         guard element.isFinite else {
           skipped += 1
           continue

@@ -30,6 +30,7 @@ extension OptionValue {
   ///
   /// `scheme` is checked by its own reader, since a name must be looked up first.
   public func problems(with schema: OptionSchema) -> [Diagnostic] {
+    if isNull, schema != .anything { return mismatch(schema).diagnostics }
     switch schema {
     case .integer(let range):
       guard let text, let value = Int(text) else { return mismatch(schema).diagnostics }
@@ -53,14 +54,18 @@ extension OptionValue {
     case .either(let kinds):
       let attempts = kinds.map(problems(with:))
       if attempts.contains(where: \.isEmpty) { return [] }
-      if case .mapping = content,
-        let index = kinds.firstIndex(where: { if case .mapping = $0 { true } else { false } })
-      {
-        return attempts[index]
-      }
+      // A collection is meant to be the kind of collection that there is, so its errors are inside.
+      if let index = kinds.firstIndex(where: isSameCollection) { return attempts[index] }
       return mismatch(schema).diagnostics
-    case .scheme:
+    case .scheme, .anything:
       return []
+    }
+  }
+
+  private func isSameCollection(_ schema: OptionSchema) -> Bool {
+    switch (content, schema) {
+    case (.mapping, .mapping), (.sequence, .list): true
+    default: false
     }
   }
 

@@ -6,7 +6,7 @@ public indirect enum OptionSchema: Hashable, Sendable {
   case number(ClosedRange<Double>)
   /// `true` or `false`.
   case boolean
-  /// Any text; the argument says what it is, such as "glob".
+  /// Any text; the argument says what it is, such as "the path of a folder".
   case text(String)
   /// One of these words.
   case choice([String])
@@ -16,6 +16,8 @@ public indirect enum OptionSchema: Hashable, Sendable {
   case mapping([Field])
   /// Any of these kinds, tried in order.
   case either([OptionSchema])
+  /// Whatever was written: its reader checks it.
+  case anything
   /// A quantization scheme: the name of one, or what its file holds.
   case scheme
 
@@ -47,12 +49,24 @@ public indirect enum OptionSchema: Hashable, Sendable {
     case .number(let range):
       "a number\(bounds(range.lowerBound, range.upperBound, -.infinity, .infinity))"
     case .boolean: "true or false"
-    case .text(let kind): "a \(kind)"
+    case .text(let kind): kind
     case .choice(let words): words.joined(separator: " | ")
-    case .list(let element): "a list, each \(element.description)"
+    case .list(.anything): "a list"
+    case .list(let element): "a list (each element \(element.description))"
     case .mapping(let fields): "a mapping with keys \(fields.map(\.name).joined(separator: ", "))"
     case .either(let kinds): kinds.map(\.description).joined(separator: ", or ")
+    case .anything: "a value"
     case .scheme: "a quantization scheme (a name or a mapping)"
+    }
+  }
+
+  /// The words that a scalar may be, for a suggestion.
+  var words: [String] {
+    switch self {
+    case .choice(let words): words
+    case .boolean: ["true", "false"]
+    case .either(let kinds): kinds.flatMap(\.words)
+    default: []
     }
   }
 

@@ -6,6 +6,10 @@ public import IRCSupport
 public struct OptionValue: Sendable {
   /// The shape of the value.
   public indirect enum Content: Sendable {
+    /// Nothing, `~` or `null`.
+    case null
+    /// Something that could not be found out; the reason was reported already, so nothing more is said about it.
+    case unknown
     /// Plain or quoted text.
     case scalar(String)
     /// `[a, b]`
@@ -47,9 +51,16 @@ public struct OptionValue: Sendable {
     if case .scalar(let text) = content { text } else { nil }
   }
 
+  /// True if nothing was written where a value belongs.
+  public var isNull: Bool {
+    if case .null = content { true } else { false }
+  }
+
   /// What was written, for a message: the text itself or the kind of collection.
   public var summary: String {
     switch content {
+    case .null: "nothing"
+    case .unknown: "something unknown"
     case .scalar(let text): "'\(text)'"
     case .sequence: "a list"
     case .mapping: "a mapping"

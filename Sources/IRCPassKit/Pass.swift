@@ -46,6 +46,8 @@ public struct PassInfo: Sendable {
   public var tolerance: Double
   /// True if some option makes it ask for calibration statistics.
   public var usesCalibration: Bool
+  /// True if it writes files of the output folder; such passes are left out when a graph is only evaluated.
+  public var emitsFiles: Bool
   /// Counters that it reports.
   public var statistics: [Statistic]
   /// Remarks that it makes.
@@ -56,7 +58,7 @@ public struct PassInfo: Sendable {
     name: String, summary: String, details: String = "", paper: String? = nil,
     requires: [Fact] = [], establishes: [Fact] = [], preserves: FactSelection = .all,
     preservesFunction: Bool, tolerance: Double = 1e-4, usesCalibration: Bool = false,
-    statistics: [Statistic] = [], remarks: [RemarkKind] = []
+    emitsFiles: Bool = false, statistics: [Statistic] = [], remarks: [RemarkKind] = []
   ) {
     self.name = name
     self.summary = summary
@@ -68,6 +70,7 @@ public struct PassInfo: Sendable {
     self.preservesFunction = preservesFunction
     self.tolerance = tolerance
     self.usesCalibration = usesCalibration
+    self.emitsFiles = emitsFiles
     self.statistics = statistics
     self.remarks = remarks
   }

@@ -1,3 +1,4 @@
+public import IRCCodegen
 public import IRCExecution
 public import IRCGraph
 public import IRCSupport
@@ -8,14 +9,14 @@ public final class PassContext: Sendable {
   /// Name of this instance in the pipeline: the pass's name, with `#2`, `#3` … for later ones.
   public let instance: String
   /// What is known of the model beside its graph.
-  public let model: ModelFacts
+  public let model: ModelDescription
   /// Machine that code is made for.
   public let target: Target
   private let services: PassServices
   private let log = Mutex(PassLog())
 
   /// Makes the context of one run.
-  package init(instance: String, model: ModelFacts, target: Target, services: PassServices) {
+  package init(instance: String, model: ModelDescription, target: Target, services: PassServices) {
     self.instance = instance
     self.model = model
     self.target = target
@@ -51,6 +52,11 @@ public final class PassContext: Sendable {
     try services.statistics(values, graph)
   }
 
+  /// Tells what an exporter wrote, for the manifest.
+  public func report(_ emission: EmissionReport) {
+    log.withLock { $0.emissions.append(emission) }
+  }
+
   /// The output folder, for passes that emit.
   ///
   /// - Throws: `PassError` when this run has no output, as in `irc opt`.
@@ -84,6 +90,7 @@ package struct PassServices: Sendable {
 package struct PassLog: Sendable {
   package var remarks: [Remark] = []
   package var counters: [String: Int] = [:]
+  package var emissions: [EmissionReport] = []
 }
 
 /// Something that a pass tells the user about one place.
@@ -101,7 +108,7 @@ public struct Remark: Sendable {
 }
 
 /// What is known of a model beside its graph.
-public struct ModelFacts: Sendable, Hashable {
+public struct ModelDescription: Sendable, Hashable {
   /// Name of the result: files and C symbols start with it.
   public var name: String
   /// Number of token ids.
@@ -115,11 +122,4 @@ public struct ModelFacts: Sendable, Hashable {
     self.vocabularySize = vocabularySize
     self.contextLength = contextLength
   }
-}
-
-/// Machine that code is made for.
-public enum Target: String, Sendable, CaseIterable {
-  case native, portable, avx2
-  case avx512VNNI = "avx512-vnni"
-  case neon
 }

@@ -15,14 +15,17 @@ public protocol PassOptionValue: Sendable {
 }
 
 extension OptionValue {
-  /// The error for a value of the wrong kind.
+  /// The error for a value of the wrong kind, or for none at all.
   public func mismatch(_ schema: OptionSchema) -> DiagnosticList {
-    var hint: String?
-    if case .choice(let words) = schema, let text, let near = nearestMatch(to: text, in: words) {
-      hint = "did you mean '\(near)'?"
+    if isNull {
+      return DiagnosticList(
+        span.error("options.missing-value", "a value is missing: expected \(schema.description)"))
     }
+    let near = text.flatMap { nearestMatch(to: $0, in: schema.words) }
     return DiagnosticList(
-      span.error("options.type", "expected \(schema.description), found \(summary)", hint: hint))
+      span.error(
+        "options.type", "expected \(schema.description), found \(summary)",
+        hint: near.map { "did you mean '\($0)'?" }))
   }
 }
 
@@ -65,7 +68,7 @@ extension String: PassOptionValue {
 }
 
 extension NamePattern: PassOptionValue {
-  public static var schema: OptionSchema { .text("glob over tensor names") }
+  public static var schema: OptionSchema { .text("a glob over tensor names") }
   public init(option: OptionValue) throws {
     guard let text = option.text, !text.isEmpty else { throw option.mismatch(Self.schema) }
     self.init(text)
@@ -106,7 +109,26 @@ extension PassOptionChoice {
 
 /// Text as a YAML scalar: plain where that is safe, else in double quotes.
 func yamlScalar(_ text: String) -> String {
-  let plain = text.utf8.allSatisfy { byte in
+  if isPlainScalar(text) { return text }
+  let escaped = text.unicodeScalars.map { scalar -> String in
+    switch scalar.value {
+    case 0x22: "\\\""
+    case 0x5C: "\\\\"
+    case 0x20...0x7E, 0xA1...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD,
+      0x10000...0x10FFFF:
+      String(scalar)
+    default: "\\U" + hexadecimal(scalar.value, digits: 8)
+    }
+  }
+  return "\"" + escaped.joined() + "\""
+}
+
+/// True if YAML reads these characters as the same text without quotes, wherever they stand.
+private func isPlainScalar(_ text: String) -> Bool {
+  guard let first = text.utf8.first, first != UInt8(ascii: "-"),
+    !["null", "Null", "NULL", "...", "true", "false"].contains(text)
+  else { return false }
+  return text.utf8.allSatisfy { byte in
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
@@ -115,16 +137,9 @@ func yamlScalar(_ text: String) -> String {
     default: false
     }
   }
-  if plain && !text.isEmpty { return text }
-  let escaped = text.unicodeScalars.map { scalar -> String in
-    switch scalar {
-    case "\"": "\\\""
-    case "\\": "\\\\"
-    case _ where scalar.value < 0x20:
-      "\\u" + String(repeating: "0", count: scalar.value < 16 ? 3 : 2)
-        + String(scalar.value, radix: 16)
-    default: String(scalar)
-    }
-  }
-  return "\"" + escaped.joined() + "\""
+}
+
+private func hexadecimal(_ value: UInt32, digits: Int) -> String {
+  let text = String(value, radix: 16)
+  return String(repeating: "0", count: max(0, digits - text.count)) + text
 }

@@ -10,6 +10,12 @@ public struct QuantizationScheme: Hashable, Sendable {
     /// How a static scale is found.
     public var range: RangeRule
 
+    /// Says how activations are quantized.
+    public init(spec: QuantizationSpec, range: RangeRule = .minMax) {
+      self.spec = spec
+      self.range = range
+    }
+
     /// True if one scale, found by calibration, serves every token.
     public var isStatic: Bool { spec.granularity == .tensor }
   }
@@ -28,6 +34,16 @@ public struct QuantizationScheme: Hashable, Sendable {
   public var activations: Activations?
   /// Embedding tables; nil leaves them real.
   public var embeddings: QuantizationSpec?
+
+  /// Names the formats.
+  public init(
+    weights: QuantizationSpec, activations: Activations? = nil,
+    embeddings: QuantizationSpec? = QuantizationSpec(.integer(bits: 8), .row)
+  ) {
+    self.weights = weights
+    self.activations = activations
+    self.embeddings = embeddings
+  }
 
   /// Eight-bit weights with a scale for each output channel, activations real.
   public static let roundToNearestInt8 = QuantizationScheme(
@@ -82,25 +98,25 @@ extension QuantizationScheme: PassOptionValue {
   ]
 
   public init(option: OptionValue) throws {
-    let root = try OptionMapping(option, fields: Self.fields)
-    self.weights = QuantizationSpec(.integer(bits: 8), .row)
-    var problems: [Diagnostic] = []
-    func attempt<Value>(_ body: () throws -> Value) -> Value? {
-      do { return try body() } catch let list as DiagnosticList {
+    var problems = option.problems(with: .mapping(Self.fields))
+    guard case .mapping(let entries) = option.content else { throw DiagnosticList(problems) }
+    self.init(weights: QuantizationSpec(.integer(bits: 8), .row))
+    // What fits together is asked of every part whose own shape is right, so that all errors come at once.
+    for entry in entries {
+      guard let field = Self.fields.first(where: { $0.name == entry.key }),
+        entry.value.problems(with: field.schema).isEmpty
+      else { continue }
+      let isNone = entry.value.text == "none"
+      do {
+        switch entry.key {
+        case "weights": weights = try Self.weightSpec(entry.value)
+        case "activations": activations = isNone ? nil : try Self.activationSpec(entry.value)
+        case "embeddings": embeddings = isNone ? nil : try Self.weightSpec(entry.value)
+        default: break
+        }
+      } catch let list as DiagnosticList {
         problems += list.diagnostics
-      } catch { problems.append(option.span.error("options.type", "\(error)")) }
-      return nil
-    }
-    if let value = root["weights"], let spec = attempt({ try Self.weightSpec(value) }) {
-      weights = spec
-    }
-    if let value = root["activations"], value.text != "none" {
-      activations = attempt { try Self.activationSpec(value) }
-    }
-    if let value = root["embeddings"] {
-      embeddings = value.text == "none" ? nil : attempt { try Self.weightSpec(value) }
-    } else {
-      embeddings = QuantizationSpec(.integer(bits: 8), .row)
+      }
     }
     if !problems.isEmpty { throw DiagnosticList(problems) }
   }

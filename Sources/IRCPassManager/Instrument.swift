@@ -25,6 +25,8 @@ public struct PassRun: Sendable {
   public var remarks: [Remark]
   /// Its counters with their values, in the order of declaration.
   public var counters: [(name: String, value: Int)]
+  /// What it wrote, if it is an exporter.
+  public var emissions: [EmissionReport]
   /// Operations before and after.
   public var operations: (before: Int, after: Int)
 }

@@ -1,7 +1,7 @@
-public import IRCExecution
+import IRCExecution
 public import IRCGraph
-public import IRCPassKit
-public import IRCSupport
+import IRCPassKit
+import IRCSupport
 
 /// Verifies the graph after every pass.
 public final class VerifyInstrument: Instrument {

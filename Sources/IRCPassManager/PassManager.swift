@@ -1,5 +1,5 @@
 public import IRCGraph
-public import IRCPassKit
+package import IRCPassKit
 public import IRCSupport
 
 /// Runs a list of passes over a graph: checks facts first, times each pass and lets the instruments watch.
@@ -42,8 +42,8 @@ public struct PassManager {
   /// Runs the schedule, or the part of it up to the instance `lastInstance`.
   ///
   /// - Throws: `DiagnosticList` naming the pass that failed; `graph` is then as it was before that pass.
-  public func run(
-    on graph: inout Graph, model: ModelFacts, target: Target, services: PassServices,
+  package func run(
+    on graph: inout Graph, model: ModelDescription, target: Target, services: PassServices,
     until lastInstance: String? = nil
   ) throws {
     let problems = factProblems(startingWith: graph.facts)
@@ -55,7 +55,7 @@ public struct PassManager {
   }
 
   private func runOne(
-    _ instance: PassInstance, on graph: inout Graph, model: ModelFacts, target: Target,
+    _ instance: PassInstance, on graph: inout Graph, model: ModelDescription, target: Target,
     services: PassServices
   ) throws {
     let before = graph
@@ -73,6 +73,7 @@ public struct PassManager {
       let run = PassRun(
         instance: instance.id, seconds: elapsed / .seconds(1), remarks: said.remarks,
         counters: instance.info.statistics.map { ($0.name, said.counters[$0.name] ?? 0) },
+        emissions: said.emissions,
         operations: (before.operations.count, graph.operations.count))
       for instrument in instruments { try instrument.after(instance, before, graph, run) }
     } catch {

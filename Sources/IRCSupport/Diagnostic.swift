@@ -45,17 +45,44 @@ public struct Diagnostic: Error, Hashable, Sendable {
     lines.append("\(place)\(severity.rawValue): \(message) [\(id)]")
     if let sourceLine, let location, location.line > 0 {
       let number = String(location.line)
-      lines.append(" \(number) | \(sourceLine)")
+      lines.append(" \(number) | \(String(sourceLine.map(visible)))")
       if location.column > 0 {
-        let mark = "^" + String(repeating: "~", count: length - 1)
         let gutter = String(repeating: " ", count: number.count + 1)
-        let pad = String(repeating: " ", count: location.column - 1)
-        lines.append("\(gutter) | \(pad)\(mark)")
+        lines.append("\(gutter) | \(caret(under: sourceLine, column: location.column))")
       }
     }
     for note in notes { lines.append("  note: \(note)") }
     if let hint { lines.append("  hint: \(hint)") }
     return lines.joined(separator: "\n")
+  }
+
+  /// `^~~~` below the characters at fault, with tabs kept and wide characters counted as a terminal shows them.
+  private func caret(under line: String, column: Int) -> String {
+    var result = ""
+    for character in line.prefix(column - 1) {
+      result += character == "\t" ? "\t" : String(repeating: " ", count: terminalWidth(character))
+    }
+    result += String(repeating: " ", count: max(0, column - 1 - line.count))
+    let marked = line.dropFirst(column - 1).prefix(length).reduce(0) { $0 + terminalWidth($1) }
+    return result + "^" + String(repeating: "~", count: max(1, marked) - 1)
+  }
+}
+
+/// The character, or a stand-in for one that would move the terminal's cursor.
+private func visible(_ character: Character) -> Character {
+  let isControl = character.unicodeScalars.contains { $0.properties.generalCategory == .control }
+  return isControl && character != "\t" ? "\u{FFFD}" : character
+}
+
+/// Number of terminal columns of a character: 2 for East Asian wide characters and emoji, else 1.
+private func terminalWidth(_ character: Character) -> Int {
+  guard let scalar = character.unicodeScalars.first else { return 0 }
+  switch scalar.value {
+  case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF,
+    0xFE30...0xFE6F, 0xFF01...0xFF60, 0xFFE0...0xFFE6, 0x1F300...0x1F64F, 0x1F680...0x1FAFF,
+    0x20000...0x3FFFD:
+    return 2
+  default: return 1
   }
 }
 

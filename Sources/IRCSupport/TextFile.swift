@@ -22,9 +22,25 @@ public struct TextFile: Sendable {
   public init(reading path: String) throws {
     let file = try MappedFile(path: path)
     guard let text = unsafe String(validating: file.bytes, as: UTF8.self) else {
-      throw Diagnostic("file.not-utf8", "'\(path)' is not UTF-8 text")
+      throw unsafe TextFile.notUnicode(path, file.bytes)
     }
     self.init(path: path, text: text)
+  }
+
+  /// The error at the first bytes that are not UTF-8.
+  private static func notUnicode(_ path: String, _ bytes: UnsafeRawBufferPointer) -> Diagnostic {
+    var decoder = UTF8()
+    var iterator = unsafe bytes.makeIterator()
+    var before = ""
+    while case .scalarValue(let scalar) = unsafe decoder.decode(&iterator) {
+      before.unicodeScalars.append(scalar)
+    }
+    let start = TextFile(path: path, text: before)
+    let place = SourceLocation(
+      file: path, line: start.lines.count, column: (start.lines.last?.count ?? 0) + 1)
+    return Diagnostic(
+      "file.not-utf8", "not UTF-8 text from byte \(before.utf8.count) on", at: place,
+      hint: "save the file as UTF-8")
   }
 
   /// A diagnostic at a place of this file, with its line for the caret.

@@ -66,8 +66,10 @@ struct AddedTokenMatcher: Sendable {
       position = end
       if token.isSingleWord, !isSingleWord(bytes, start..<stop) { continue }
       // Space that a token before took with it may reach past this one.
-      if token.stripsLeft { start = min(stop, max(done, spaceStart(bytes, before: start))) }
-      if token.stripsRight { stop = spaceEnd(bytes, from: stop) }
+      if token.stripsLeft {
+        start = min(stop, max(done, spaceStart(bytes, before: start, limit: done)))
+      }
+      if token.stripsRight { stop = stop < done ? done : spaceEnd(bytes, from: stop) }
       if done < start { pieces.append(Piece(token: nil, range: done..<start)) }
       pieces.append(Piece(token: token.id, range: start..<stop))
       done = stop
@@ -114,10 +116,10 @@ struct AddedTokenMatcher: Sendable {
     }
   }
 
-  private func spaceStart(_ bytes: [UInt8], before end: Int) -> Int {
+  private func spaceStart(_ bytes: [UInt8], before end: Int, limit: Int) -> Int {
     var start = end
-    while start > 0 {
-      let before = UTF8Scan.scalarStart(bytes, before: start, limit: 0)
+    while start > limit {
+      let before = UTF8Scan.scalarStart(bytes, before: start, limit: limit)
       guard ScalarClass(UTF8Scan.scalar(bytes, before).value) == .space else { break }
       start = before
     }

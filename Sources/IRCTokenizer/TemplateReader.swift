@@ -16,6 +16,7 @@ extension TokenizerReader {
         let outer = try readTemplate(step)
         template.before = outer.before + template.before
         template.after += outer.after
+        try check(template, step)
       }
     case let other:
       throw unsupported(type, "post-processors of the type '\(other)' are not supported")
@@ -39,12 +40,20 @@ extension TokenizerReader {
         texts += 1
       } else {
         let name = try piece["SpecialToken"]["id"].string()
-        let ids = try special[name]["ids"].array().map { try tokenID($0) }
+        let ids = try special[name]["ids"].array().prefix(1025).map { try tokenID($0) }
         if texts == 0 { template.before += ids } else { template.after += ids }
+        try check(template, piece)
       }
     }
     guard texts == 1 else { throw unsupported(single, "the text must appear once in the template") }
     return template
+  }
+
+  /// A few tokens repeated again and again could fill any memory.
+  private func check(_ template: TokenizerParts.Template, _ value: JSONValue) throws {
+    if template.before.count + template.after.count > 1024 {
+      throw unsupported(value, "the template adds more than 1024 tokens")
+    }
   }
 
   private func tokenID(_ value: JSONValue) throws -> Int32 {

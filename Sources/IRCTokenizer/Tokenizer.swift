@@ -60,11 +60,11 @@ public final class Tokenizer: Sendable {
 
   /// The ids of a text, with what the file's template puts around it (such as the start id) if `addSpecialTokens`.
   ///
-  /// - Throws: `Diagnostic` `tokenizer.text-too-long` from 2 GiB on.
+  /// - Throws: `Diagnostic` `tokenizer.text-too-long` from 2 GiB on, or when normalising would make it so.
   public func encode(_ text: String, addSpecialTokens: Bool = true) throws -> [Int32] {
     let bytes = Array(text.utf8)
-    // Normalising may lengthen the text; the merges count places in 32 bits.
-    guard bytes.count < 1 << 31 else {
+    // The merges count places in 32 bits.
+    guard bytes.count < Int32.max else {
       throw Diagnostic(
         "tokenizer.text-too-long", "a text of \(bytes.count) bytes is too long to encode",
         hint: "encode it in parts of less than 2 GiB")

@@ -26,6 +26,8 @@ struct TokenizerParts: Sendable {
   var decoder: TokenDecoder
 
   /// Appends the ids of valid UTF-8, without the template, to `ids`.
+  ///
+  /// - Throws: `Diagnostic` `tokenizer.text-too-long`.
   func encode(
     _ bytes: [UInt8], _ scratch: inout EncodingScratch, to ids: inout [Int32]
   ) throws {
@@ -34,12 +36,7 @@ struct TokenizerParts: Sendable {
         ids.append(token)
         continue
       }
-      let normalized = normalizer.apply(Array(bytes[piece.range]))
-      guard normalized.count < 1 << 31 else {
-        throw Diagnostic(
-          "tokenizer.text-too-long", "a text is \(normalized.count) bytes long when normalised",
-          hint: "encode it in parts of less than 2 GiB")
-      }
+      let normalized = try normalizer.apply(Array(bytes[piece.range]))
       for piece in normalizedMatcher.split(normalized) {
         if let token = piece.token {
           ids.append(token)

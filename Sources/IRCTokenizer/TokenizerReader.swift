@@ -51,7 +51,7 @@ struct TokenizerReader {
     for token in added {
       var isNew: Bool
       if token.isNormalized {
-        let pattern = normalizer.apply(Array(token.content.utf8))
+        let pattern = try normalizer.apply(Array(token.content.utf8))
         // Decoding shows the normalised form, as the reference does.
         decoded[Int(token.id)] = String(decoding: pattern, as: UTF8.self)
         isNew = matchers.normalized.add(token, pattern: pattern)
@@ -67,7 +67,7 @@ struct TokenizerReader {
       ids: ids, names: names, added: added, rawMatcher: matchers.raw,
       normalizedMatcher: matchers.normalized, normalizer: normalizer, splitter: words.splitter,
       addsPrefixSpace: words.addsPrefixSpace, model: bpe, template: template,
-      decoder: decoder.decoder(of: decoded, special: special))
+      decoder: try decoder.decoder(of: decoded, special: special))
   }
 
   private func ambiguous(_ token: AddedToken) -> Diagnostic {
@@ -116,6 +116,9 @@ extension TokenizerReader {
         throw content.diagnostic(
           "tokenizer.duplicate-token",
           text.isEmpty ? "an added token is empty" : "the token is added twice")
+      }
+      guard text.utf8.count <= 4096 else {
+        throw unsupported(content, "added tokens of more than 4096 bytes are not supported")
       }
       let number = try reader.required("id")
       let known = ids[ByteKey(text)].map { Int($0) }

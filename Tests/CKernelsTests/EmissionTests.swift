@@ -30,7 +30,7 @@ struct EmissionTests {
     }
   }
 
-  /// Writes the files and a program to a new folder, and runs `compiler` there with `arguments` and the sources.
+  /// Writes the files and a program to a new folder, and runs `compiler` on them there.
   private func compile(
     _ compiler: URL, _ arguments: [String], main: String? = nil,
     then check: (URL) throws -> Void = { _ in }
@@ -47,12 +47,14 @@ struct EmissionTests {
       try Data(main.utf8).write(to: folder.appendingPathComponent("main.c"))
       sources.append("main.c")
     }
-    let (status, output) = try run(compiler, arguments + sources + (main == nil ? [] : ["-lm"]), in: folder)
+    let (status, output) = try run(
+      compiler, arguments + sources + (main == nil ? [] : ["-lm"]), in: folder)
     #expect(status == 0 && output.isEmpty, "\(output)")
     if status == 0 { try check(folder) }
   }
 
-  private func run(_ program: URL, _ arguments: [String], in folder: URL) throws -> (Int32, String) {
+  private func run(_ program: URL, _ arguments: [String], in folder: URL) throws -> (Int32, String)
+  {
     let process = Process()
     let pipe = Pipe()
     process.executableURL = program
@@ -76,7 +78,9 @@ struct EmissionTests {
           .map { $0.dropLast(2) + ".o" }.map(String.init)
         let (status, output) = try run(lister, ["-g", "--defined-only"] + objects, in: folder)
         #expect(status == 0)
-        let symbols = output.split(separator: "\n").filter { $0.contains(" T ") || $0.contains(" D ") }
+        let symbols = output.split(separator: "\n").filter {
+          $0.contains(" T ") || $0.contains(" D ")
+        }
         #expect(symbols.count > 20)
         let start = prefix.isEmpty ? "irc_" : "abc_"
         #expect(symbols.allSatisfy { $0.split(separator: " ").last?.hasPrefix(start) == true })
@@ -124,7 +128,8 @@ struct EmissionTests {
       IRC_NAME(linear_f16)(y, O, x, N, half, x, T, N, O, scratch); add(y, sizeof y);
       for (uint32_t bits = 2; bits <= 8; bits += bits == 4 ? 4 : 1)
         for (size_t group = 32; group <= 256; group += 224) {
-          irc_packed_weights q = {packed, scale, group == 32 ? zero : NULL, bits, IRC_SCALE_F32, O, N,
+          irc_packed_weights q = {packed, scale, group == 32 ? zero : NULL, bits,
+                                  IRC_SCALE_F32, O, N,
                                   group, group == 32 ? 6 : 1, irc_packed_row_bytes(N, bits)};
           float s[T];
           int32_t z[T];
@@ -153,22 +158,33 @@ struct EmissionTests {
     var flags = [["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"], ["-O3"]]
     #if arch(x86_64)
       let processor = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-      if processor.contains(" avx2 ") && processor.contains(" fma ") && processor.contains(" f16c ") {
+      if processor.contains(" avx2 ") && processor.contains(" fma ") && processor.contains(" f16c ")
+      {
         flags.append(["-O3", "-mavx2", "-mfma", "-mf16c"])
       }
     #endif
-    for name in ["gcc", "clang"] {
+    var builds = try ["gcc", "clang"].flatMap { name in
       let compiler = try #require(program(name))
-      for flags in flags {
-        let arguments = ["-std=c11", "-DIRC_PREFIX=abc", "-o", "program"] + flags
-        try compile(compiler, arguments, main: Self.main) { folder in
-          let (status, output) = try run(folder.appendingPathComponent("program"), [], in: folder)
-          #expect(status == 0, "\(output)")
-          results[([name] + flags).joined(separator: " ")] = output
-        }
+      return flags.map { (compiler, $0) }
+    }
+    // Beside Swift lies the clang that builds the compiler. Told that this is a package, it
+    // compiles the versions that are chosen between at run time.
+    if let swift = program("swift") {
+      let clang = swift.resolvingSymlinksInPath().deletingLastPathComponent()
+        .appendingPathComponent("clang")
+      if FileManager.default.isExecutableFile(atPath: clang.path) {
+        builds.append((clang, ["-O2", "-DSWIFT_PACKAGE"]))
       }
     }
-    #expect(results.count == 2 * flags.count)
+    for (compiler, flags) in builds {
+      let arguments = ["-std=c11", "-DIRC_PREFIX=abc", "-o", "program"] + flags
+      try compile(compiler, arguments, main: Self.main) { folder in
+        let (status, output) = try run(folder.appendingPathComponent("program"), [], in: folder)
+        #expect(status == 0, "\(output)")
+        results[([compiler.path] + flags).joined(separator: " ")] = output
+      }
+    }
+    #expect(results.count == builds.count)
     #expect(Set(results.values).count == 1, "\(results)")
   }
 }

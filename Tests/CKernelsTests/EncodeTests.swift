@@ -108,7 +108,9 @@ struct EncodeTests {
     let gain = samples.floats(cols)
     var w = samples.floats(3 * cols)
     let expected = w.indices.map { w[$0] * gain[$0 % cols] }
-    w.withUnsafeMutableBufferPointer { irc_mul_columns_f32($0.baseAddress, $0.baseAddress, gain, 3, cols) }
+    w.withUnsafeMutableBufferPointer {
+      irc_mul_columns_f32($0.baseAddress, $0.baseAddress, gain, 3, cols)
+    }
     #expect(w == expected)
   }
 }

@@ -131,7 +131,9 @@ struct LinearTests {
     let x = [Int8](repeating: -128, count: irc_padded(columns))
     var scratch = [Float](repeating: 0, count: irc_linear_scratch_bytes(columns) / 4)
     var y: Float = 0
-    matrix.withDescriptor { irc_linear_q_i8(&y, 1, x, x.count, [1], [127], 0, $0, nil, 1, &scratch) }
+    matrix.withDescriptor {
+      irc_linear_q_i8(&y, 1, x, x.count, [1], [127], 0, $0, nil, 1, &scratch)
+    }
     #expect(y == Float(255 * 255 * columns))
   }
 
@@ -143,7 +145,9 @@ struct LinearTests {
     var y = [Float](repeating: 0, count: 4 * 70)
     matrix.withDescriptor { w in
       for row in 0..<9 {
-        table.withUnsafeMutableBufferPointer { irc_dequantize_row($0.baseAddress! + row * 70, w, row) }
+        table.withUnsafeMutableBufferPointer {
+          irc_dequantize_row($0.baseAddress! + row * 70, w, row)
+        }
       }
       irc_embedding_q(&y, ids, w, 4)
     }

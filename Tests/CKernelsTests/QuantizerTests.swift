@@ -53,7 +53,9 @@ struct QuantizerTests {
             { irc_quantize_tokens_i8_ref($0, $1, $2, $3, $4, $5, $6, $7, $8) },
             asymmetric: asymmetric))
     }
-    for (scale, zero) in [(Float(0.013), Int32(0)), (0.5, -1), (0x1p-130, 1), (0, 1), (.infinity, 0)] {
+    for (scale, zero) in [
+      (Float(0.013), Int32(0)), (0.5, -1), (0x1p-130, 1), (0, 1), (.infinity, 0),
+    ] {
       var one = [Int8](repeating: 99, count: rows.count * padded)
       var two = one
       irc_quantize_static_i8(&one, padded, x, stride, rows.count, n, scale, zero, -2, 1)

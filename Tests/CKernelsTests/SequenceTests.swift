@@ -151,11 +151,14 @@ struct SequenceTests {
     var h = [Double](repeating: 0, count: channels * states)
     for token in 0..<tokens {
       for channel in 0..<channels {
-        let (step, input) = (Double(delta[token * channels + channel]), Double(u[token * channels + channel]))
+        let (step, input) = (
+          Double(delta[token * channels + channel]), Double(u[token * channels + channel])
+        )
         var y = Double(d[channel]) * input
         for n in 0..<states {
           let at = channel * states + n
-          h[at] = exp(step * Double(a[at])) * h[at] + step * Double(bc[token * 2 * states + n]) * input
+          h[at] =
+            exp(step * Double(a[at])) * h[at] + step * Double(bc[token * 2 * states + n]) * input
           y += Double(bc[token * 2 * states + states + n]) * h[at]
         }
         exact.append(y)

@@ -1,5 +1,5 @@
-// The compiler's side of the formats of irc_kernels.h: choosing scales, rounding to codes, packing, and
-// conversions of whole arrays. None of this is emitted.
+// The compiler's side of the formats of irc_kernels.h: choosing scales, rounding to codes, packing,
+// and conversions of whole arrays. None of this is emitted.
 #ifndef IRC_ENCODE_H
 #define IRC_ENCODE_H
 
@@ -9,9 +9,10 @@
 extern "C" {
 #endif
 
-// How a matrix is turned into codes. The rules are those of quantize_tokens_i8, per group instead of per token.
-// A half-precision scale is rounded to even before it is used (saturating at 65504), and one that rounds to zero
-// makes its group zero; functions below always pass scales as the float value.
+// How a matrix is turned into codes. The rules are those of quantize_tokens_i8, per group instead
+// of per token. A half-precision scale is rounded to even before it is used (saturating at 65504),
+// and one that rounds to zero makes its group zero; functions below always pass scales as the float
+// value.
 typedef struct irc_code_spec {
   uint32_t bits;  // 2...8 for codes, 2, 3, 4 or 8 to pack them
   bool symmetric;
@@ -29,8 +30,8 @@ void IRC_NAME(encode_params_rows)(
   float *IRC_RESTRICT scale, int8_t *IRC_RESTRICT zero, const float *IRC_RESTRICT w,
   size_t w_stride, size_t rows, size_t n, irc_code_spec spec);
 
-// (rows, n) -> codes (rows, n) with a stride, under given scales; zero may be NULL. A scale without a finite
-// reciprocal gives zero codes. Codes of 8 bits stop at -127 when symmetric.
+// (rows, n) -> codes (rows, n) with a stride, under given scales; zero may be NULL. A scale without
+// a finite reciprocal gives zero codes. Codes of 8 bits stop at -127 when symmetric.
 void IRC_NAME(encode_rows)(
   int8_t *IRC_RESTRICT codes, size_t code_stride, const float *IRC_RESTRICT w, size_t w_stride,
   const float *IRC_RESTRICT scale, const int8_t *zero, size_t rows, size_t n, irc_code_spec spec);
@@ -40,8 +41,8 @@ void IRC_NAME(decode_rows)(
   float *IRC_RESTRICT w, size_t w_stride, const int8_t *IRC_RESTRICT codes, size_t code_stride,
   const float *IRC_RESTRICT scale, const int8_t *zero, size_t rows, size_t n, irc_code_spec spec);
 
-// codes (rows, n) -> (rows, irc_packed_row_bytes(n, bits)), padded with zero codes; and back. Only the low `bits`
-// bits of a code are stored.
+// codes (rows, n) -> (rows, irc_packed_row_bytes(n, bits)), padded with zero codes; and back. Only
+// the low `bits` bits of a code are stored.
 void IRC_NAME(pack_rows)(
   void *IRC_RESTRICT packed, const int8_t *IRC_RESTRICT codes, size_t code_stride, size_t rows,
   size_t n, uint32_t bits);

@@ -1,9 +1,10 @@
 // The kernels: plain C11, no allocation, no globals, no dependency beyond libm.
 //
-// Every matrix is row-major. A strided input is followed by its stride: the distance, in elements, from one
-// row (token) to the next, so a slice of a wider matrix needs no copy. Outputs are dense unless a stride is
-// given. Results do not depend on the number of tokens of a call, nor on the compiler's instruction set:
-// float reductions run in sixteen lanes that are combined in one fixed tree.
+// Every matrix is row-major. A strided input is followed by its stride: the distance, in elements,
+// from one row (token) to the next, so a slice of a wider matrix needs no copy. Outputs are dense
+// unless a stride is given. Results do not depend on the number of tokens of a call, nor on the
+// compiler's instruction set: float reductions run in sixteen lanes that are combined in one fixed
+// tree.
 #ifndef IRC_KERNELS_H
 #define IRC_KERNELS_H
 
@@ -28,9 +29,10 @@ extern "C" {
 #define IRC_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
 #endif
 
-// ---- Packed weights -------------------------------------------------------------------------------------
+// ---- Packed weights -----------------------------------------------------------------------------
 
-// Codes are signed integers, stored in blocks of 32; a row is padded with zero codes to whole blocks.
+// Codes are signed integers, stored in blocks of 32; a row is padded with zero codes to whole
+// blocks.
 enum { IRC_BLOCK = 32 };
 
 typedef struct irc_block_int8 {
@@ -68,7 +70,7 @@ typedef struct irc_packed_weights {
   uint32_t bits;        // 2, 3, 4 or 8
   irc_scale_type scale_type;
   size_t out, in;
-  size_t group;      // columns that share a scale: a multiple of 32, or at least `in`; the last may be short
+  size_t group;      // columns that share a scale: a multiple of 32, or at least `in`; never 0
   size_t groups;     // per row
   size_t row_bytes;  // irc_packed_row_bytes(in, bits)
 } irc_packed_weights;
@@ -93,13 +95,17 @@ static inline irc_packed_weights irc_packed_rows(irc_packed_weights w, size_t fi
   return w;
 }
 
-// Bytes of `scratch`, aligned as float, that linear_f16 and linear_q_* of this many columns need per call.
-static inline size_t irc_linear_scratch_bytes(size_t in) { return 4 * sizeof(float) * irc_padded(in); }
+// Bytes of `scratch`, aligned as float, that linear_f16 and linear_q_* of this many columns need
+// per call.
+static inline size_t irc_linear_scratch_bytes(size_t in) {
+  return 4 * sizeof(float) * irc_padded(in);
+}
 
-// ---- Elementwise ----------------------------------------------------------------------------------------
+// ---- Elementwise --------------------------------------------------------------------------------
 
-// y = exp(x). At most 2 ulp where the result is normal; overflows to inf, underflows to 0, NaN passes.
-// Of all functions of this section: (n) -> (n); y may be an input itself, but not overlap one otherwise.
+// y = exp(x). At most 2 ulp where the result is normal; overflows to inf, underflows to 0, NaN
+// passes. Of all functions of this section: (n) -> (n); y may be an input itself, but not overlap
+// one otherwise.
 void IRC_NAME(exp_f32)(float *y, const float *x, size_t n);
 
 // y = max(x, 0) + log1p(exp(-|x|)). At most 3 ulp where the result is normal.
@@ -108,26 +114,29 @@ void IRC_NAME(softplus_f32)(float *y, const float *x, size_t n);
 // y = 1 / (1 + exp(-x)). At most 3 ulp where the result is normal.
 void IRC_NAME(sigmoid_f32)(float *y, const float *x, size_t n);
 
-// y = x / (1 + exp(-x)). At most 3 ulp for x >= -87, and less than 1e-43 off below that; -inf gives NaN.
+// y = x / (1 + exp(-x)). At most 3 ulp for x >= -87, and less than 1e-43 off below that; -inf gives
+// NaN.
 void IRC_NAME(silu_f32)(float *y, const float *x, size_t n);
 
 void IRC_NAME(negate_f32)(float *y, const float *x, size_t n);
 void IRC_NAME(add_f32)(float *y, const float *a, const float *b, size_t n);
 void IRC_NAME(mul_f32)(float *y, const float *a, const float *b, size_t n);
 
-// The same over rows of slices: (rows, n) with strides -> (rows, n) dense. y must not overlap an input,
-// except that it may be a dense input itself.
+// The same over rows of slices: (rows, n) with strides -> (rows, n) dense. y must not overlap an
+// input, except that it may be a dense input itself.
 void IRC_NAME(silu_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n);
 void IRC_NAME(softplus_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n);
 void IRC_NAME(add_rows_f32)(
-  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows, size_t n);
+  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride,
+  size_t rows, size_t n);
 void IRC_NAME(mul_rows_f32)(
-  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows, size_t n);
+  float *y, const float *a, size_t a_stride, const float *b, size_t b_stride,
+  size_t rows, size_t n);
 
 // Exact conversion of IEEE half precision; NaNs come out quiet.
 void IRC_NAME(f16_to_f32)(float *IRC_RESTRICT y, const uint16_t *IRC_RESTRICT x, size_t n);
 
-// ---- Rows -----------------------------------------------------------------------------------------------
+// ---- Rows ---------------------------------------------------------------------------------------
 
 // y = x * (1 / sqrt(mean(x * x) + eps)) * gain, row by row: (rows, n) -> (rows, n).
 // `gain` is (n), or NULL for ones. y may be x itself when x is dense.
@@ -149,34 +158,39 @@ void IRC_NAME(embedding_q)(
 // Row `row` of `w` as floats, (in): what every weights-only product multiplies with.
 void IRC_NAME(dequantize_row)(float *IRC_RESTRICT y, const irc_packed_weights *w, size_t row);
 
-// ---- Sequences ------------------------------------------------------------------------------------------
+// ---- Sequences ----------------------------------------------------------------------------------
 
-// Rotary positions, halves paired: y[i] = x[i] cos - x[i + h/2] sin, y[i + h/2] = x[i + h/2] cos + x[i] sin
-// with the angle positions[t] * inverse_frequency[i], taken in double. (tokens, heads * head_dim), y dense;
+// Rotary positions, halves paired: for i < half = head_dim / 2,
+//   y[i] = x[i] cos - x[i + half] sin;  y[i + half] = x[i + half] cos + x[i] sin,
+// with the angle positions[t] * inverse_frequency[i], taken in double. x is
+// (tokens, heads * head_dim), y is dense;
 // `inverse_frequency` is (head_dim / 2), head_dim even. y may be x itself when x is dense.
 void IRC_NAME(rope_f32)(
   float *y, const float *x, size_t x_stride, const int32_t *positions,
   const double *inverse_frequency, size_t tokens, size_t heads, size_t head_dim);
 
-// Causal attention. q is (tokens, heads * head_dim), k and v are (total, kv_heads * head_dim); y is dense like q.
-// Query t sits at position total - tokens + t and sees the keys up to itself, only the last `window` of them
-// when window > 0. Query head h reads key head h / (heads / kv_heads). `scratch` holds `total` floats.
+// Causal attention. q is (tokens, heads * head_dim), k and v are (total, kv_heads * head_dim); y is
+// dense like q. Query t sits at position total - tokens + t and sees the keys up to itself, only
+// the last `window` of them when window > 0. Query head h reads key head h / (heads / kv_heads).
+// `scratch` holds `total` floats.
 void IRC_NAME(attention_f32)(
   float *IRC_RESTRICT y, const float *IRC_RESTRICT q, size_t q_stride, const float *IRC_RESTRICT k,
   size_t k_stride, const float *IRC_RESTRICT v, size_t v_stride, size_t tokens, size_t total,
   size_t heads, size_t kv_heads, size_t head_dim, float scale, size_t window,
   float *IRC_RESTRICT scratch);
 
-// Depthwise causal convolution: y[t, c] = bias[c] + sum over k of weight[c, k] * x[t - (width - 1) + k, c].
-// x is (tokens, channels), y dense; weight (channels, width); bias (channels) or NULL. `state` is
-// (width - 1, channels), the previous inputs, oldest first; `next_state` receives those after this call and may
-// be `state` itself. y must not overlap an input.
+// Depthwise causal convolution:
+//   y[t, c] = bias[c] + sum over k of weight[c, k] * x[t - (width - 1) + k, c].
+// x is (tokens, channels), y dense; weight (channels, width); bias (channels) or NULL.
+// `state` is (width - 1, channels), the previous inputs, oldest first; `next_state` receives those
+// after this call and may be `state` itself. y must not overlap an input.
 void IRC_NAME(causal_conv_f32)(
   float *IRC_RESTRICT y, float *next_state, const float *IRC_RESTRICT x, size_t x_stride,
   const float *state, const float *IRC_RESTRICT weight, const float *bias, size_t tokens,
   size_t channels, size_t width);
 
-// Selective state space, token by token and channel by channel, h (channels, states) updated in place:
+// Selective state space, token by token and channel by channel, h (channels, states) updated in
+// place:
 //   h[n] = exp(delta * a[n]) * h[n] + (delta * u) * b[n];  y = sum over n of c[n] * h[n] + d * u.
 // u, delta (tokens, channels); a (channels, states), negative; b, c (tokens, states); d (channels);
 // y (tokens, channels) dense, and must not overlap an input.
@@ -186,11 +200,11 @@ void IRC_NAME(selective_scan_f32)(
   const float *IRC_RESTRICT b, size_t b_stride, const float *IRC_RESTRICT c, size_t c_stride,
   const float *IRC_RESTRICT d, size_t tokens, size_t channels, size_t states);
 
-// ---- Linear ---------------------------------------------------------------------------------------------
+// ---- Linear -------------------------------------------------------------------------------------
 
-// y = x @ w^T + bias: (tokens, in) @ (out, in)^T -> (tokens, out). `bias` is (out) or NULL; y has a stride so that
-// threads can share the rows of w. Lane j of a dot product sums the columns i with i % 16 == j in order; then
-// lanes j and j + 8, j and j + 4, j and j + 2, 0 and 1 are added.
+// y = x @ w^T + bias: (tokens, in) @ (out, in)^T -> (tokens, out). `bias` is (out) or NULL; y has a
+// stride so that threads can share the rows of w. Lane j of a dot product sums, in order, the
+// columns i with i % 16 == j; then lanes j and j + 8, j and j + 4, j and j + 2, 0 and 1 are added.
 void IRC_NAME(linear_f32)(
   float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
   const float *IRC_RESTRICT w, const float *bias, size_t tokens, size_t in, size_t out);
@@ -206,20 +220,23 @@ void IRC_NAME(linear_q_f32)(
   float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
   const irc_packed_weights *w, const float *bias, size_t tokens, void *IRC_RESTRICT scratch);
 
-// Integer product of quantized activations. Per group the sum of (code - zero) * (x - x_zero) is an exact integer;
-// then, exactly in this order of float operations, acc = 0; acc = acc + (float)sum_g * scale_g for g ascending;
-// y = acc * x_scale, plus bias if there is one. `x` is (tokens, x_stride) with x_stride >= irc_padded(in) and the
-// padding zero, as the quantizers below leave it. x_scale[t * x_scale_stride] and x_zero[t * x_scale_stride] (in
-// -128...127, NULL: zero) belong to token t: stride 0 shares one, stride 1 has one per token.
+// Integer product of quantized activations. Per group g
+//   sum_g = the sum of (code - zero_g) * (x - x_zero), an exact integer,
+// and then, exactly in this order of float operations,
+//   acc = 0;  acc = acc + (float)sum_g * scale_g for g ascending;  y = acc * x_scale (+ bias).
+// `x` is (tokens, x_stride) with x_stride >= irc_padded(in) and the padding zero, as the quantizers
+// below leave it. Token t has the scale x_scale[t * x_scale_stride] and the zero point
+// x_zero[t * x_scale_stride] (in -128...127; NULL: zero): stride 0 shares one, 1 has one per token.
 void IRC_NAME(linear_q_i8)(
   float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
   const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
   const float *bias, size_t tokens, void *IRC_RESTRICT scratch);
 
-// ---- Activation quantizers ------------------------------------------------------------------------------
+// ---- Activation quantizers ----------------------------------------------------------------------
 
-// Codes of `bits` (2...8) signed bits with one scale per token: (tokens, n) -> (tokens, code_stride), n codes, then
-// zeros up to code_stride. The contract, shared with the encoder of weights:
+// Codes of `bits` (2...8) signed bits with one scale per token: (tokens, n) -> (tokens,
+// code_stride), n codes, then zeros up to code_stride. The contract, shared with the encoder of
+// weights:
 //   symmetric (zero == NULL): scale = absmax / 127 and codes in -127...127 for 8 bits; below that
 //     scale = absmax / (2^(bits-1) - 0.5) and codes in -2^(bits-1)...2^(bits-1)-1.
 //   asymmetric: lo = min(x, 0), hi = max(x, 0), scale = (hi - lo) / (2^bits - 1),
@@ -233,13 +250,14 @@ void IRC_NAME(quantize_tokens_i8)(
   int32_t *IRC_RESTRICT zero, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens, size_t n,
   uint32_t bits);
 
-// The same with a given scale and zero point: code = clamp(rint(x * (1 / scale)) + zero, low, high), where
-// -128 <= low <= zero <= high <= 127. If 1 / scale is not finite, every code is the zero point.
+// The same with a given scale and zero point: code = clamp(rint(x * (1 / scale)) + zero, low,
+// high), where -128 <= low <= zero <= high <= 127. If 1 / scale is not finite, every code is the
+// zero point.
 void IRC_NAME(quantize_static_i8)(
   int8_t *IRC_RESTRICT codes, size_t code_stride, const float *IRC_RESTRICT x, size_t x_stride,
   size_t tokens, size_t n, float scale, int32_t zero, int32_t low, int32_t high);
 
-// ---- The table ------------------------------------------------------------------------------------------
+// ---- The table ----------------------------------------------------------------------------------
 
 // The kernels worth tuning for an instruction set, so that a program can choose once.
 typedef struct irc_kernels {

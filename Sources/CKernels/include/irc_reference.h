@@ -1,5 +1,5 @@
-// The definitions the tuned kernels are tested against: the simplest loops that follow the contracts of
-// irc_kernels.h. Compiled into the compiler, never emitted.
+// The definitions the tuned kernels are tested against: the simplest loops that follow the
+// contracts of irc_kernels.h. Compiled into the compiler, never emitted.
 #ifndef IRC_REFERENCE_H
 #define IRC_REFERENCE_H
 

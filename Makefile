@@ -1,0 +1,89 @@
+# make run     what irc does, on the model in examples/
+# make test    everything that is checked
+# make help    the rest
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+EXAMPLE ?= examples/novels-mamba
+PROMPT ?= The old man
+
+# One configuration for everything: what is tested is what is run and installed.
+CONFIGURATION := -c release
+IRC := .build/release/irc
+FORMATTED := Package.swift Sources Plugins Tests
+
+# Written by the compiler about itself; 'make test' compares them with what it would write now.
+REFERENCE := docs/reference.md
+SCHEMAS := model pipeline scheme
+
+export SWIFT
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup build run test test-slow lint format docs check-docs bench install clean
+
+help:
+	@echo 'make run        build, lower the example model, compile it and let it speak'
+	@echo 'make test       lint, build and run all tests'
+	@echo 'make test-slow  the same, with the tests that take minutes'
+	@echo 'make build      build the compiler: $(IRC)'
+	@echo 'make setup      check the toolchain and install missing system libraries'
+	@echo 'make lint       check the format of all Swift files'
+	@echo 'make format     put all Swift files into that format'
+	@echo 'make docs       write the generated reference and schemas'
+	@echo 'make bench      measure speed and memory of lowering a model of 1 GB'
+	@echo 'make install    install under PREFIX ($(PREFIX)); DESTDIR is put in front'
+	@echo 'make clean      remove what was built'
+
+setup:
+	@.ci/setup
+
+build: setup
+	$(SWIFT) build $(CONFIGURATION) --product irc
+
+run: build
+	$(IRC) run $(EXAMPLE)/model.yaml --data $(EXAMPLE)/prose.txt --prompt '$(PROMPT)'
+
+test: setup lint
+	$(SWIFT) build $(CONFIGURATION) --build-tests
+	@$(MAKE) --no-print-directory check-docs
+	$(SWIFT) test $(CONFIGURATION) --skip-build --disable-xctest
+
+test-slow: export IRC_SLOW_TESTS = 1
+test-slow: test
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel $(FORMATTED)
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel $(FORMATTED)
+
+# Each file is replaced only when all of it was written.
+docs: build
+	$(IRC) passes --markdown > $(REFERENCE).new && mv $(REFERENCE).new $(REFERENCE)
+	for kind in $(SCHEMAS); do \
+	  file=pipelines/$$kind.schema.json; \
+	  $(IRC) schema $$kind > $$file.new && mv $$file.new $$file || exit 1; \
+	done
+
+# The pipes end with diff, so a command that fails shows as a difference.
+check-docs:
+	@$(IRC) passes --markdown | diff -u $(REFERENCE) - || { echo "$(REFERENCE): run 'make docs'"; exit 1; }
+	@for kind in $(SCHEMAS); do \
+	  file=pipelines/$$kind.schema.json; \
+	  $(IRC) schema $$kind | diff -u $$file - || { echo "$$file: run 'make docs'"; exit 1; }; \
+	done
+
+# Options, as in make bench BENCH='--runs 9 --pipeline rtn-w4a16'
+BENCH ?=
+bench: build
+	$(SWIFT) run $(CONFIGURATION) --package-path Tests/Benchmarks --scratch-path .build/benchmarks \
+	  lowering-benchmark --irc $(IRC) --folder .build/benchmarks/data $(BENCH)
+
+install: build
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'
+	install -m 755 $(IRC) '$(DESTDIR)$(PREFIX)/bin/irc'
+	install -m 644 pipelines/*.yaml '$(DESTDIR)$(PREFIX)/share/irc/pipelines'
+	install -m 644 pipelines/schemes/*.yaml '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'
+
+clean:
+	rm -rf .build build $(EXAMPLE)/build

@@ -1,0 +1,183 @@
+import IRCGraph
+import IRCOps
+import IRCQuant
+import IRCTensor
+
+/// What a C template works with: the operation's operands as C expressions, and the statements that it adds.
+struct StepBuilder {
+  let graph: Graph
+  let operation: Operation
+  let constants: Set<ValueID>
+  /// Index of the step, for the lifetimes of buffers.
+  let index: Int
+  /// Values of literals that C code needs in its text.
+  let fold: (ValueID) throws -> Tensor
+  /// Run-time values so far.
+  var values: [ValueID: RowValue]
+  var program: Program
+  var used: [RowValue] = []
+  var statements: [String] = []
+  var notes: [String] = []
+
+  /// Name of the value's variable: the weight's or the operator's, numbered.
+  private func variableName(_ result: Int) -> String {
+    let base =
+      operation.operands.lazy.filter { constants.contains($0) }
+      .compactMap { graph.checkpointName(of: $0) }.first
+      .map { cIdentifier(lastMeaningfulPart($0)) } ?? operation.op.operatorName
+    return "\(base)_\(program.buffers.count)" + (result == 0 ? "" : "_\(result)")
+  }
+
+  // MARK: Operands
+
+  func isConstant(_ operand: Int) -> Bool { constants.contains(operation.operands[operand]) }
+
+  /// Extents of an operand with the fixed ones as numbers.
+  func type(_ operand: Int) -> TensorType { graph.type(of: operation.operands[operand]) }
+
+  /// A run-time operand.
+  mutating func rows(_ operand: Int, _ type: CType = .float) throws -> RowValue {
+    let id = operation.operands[operand]
+    guard let value = values[id] else {
+      throw OperatorError(
+        constants.contains(id)
+          ? "operand \(operand) must be made as the model runs"
+          : "operand \(operand) of type \(graph.type(of: id)) has no rows in memory")
+    }
+    guard value.type == type else {
+      throw OperatorError("operand \(operand) holds \(value.type.rawValue), not \(type.rawValue)")
+    }
+    use(value)
+    return value
+  }
+
+  /// A run-time operand with a row for each token of the call.
+  mutating func tokenRows(_ operand: Int, _ type: CType = .float) throws -> RowValue {
+    let value = try rows(operand, type)
+    switch value.home {
+    case .arena, .ids, .logits: return value
+    case .state, .cache:
+      throw OperatorError("operand \(operand) is a state, where a value for each token is needed")
+    }
+  }
+
+  private mutating func use(_ value: RowValue) {
+    if !used.contains(value) { used.append(value) }
+    if case .arena(let buffer) = value.home {
+      let life = program.buffers[buffer].life
+      program.buffers[buffer].life = life.lowerBound...max(life.upperBound, index)
+    }
+  }
+
+  /// A real constant in single precision, as a C expression; `NULL` if there is no such operand.
+  mutating func floats(_ operand: Int) throws -> String {
+    guard operand < operation.operands.count else { return "NULL" }
+    guard isConstant(operand) else { throw OperatorError("operand \(operand) must be a constant") }
+    let tensor = try program.weights.floats(operation.operands[operand], graph)
+    notes.append("\(tensor.name) \(tensor.shape)")
+    return "floats_at(m, \(tensor.sections[0].offset))"
+  }
+
+  /// A real constant in half precision, if the checkpoint has it so.
+  mutating func halves(_ operand: Int) throws -> String? {
+    guard let tensor = try program.weights.halves(operation.operands[operand], graph) else {
+      return nil
+    }
+    notes.append("\(tensor.name) \(tensor.shape) f16")
+    return "(const uint16_t *)(const void *)(m->weights + \(tensor.sections[0].offset))"
+  }
+
+  /// A quantized constant whose codes are operand `first`, as the name of a local `irc_packed_weights`.
+  mutating func packed(_ first: Int, _ spec: QuantizationSpec) throws -> String {
+    let operands = operation.operands[first...].prefix(spec.isSymmetric ? 2 : 3)
+    guard operands.allSatisfy(constants.contains) else {
+      throw OperatorError("the weight's codes must be constants")
+    }
+    let zero = spec.isSymmetric ? nil : operation.operands[first + 2]
+    let (tensor, packed) = try program.weights.packed(
+      codes: operation.operands[first], scale: operation.operands[first + 1], zero: zero, spec,
+      graph)
+    notes.append("\(tensor.name) \(tensor.shape) \(tensor.format)")
+    let offsets = tensor.sections.map { "m->weights + \($0.offset)" }
+    statements += [
+      "const irc_packed_weights w = {",
+      "  .codes = \(offsets[0]), .scales = \(offsets[1]),",
+      "  .zeros = \(zero == nil ? "NULL" : "(const int8_t *)(const void *)(\(offsets[2]))"),",
+      "  .bits = \(packed.bits), .scale_type = \(packed.hasHalfScales ? "IRC_SCALE_F16" : "IRC_SCALE_F32"),",
+      "  .out = \(packed.rows), .in = \(packed.columns), .group = \(packed.group), "
+        + ".groups = \(packed.groups), .row_bytes = \(packed.rowBytes)};",
+    ]
+    return "&w"
+  }
+
+  /// A file-scope table of doubles.
+  mutating func table(_ prefix: String, _ elements: [Double]) -> String {
+    if let same = program.tables.first(where: { $0.values == elements }) { return same.name }
+    let name = "\(prefix)_\(program.tables.count)"
+    program.tables.append((name, elements))
+    return name
+  }
+
+  /// Makes room for the scratch of a product over `columns`.
+  mutating func needScratch(columns: Int) {
+    program.scratchBytes = max(program.scratchBytes, aligned((columns + 31) / 32 * 32 * 16))
+  }
+
+  // MARK: Results
+
+  /// A new buffer for a result, with `columns` of the graph's type unless said otherwise.
+  mutating func result(
+    _ result: Int = 0, _ type: CType = .float, stride: Int? = nil
+  ) throws -> RowValue {
+    let id = operation.results[result]
+    let shape = graph.type(of: id).shape
+    guard (1...2).contains(shape.count), let columns = shape.count == 1 ? 1 : shape[1].fixed else {
+      throw OperatorError("a result of type \(graph.type(of: id))")
+    }
+    if case .logits? = values[id]?.home, let value = values[id] {
+      use(value)
+      return value
+    }
+    let value = RowValue(
+      name: variableName(result), type: type, home: .arena(program.buffers.count),
+      columns: columns, stride: stride ?? columns)
+    program.buffers.append(
+      ArenaBuffer(name: value.name, type: type, stride: value.stride, life: index...index))
+    values[id] = value
+    use(value)
+    return value
+  }
+
+  /// Lets a result be columns of an operand, without a copy.
+  mutating func view(_ operand: RowValue, offset: Int, columns: Int) {
+    var value = operand
+    value.offset += offset
+    value.name += "_\(value.offset)_\(value.offset + columns)"
+    value.columns = columns
+    values[operation.results[0]] = value
+  }
+
+  // MARK: Statements
+
+  /// Adds a statement.
+  mutating func call(_ function: String, _ arguments: [String]) {
+    statements.append("\(function)(\(arguments.joined(separator: ", ")));")
+  }
+
+  /// Adds a call of a kernel of `irc_kernels.h`.
+  mutating func kernel(_ name: String, _ arguments: [String]) {
+    call("IRC_NAME(\(name))", arguments)
+  }
+
+  /// Adds a call of a kernel of the table, which a tuned one may replace.
+  mutating func tunable(_ name: String, _ arguments: [String]) {
+    call("m->kernels->\(name)", arguments)
+  }
+}
+
+extension RowValue {
+  /// The two arguments of a strided input.
+  var strided: [String] { [name, "\(stride)"] }
+  /// True if rows follow each other without a gap.
+  var isDense: Bool { stride == columns }
+}

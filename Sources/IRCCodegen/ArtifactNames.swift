@@ -1,0 +1,41 @@
+/// What the files and C symbols of a model are called.
+public struct ArtifactNames: Hashable, Sendable {
+  /// Stem of the files: `stem.h`, `stem.c`, `stem.weights`.
+  public let stem: String
+  /// Start of every external symbol, followed by `_`.
+  public let symbol: String
+
+  /// Start of every macro and enumerator.
+  public var macro: String { symbol.uppercased() }
+  public var header: String { "\(stem).h" }
+  public var source: String { "\(stem).c" }
+  public var weights: String { "\(stem).weights" }
+
+  /// Keeps letters, digits, `-`, `_` and `.` of the model's name for files, and letters and digits for symbols.
+  public init(model name: String) {
+    var stem = ArtifactNames.replacing(name, keeping: "-_.")
+    while let first = stem.first, first == "." || first == "-" { stem.removeFirst() }
+    if stem.isEmpty { stem = "model" }
+    // The kernels come into the same folder under names of their own.
+    if stem.hasPrefix("kernels_") || stem.hasPrefix("irc") { stem = "model_" + stem }
+    self.stem = stem
+
+    var symbol = ArtifactNames.replacing(stem, keeping: "")
+    while symbol.hasPrefix("_") { symbol.removeFirst() }
+    // C reserves names that hold two underscores only in C++, but C++ may read the header.
+    while symbol.contains("__") { symbol = symbol.replacing("__", with: "_") }
+    while symbol.hasSuffix("_") { symbol.removeLast() }
+    if symbol.isEmpty { symbol = "model" }
+    if symbol.first?.isNumber == true { symbol = "m" + symbol }
+    self.symbol = symbol
+  }
+
+  private static func replacing(_ name: String, keeping extra: String) -> String {
+    String(
+      name.unicodeScalars.map { scalar -> Character in
+        let isKept =
+          scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar))
+        return isKept || extra.unicodeScalars.contains(scalar) ? Character(scalar) : "_"
+      })
+  }
+}

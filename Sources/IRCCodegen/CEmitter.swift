@@ -1,0 +1,131 @@
+import CKernels
+import IRCExecution
+public import IRCGraph
+import IRCOps
+public import IRCSupport
+
+/// Writes a graph as a C library: a header, a source file, the kernels it uses, and its weights.
+public struct CEmitter: Sendable {
+  /// What can be chosen.
+  public struct Options: Hashable, Sendable {
+    /// What files and symbols are called after.
+    public var name: String
+    /// Tokens of a prompt that run together, 1...512.
+    public var chunk: Int
+    /// Tokens that a context has room for by default, if the graph has a cache that grows.
+    public var contextLength: Int
+    /// Machine whose compiler flags the source file recommends.
+    public var target: Target
+
+    /// Chooses.
+    public init(name: String, chunk: Int = 32, contextLength: Int = 2048, target: Target = .native)
+    {
+      self.name = name
+      self.chunk = chunk
+      self.contextLength = contextLength
+      self.target = target
+    }
+  }
+
+  private let options: Options
+
+  /// Prepares to write.
+  public init(_ options: Options) {
+    self.options = options
+  }
+
+  /// Writes the files of `graph` into `output`; the caller commits them.
+  ///
+  /// The graph has one input, token ids i32[tokens], and one output, logits f32[tokens, vocabulary]. Bytes depend on the graph,
+  /// its parameters and the options only.
+  ///
+  /// - Throws: `Diagnostic` `codegen.unsupported` naming the operation that has no C, `weights.non-finite` naming the tensor, or
+  ///   `output.unwritable`.
+  @discardableResult
+  public func emit(_ graph: Graph, to output: OutputFiles) throws -> EmissionReport {
+    guard (1...512).contains(options.chunk), (1...(1 << 30)).contains(options.contextLength) else {
+      throw Diagnostic(
+        "codegen.options",
+        "a chunk of \(options.chunk) tokens and a context of \(options.contextLength) are not possible",
+        hint: "chunk from 1 to 512, context from 1 to \(1 << 30)")
+    }
+    let graph = try prepared(graph)
+    let names = ArtifactNames(model: options.name)
+    let folder = ConstantFolder(graph)
+    let program = try ProgramSelection.program(of: graph, chunk: options.chunk) {
+      try folder.fold($0)
+    }
+    let contextLength = program.cacheColumns > 0 ? options.contextLength : nil
+    let kernels = kernelFiles(program)
+    let table = WeightFile.table(program.weights, model: options.name)
+    let source = SourceText(
+      names: names, program: program, target: options.target, contextLength: contextLength,
+      chunk: options.chunk,
+      kernelSources: kernels.map(\.name).filter { $0.hasSuffix(".c") },
+      bodyBytes: program.weights.dataBytes + table.count)
+    // Code and weights of one emission know each other by a checksum of the code.
+    let fingerprint = Checksum.of(source.text(fingerprint: 0))
+
+    let header = HeaderText(
+      names: names, vocabulary: program.vocabulary, contextLength: contextLength,
+      chunk: options.chunk)
+    try output.write(names.header, header.text)
+    try output.write(names.source, source.text(fingerprint: fingerprint))
+    for kernel in kernels {
+      let prefix = kernel.name.hasSuffix(".c") ? "#define IRC_PREFIX \(names.symbol)\n" : ""
+      try output.write(kernel.name, prefix + kernel.text)
+    }
+    let writer = WeightWriter(graph: graph, layout: program.weights, folder: folder)
+    try writer.write(
+      to: try output.open(names.weights), table: table, fingerprint: fingerprint)
+    return report(
+      names, program, contextLength,
+      files: [names.header, names.source] + kernels.map(\.name)
+        + [names.weights], bodyBytes: source.bodyBytes)
+  }
+
+  /// The graph without what is computed twice or not needed, and with equal tensors of the checkpoint as one.
+  private func prepared(_ graph: Graph) throws -> Graph {
+    var graph = graph
+    try graph.unifyEqualParameters()
+    graph.mergeEqualOperations()
+    graph.removeDeadOperations()
+    return graph
+  }
+
+  /// The kernel files that the program needs.
+  private func kernelFiles(_ program: Program) -> [(name: String, text: String)] {
+    embeddedFiles().filter {
+      program.needsSequenceKernels || $0.name != "kernels_sequence.c"
+    }
+  }
+
+  private func report(
+    _ names: ArtifactNames, _ program: Program, _ contextLength: Int?, files: [String],
+    bodyBytes: Int
+  ) -> EmissionReport {
+    let capacity = contextLength.map { ($0 + 15) / 16 * 16 } ?? 0
+    let growing = capacity * (program.cacheColumns + (program.attends ? 1 : 0)) * 4
+    return EmissionReport(
+      names: names, files: files,
+      tensors: program.weights.tensors.map { tensor in
+        EmissionReport.StoredTensor(
+          name: tensor.name, shape: tensor.shape, format: tensor.format,
+          bytes: tensor.sections.reduce(0) { $0 + $1.bytes })
+      },
+      weightBytes: WeightFile.fileBytes(body: bodyBytes), arenaBytes: program.arenaBytes,
+      contextBytes: SourceText.headBytes + program.arenaBytes + program.stateBytes
+        + program.scratchBytes + aligned(program.vocabulary * 4) + growing,
+      contextLength: contextLength, vocabulary: program.vocabulary, chunk: options.chunk)
+  }
+}
+
+/// The kernels' text, as the compiler carries it.
+private func embeddedFiles() -> [(name: String, text: String)] {
+  let files = unsafe UnsafeBufferPointer(
+    start: irc_embedded_files(), count: irc_embedded_file_count())
+  return unsafe files.map { file in
+    let text = unsafe UnsafeRawBufferPointer(start: file.text, count: file.size)
+    return unsafe (String(cString: file.file_name), String(decoding: text, as: UTF8.self))
+  }
+}

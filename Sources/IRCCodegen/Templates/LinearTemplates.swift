@@ -1,0 +1,95 @@
+import IRCGraph
+import IRCOps
+import IRCQuant
+
+extension Linear: EmittableOperator {
+  func emit(_ step: inout StepBuilder) throws {
+    let x = try step.tokenRows(0)
+    guard step.isConstant(1) else { throw OperatorError("the weight must be a constant") }
+    let halves = try step.halves(1)
+    let weight = try halves ?? step.floats(1)
+    let bias = try step.floats(2)
+    let y = try step.result()
+    let arguments = [y.name, "\(y.stride)"] + x.strided + [weight, bias, "tokens"]
+    let sizes = ["\(x.columns)", "\(y.columns)"]
+    if halves != nil {
+      step.needScratch(columns: x.columns)
+      step.tunable("linear_f16", arguments + sizes + ["m->scratch"])
+    } else {
+      step.tunable("linear_f32", arguments + sizes)
+    }
+  }
+}
+
+extension DequantizingLinear: EmittableOperator {
+  func emit(_ step: inout StepBuilder) throws {
+    let x = try step.tokenRows(0)
+    let weight = try step.packed(1, weights)
+    let bias = try step.floats(1 + weights.partCount)
+    let y = try step.result()
+    step.needScratch(columns: x.columns)
+    step.tunable(
+      "linear_q_f32",
+      [y.name, "\(y.stride)"] + x.strided + [weight, bias, "tokens", "m->scratch"])
+  }
+}
+
+extension IntegerLinear: EmittableOperator {
+  func emit(_ step: inout StepBuilder) throws {
+    let x = try step.tokenRows(0, .int8)
+    guard x.offset == 0, x.stride % 32 == 0 else {
+      throw OperatorError("the codes must fill whole blocks of 32")
+    }
+    let scale = try step.activationScale(1, activations)
+    let first = activations.partCount
+    let weight = try step.packed(first, weights)
+    let bias = try step.floats(first + weights.partCount)
+    let y = try step.result()
+    step.needScratch(columns: x.columns)
+    step.tunable(
+      "linear_q_i8",
+      [y.name, "\(y.stride)"] + x.strided + [scale.scale, scale.zero, "\(scale.stride)"]
+        + [weight, bias, "tokens", "m->scratch"])
+  }
+}
+
+extension Embedding: EmittableOperator {
+  func emit(_ step: inout StepBuilder) throws {
+    let ids = try step.tokenRows(0, .int32)
+    guard case .ids = ids.home, step.isConstant(1) else {
+      throw OperatorError("an embedding of anything but the input with a constant table")
+    }
+    let halves = try step.halves(1)
+    let table = try halves ?? step.floats(1)
+    let y = try step.result()
+    step.limitTokens(table: 1)
+    step.kernel(
+      halves == nil ? "embedding_f32" : "embedding_f16",
+      [y.name, ids.name, table, "tokens", "\(y.columns)"])
+  }
+}
+
+extension DequantizingEmbedding: EmittableOperator {
+  func emit(_ step: inout StepBuilder) throws {
+    let ids = try step.tokenRows(0, .int32)
+    guard case .ids = ids.home else {
+      throw OperatorError("an embedding of anything but the input")
+    }
+    let table = try step.packed(1, weights)
+    let y = try step.result()
+    step.limitTokens(table: 1)
+    step.kernel("embedding_q", [y.name, ids.name, table, "tokens"])
+  }
+}
+
+extension StepBuilder {
+  /// Token ids must be rows of the table that operand `operand` is.
+  fileprivate mutating func limitTokens(table operand: Int) {
+    program.tokenLimit = min(program.tokenLimit, type(operand).shape[0].fixed ?? 0)
+  }
+}
+
+extension QuantizationSpec {
+  /// Operands of a quantized tensor: codes, scale, perhaps zero points.
+  var partCount: Int { isSymmetric ? 2 : 3 }
+}

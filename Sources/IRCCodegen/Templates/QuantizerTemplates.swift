@@ -1,0 +1,127 @@
+import IRCGraph
+import IRCOps
+import IRCQuant
+import IRCTensor
+
+extension QuantizationParameters: EmittableOperator {
+  var isTokenwise: Bool { spec.granularity == .row }
+
+  /// Nothing by itself: one kernel finds the scales and rounds to codes, and `Quantize` calls it.
+  func emit(_ step: inout StepBuilder) throws {
+    guard spec.granularity == .row else {
+      throw OperatorError("activations with scales of granularity '\(spec.granularity)'")
+    }
+    guard spec.scaleFormat == .f32 else {
+      throw OperatorError("activation scales in \(spec.scaleFormat.rawValue)")
+    }
+    let readers = step.graph.operations.filter { reader in
+      step.operation.results.contains { reader.operands.contains($0) }
+    }
+    let quantizers = readers.filter {
+      ($0.op as? Quantize)?.spec == spec
+        && $0.operands == step.operation.operands + step.operation.results
+    }
+    guard quantizers.count == 1, readers.first?.id == quantizers[0].id else {
+      throw OperatorError("scales that do not belong to one 'quantize' of the same value")
+    }
+  }
+}
+
+extension Quantize: EmittableOperator {
+  func emit(_ step: inout StepBuilder) throws {
+    let x = try step.tokenRows(0)
+    let stride = (x.columns + 31) / 32 * 32
+    if step.isConstant(1) {
+      let literal = try step.literalScale(1, spec)
+      let codes = try step.result(0, .int8, stride: stride)
+      step.tunable(
+        "quantize_static_i8",
+        [codes.name, "\(stride)"] + x.strided + ["tokens", "\(x.columns)"]
+          + [floatLiteral(literal.scale), "\(literal.zero)", "\(spec.codes.lowerBound)"]
+          + ["\(spec.codes.upperBound)"])
+      return
+    }
+    let parameters = step.graph.producer(of: step.operation.operands[1])
+    guard let source = parameters.op as? QuantizationParameters, source.spec == spec,
+      step.operation.operands == parameters.operands + parameters.results
+    else { throw OperatorError("scales that were not made for the value") }
+    let codes = try step.result(0, .int8, stride: stride)
+    let scale = try step.scaleBuffer(parameters.results[0], .float)
+    var zero = "NULL"
+    if !spec.isSymmetric {
+      zero = try step.scaleBuffer(parameters.results[1], .int32).name
+    }
+    step.tunable(
+      "quantize_tokens_i8",
+      [codes.name, "\(stride)", scale.name, zero] + x.strided
+        + ["tokens", "\(x.columns)", "\(spec.format.bits)"])
+  }
+}
+
+extension Dequantize: EmittableOperator {
+  func emit(_ step: inout StepBuilder) throws {
+    let codes = try step.tokenRows(0, .int8)
+    let scale = try step.activationScale(1, spec)
+    let y = try step.result()
+    step.program.helpers.insert(.dequantize)
+    step.call(
+      "dequantize",
+      [y.name] + codes.strided + [scale.scale, scale.zero, "\(scale.stride)"]
+        + ["tokens", "\(y.columns)"])
+  }
+}
+
+extension StepBuilder {
+  /// A buffer with one number for each token that another operation's result stands for.
+  fileprivate mutating func scaleBuffer(
+    _ value: ValueID, _ type: CType
+  ) throws -> RowValue {
+    let name = "\(type == .float ? "scale" : "zero")_\(program.buffers.count)"
+    let made = RowValue(
+      name: name, type: type, home: .arena(program.buffers.count), columns: 1, stride: 1)
+    program.buffers.append(ArenaBuffer(name: name, type: type, stride: 1, life: index...index))
+    values[value] = made
+    used.append(made)
+    return made
+  }
+
+  /// Scale and zero point of activations as C expressions, with the distance from one token's to the next.
+  mutating func activationScale(
+    _ operand: Int, _ spec: QuantizationSpec
+  ) throws -> (scale: String, zero: String, stride: Int) {
+    if isConstant(operand) {
+      let literal = try literalScale(operand, spec)
+      statements.append("const float x_scale = \(floatLiteral(literal.scale));")
+      if spec.isSymmetric { return ("&x_scale", "NULL", 0) }
+      statements.append("const int32_t x_zero = \(literal.zero);")
+      return ("&x_scale", "&x_zero", 0)
+    }
+    guard spec.granularity == .row else {
+      throw OperatorError("activations with scales of granularity '\(spec.granularity)'")
+    }
+    let scale = try tokenRows(operand)
+    let zero = spec.isSymmetric ? nil : try tokenRows(operand + 1, .int32)
+    return (scale.name, zero?.name ?? "NULL", 1)
+  }
+
+  /// The one scale and zero point of static activations.
+  fileprivate func literalScale(
+    _ operand: Int, _ spec: QuantizationSpec
+  ) throws -> (scale: Float, zero: Int) {
+    let scale = try fold(operation.operands[operand])
+    guard scale.count == 1, let value = scale.array(of: Float.self).first, value.isFinite else {
+      throw OperatorError("static activations need one finite scale")
+    }
+    if spec.isSymmetric { return (value, 0) }
+    let zero = try fold(operation.operands[operand + 1]).array(of: Int8.self).first ?? 0
+    return (value, Int(zero))
+  }
+}
+
+extension QuantizationSpec {
+  /// The codes that values are clamped to.
+  fileprivate var codes: ClosedRange<Int> {
+    let half = 1 << (format.bits - 1)
+    return (format.bits == 8 && isSymmetric ? -127 : -half)...(half - 1)
+  }
+}

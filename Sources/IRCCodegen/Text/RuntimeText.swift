@@ -1,0 +1,277 @@
+/// The part of the C file that every model has: the context, the weights file, and the interface.
+struct RuntimeText {
+  let names: ArtifactNames
+  let program: Program
+  let contextLength: Int?
+  let bodyBytes: Int
+  let fingerprint: UInt64
+
+  private var s: String { names.symbol }
+  private var m: String { names.macro }
+  private var grows: Bool { program.cacheColumns > 0 }
+
+  /// Constants and the context.
+  var declarations: [String] {
+    [
+      """
+      enum {
+        ARENA_BYTES = \(program.arenaBytes),
+        STATE_BYTES = \(program.stateBytes),
+        SCRATCH_BYTES = \(program.scratchBytes),
+        CACHE_COLUMNS = \(program.cacheColumns),  // floats that a token adds to the caches
+        SCORE_COLUMNS = \(program.attends ? 1 : 0),  // floats that a token adds to the scores of attention
+        TOKEN_LIMIT = \(program.tokenLimit),
+        HEADER_BYTES = 64,
+        HEAD_BYTES = \(SourceText.headBytes)
+      };
+
+      struct \(s)_context {
+        const irc_kernels *kernels;
+        const uint8_t *weights;  // the data of the mapped file
+        uint8_t *arena;          // values between operations
+        uint8_t *states;         // states of fixed size
+        void *scratch;           // room of one product
+        float *logits;           // (\(m)_VOCABULARY)
+        float *cache;            // states with a row for each token, each (capacity, columns)
+        float *scores;           // (capacity), room of attention
+        const uint8_t *file;
+        size_t file_bytes;
+        size_t max_tokens;
+        size_t capacity;  // max_tokens in whole groups of sixteen
+        size_t position;  // tokens so far
+      };
+
+      """
+    ]
+  }
+
+  /// The address of weights in single precision.
+  var floatsAt: String {
+    """
+    static const float *floats_at(const \(s)_context *m, size_t offset) {
+      return (const float *)(const void *)(m->weights + offset);
+    }
+    """
+  }
+
+  /// What the header declares.
+  var interface: String {
+    [statusText, memory, file, lifetime, tokens].joined(separator: "\n\n")
+  }
+
+  private var statusText: String {
+    """
+    const char *\(s)_status_text(\(s)_status status) {
+      switch (status) {
+        case \(m)_OK: return "success";
+        case \(m)_BAD_ARGUMENT: return "bad argument";
+        case \(m)_UNREADABLE_FILE: return "the weights file cannot be read";
+        case \(m)_WRONG_FILE: return "the weights file does not belong to this model";
+        case \(m)_CORRUPT_FILE: return "the weights file is damaged";
+        case \(m)_CONTEXT_FULL: return "the context is full";
+        case \(m)_TOKEN_OUT_OF_RANGE: return "a token is not in the vocabulary";
+      }
+      return "unknown status";
+    }
+
+    size_t \(s)_vocabulary(void) { return \(m)_VOCABULARY; }
+
+    size_t \(s)_context_length(void) { return \(m)_CONTEXT; }
+    """
+  }
+
+  /// The layout of a context, which only its size depends on the number of tokens.
+  private var memory: String {
+    let fixed = """
+      static size_t fixed_bytes(void) {
+        size_t logits = ((size_t)\(m)_VOCABULARY * sizeof(float) + 63) / 64 * 64;
+        return (size_t)HEAD_BYTES + ARENA_BYTES + STATE_BYTES + SCRATCH_BYTES + logits;
+      }
+      """
+    if !grows {
+      return fixed + "\n\n" + """
+        // No state grows, so the size does not depend on the number of tokens.
+        size_t \(s)_context_bytes(size_t max_tokens) {
+          (void)max_tokens;
+          return fixed_bytes();
+        }
+        """
+    }
+    return fixed + "\n\n" + """
+      static size_t capacity_of(size_t max_tokens) { return (max_tokens + 15) / 16 * 16; }
+
+      size_t \(s)_context_bytes(size_t max_tokens) {
+        const size_t token_bytes = ((size_t)CACHE_COLUMNS + SCORE_COLUMNS) * sizeof(float);
+        if (max_tokens == 0) max_tokens = \(m)_CONTEXT;
+        if (max_tokens > INT32_MAX - 15) return 0;
+        if (capacity_of(max_tokens) > (SIZE_MAX - fixed_bytes()) / token_bytes) return 0;
+        return fixed_bytes() + capacity_of(max_tokens) * token_bytes;
+      }
+      """
+  }
+
+  private var file: String {
+    """
+    // ---- The weights file: a header of 64 bytes, data, a table of what is where, and a checksum of both --------
+
+    static uint64_t load_u64(const uint8_t *bytes) {
+      uint64_t value;
+      memcpy(&value, bytes, sizeof value);
+      return value;
+    }
+
+    // Eight lanes over the words of each 64 bytes.
+    static uint64_t checksum(const uint8_t *bytes, size_t count) {
+      const uint64_t factor = UINT64_C(\(Checksum.factorText));
+      uint64_t lane[8];
+      for (uint64_t j = 0; j < 8; j++) lane[j] = j;
+      for (size_t at = 0; at + 64 <= count; at += 64)
+        for (size_t j = 0; j < 8; j++) {
+          lane[j] = (lane[j] ^ load_u64(bytes + at + 8 * j)) * factor;
+          lane[j] ^= lane[j] >> 32;
+        }
+      uint64_t sum = count;
+      for (size_t j = 0; j < 8; j++) {
+        sum = (sum ^ lane[j]) * factor;
+        sum ^= sum >> 32;
+      }
+      return sum;
+    }
+
+    static \(s)_status map_weights(\(s)_context *m, const char *path) {
+      const uint64_t size = UINT64_C(\(WeightFile.fileBytes(body: bodyBytes)));
+      int file = open(path, O_RDONLY | O_CLOEXEC);
+      if (file < 0) return \(m)_UNREADABLE_FILE;
+      struct stat about;
+      void *bytes = MAP_FAILED;
+      \(s)_status status = \(m)_UNREADABLE_FILE;
+      if (fstat(file, &about) == 0 && S_ISREG(about.st_mode)) {
+        status = about.st_size < HEADER_BYTES ? \(m)_WRONG_FILE : \(m)_UNREADABLE_FILE;
+        if (about.st_size >= HEADER_BYTES && (uint64_t)about.st_size <= SIZE_MAX)
+          bytes = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+      }
+      close(file);
+      if (bytes == MAP_FAILED) return status;
+      const uint8_t *head = (const uint8_t *)bytes;
+      m->file = head;
+      m->file_bytes = (size_t)about.st_size;
+      m->weights = head + HEADER_BYTES;
+      if (load_u64(head) != UINT64_C(\(WeightFile.magicText)) || load_u64(head + 8) != \(WeightFile.version) ||
+          load_u64(head + 24) != UINT64_C(\(Checksum.hexadecimal(fingerprint))))
+        status = \(m)_WRONG_FILE;
+      else if (load_u64(head + 16) != size || m->file_bytes != size)
+        status = \(m)_CORRUPT_FILE;
+      else
+        return \(m)_OK;
+      munmap(bytes, m->file_bytes);
+      return status;
+    }
+
+    \(s)_status \(s)_verify(const \(s)_context *m) {
+      if (!m) return \(m)_BAD_ARGUMENT;
+      const size_t body = m->file_bytes - HEADER_BYTES - 8;
+      return checksum(m->weights, body) == load_u64(m->weights + body) ? \(m)_OK : \(m)_CORRUPT_FILE;
+    }
+    """
+  }
+
+  private var lifetime: String {
+    let limit =
+      grows
+      ? "  m->max_tokens = max_tokens == 0 ? (size_t)\(m)_CONTEXT : max_tokens;\n"
+        + "  m->capacity = capacity_of(m->max_tokens);"
+      : "  m->max_tokens = \(program.helpers.contains(.positions) ? "INT32_MAX" : "SIZE_MAX");\n"
+        + "  m->capacity = 0;"
+    return """
+      // ---- Contexts --------------------------------------------------------------------------------------------
+
+      \(s)_status \(s)_create(
+        \(s)_context **context, void *memory, size_t bytes, size_t max_tokens, const char *weights_path) {
+        IRC_STATIC_ASSERT(sizeof(\(s)_context) <= HEAD_BYTES, "the context's fields fit their place");
+        if (!context) return \(m)_BAD_ARGUMENT;
+        *context = NULL;
+        const size_t needed = \(s)_context_bytes(max_tokens);
+        if (!memory || !weights_path || (uintptr_t)memory % \(m)_ALIGNMENT != 0 || needed == 0 || bytes < needed)
+          return \(m)_BAD_ARGUMENT;
+        \(s)_context *m = (\(s)_context *)memory;
+        memset(m, 0, sizeof *m);
+        \(s)_status status = map_weights(m, weights_path);
+        if (status != \(m)_OK) return status;
+        m->kernels = IRC_NAME(kernels_portable)();
+        m->arena = (uint8_t *)memory + HEAD_BYTES;
+        m->states = m->arena + ARENA_BYTES;
+        m->scratch = m->states + STATE_BYTES;
+        m->logits = (float *)(void *)(m->states + STATE_BYTES + SCRATCH_BYTES);
+        m->cache = (float *)(void *)((uint8_t *)memory + fixed_bytes());
+      \(limit)
+        m->scores = m->cache + m->capacity * CACHE_COLUMNS;
+        \(s)_reset(m);
+        *context = m;
+        return \(m)_OK;
+      }
+
+      void \(s)_destroy(\(s)_context *m) {
+        if (m && m->file) {
+          munmap((void *)(uintptr_t)m->file, m->file_bytes);
+          m->file = NULL;
+        }
+      }
+
+      void \(s)_reset(\(s)_context *m) {
+        if (!m) return;
+        memset(m->states, 0, STATE_BYTES);
+        m->position = 0;
+      }
+
+      size_t \(s)_position(const \(s)_context *m) { return m ? m->position : 0; }
+      """
+  }
+
+  private var tokens: String {
+    """
+    // ---- Tokens ----------------------------------------------------------------------------------------------
+
+    static \(s)_status check_tokens(const \(s)_context *m, const int32_t *tokens, size_t count) {
+      if (!m || !tokens || count == 0) return \(m)_BAD_ARGUMENT;
+      if (count > m->max_tokens - m->position) return \(m)_CONTEXT_FULL;
+      for (size_t t = 0; t < count; t++)
+        if (tokens[t] < 0 || tokens[t] >= TOKEN_LIMIT) return \(m)_TOKEN_OUT_OF_RANGE;
+      return \(m)_OK;
+    }
+
+    \(s)_status \(s)_prefill(
+      \(s)_context *m, const int32_t *tokens, size_t count, const float **logits) {
+      \(s)_status status = check_tokens(m, tokens, count);
+      if (status != \(m)_OK) return status;
+      size_t chunk = 0;
+      for (size_t at = 0; at < count; at += chunk) {
+        chunk = count - at < \(m)_CHUNK ? count - at : \(m)_CHUNK;
+        run(m, tokens + at, chunk);
+      }
+      if (logits) {
+        finish(m, tokens + count - chunk, chunk - 1, 1, m->logits);
+        *logits = m->logits;
+      }
+      return \(m)_OK;
+    }
+
+    \(s)_status \(s)_step(\(s)_context *m, int32_t token, const float **logits) {
+      return \(s)_prefill(m, &token, 1, logits);
+    }
+
+    \(s)_status \(s)_score(
+      \(s)_context *m, const int32_t *tokens, size_t count, float *logits) {
+      \(s)_status status = check_tokens(m, tokens, count);
+      if (status == \(m)_OK && !logits) status = \(m)_BAD_ARGUMENT;
+      if (status != \(m)_OK) return status;
+      size_t chunk = 0;
+      for (size_t at = 0; at < count; at += chunk) {
+        chunk = count - at < \(m)_CHUNK ? count - at : \(m)_CHUNK;
+        run(m, tokens + at, chunk);
+        finish(m, tokens + at, 0, chunk, logits + at * \(m)_VOCABULARY);
+      }
+      return \(m)_OK;
+    }
+    """
+  }
+}

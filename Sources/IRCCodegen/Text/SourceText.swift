@@ -1,0 +1,90 @@
+/// The C file of a model.
+struct SourceText {
+  let names: ArtifactNames
+  let program: Program
+  let target: Target
+  /// Tokens of a context by default; nil if there is no limit.
+  let contextLength: Int?
+  let chunk: Int
+  let kernelSources: [String]
+  /// Bytes of the weights file between its header and its checksum.
+  let bodyBytes: Int
+
+  /// Room for the context's own fields.
+  static let headBytes = 128
+
+  /// The text; `fingerprint` ties it to its weights.
+  func text(fingerprint: UInt64) -> String {
+    let runtime = RuntimeText(
+      names: names, program: program, contextLength: contextLength, bodyBytes: bodyBytes,
+      fingerprint: fingerprint)
+    var lines = preamble + runtime.declarations
+    for helper in program.helpers.sorted() { lines += [helper.text, ""] }
+    if usesFloats { lines += [runtime.floatsAt, ""] }
+    lines += LayerText(program: program, symbol: names.symbol).lines
+    lines += ["", runtime.interface]
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private var usesFloats: Bool {
+    program.functions.contains { function in
+      function.steps.contains { step in step.statements.contains { $0.contains("floats_at(") } }
+    }
+  }
+
+  private var preamble: [String] {
+    let command =
+      ["cc"] + target.compilerFlags + ["-c", names.source] + kernelSources
+    var lines = [
+      "// The computation of \(commentText(names.stem)): one function for each layer, in the order in which they run.",
+      "//",
+      "// Compile with:",
+      "//   \(command.joined(separator: " "))",
+      "// and link with -lm. Shapes are (rows, columns); `tokens` is the number of rows of a call.",
+      "//",
+    ]
+    lines += planTable
+    lines += [
+      "#define _POSIX_C_SOURCE 200809L", "#define IRC_PREFIX \(names.symbol)",
+      "#include \"\(names.header)\"", "", "#include <fcntl.h>", "#include <string.h>",
+      "#include <sys/mman.h>", "#include <sys/stat.h>", "#include <unistd.h>", "",
+      "#include \"irc_kernels.h\"", "",
+    ]
+    for table in program.tables {
+      lines.append("static const double \(table.name)[\(table.values.count)] = {")
+      for start in stride(from: 0, to: table.values.count, by: 4) {
+        let row = table.values[start..<min(start + 4, table.values.count)].map(doubleLiteral)
+        lines.append("  \(row.joined(separator: ", ")),")
+      }
+      lines += ["};", ""]
+    }
+    return lines
+  }
+
+  /// The memory plan as a comment.
+  private var planTable: [String] {
+    func column(_ text: String, _ width: Int) -> String {
+      String(repeating: " ", count: max(0, width - text.count)) + text
+    }
+    var lines = [
+      "// Values between operations lie in an arena of \(program.arenaBytes) bytes for \(chunk) tokens. A buffer is free",
+      "// again after the last step that reads it.",
+      "//", "//     offset      bytes  steps        buffer",
+    ]
+    for buffer in program.buffers {
+      let life = "\(buffer.life.lowerBound)-\(buffer.life.upperBound)"
+      let bytes = chunk * buffer.stride * buffer.type.byteCount
+      lines.append(
+        "//  \(column("\(buffer.offset)", 9)) \(column("\(bytes)", 10))  "
+          + life.padding(13) + buffer.name)
+    }
+    return lines
+  }
+}
+
+extension String {
+  /// The text followed by spaces up to `width`.
+  fileprivate func padding(_ width: Int) -> String {
+    self + String(repeating: " ", count: Swift.max(0, width - count))
+  }
+}

@@ -1,0 +1,222 @@
+import CKernels
+import IRCExecution
+import IRCGraph
+import IRCOps
+import IRCQuant
+import IRCSupport
+import IRCTensor
+import Synchronization
+
+/// Makes the bytes of one stored tensor, a block of rows at a time, from several threads.
+///
+/// What the blocks share is prepared by the first that asks and dropped by `close`, so that it does not stay until the end.
+final class TensorPacker: Sendable {
+  /// How a block is made.
+  private enum Recipe: Sendable {
+    /// Rows of floats as they are.
+    case floats(RealRows)
+    /// Rows of halves as the checkpoint has them.
+    case halves(Tensor)
+    /// Rows of floats, scaled and rounded in one go.
+    case encoded(RealRows, PackedTensor)
+    /// Rows of codes, scales and zero points that the graph makes.
+    case codes(RowBlocks, PackedTensor)
+  }
+
+  let tensor: StoredTensor
+  private let graph: Graph
+  private let folder: ConstantFolder
+  private let recipe = Mutex<Recipe?>(nil)
+
+  init(_ tensor: StoredTensor, _ graph: Graph, _ folder: ConstantFolder) {
+    self.tensor = tensor
+    self.graph = graph
+    self.folder = folder
+  }
+
+  /// Extent of the outermost axis.
+  var rows: Int { tensor.shape.first ?? 1 }
+  /// Elements of a row of it.
+  private var width: Int { tensor.shape.dropFirst().reduce(1, *) }
+
+  /// Ranges of rows that are made one by one: about a megabyte of floats each, whatever the thread count.
+  var blocks: [Range<Int>] {
+    let count = max(1, (1 << 18) / max(1, width))
+    return stride(from: 0, to: rows, by: count).map { $0..<min(rows, $0 + count) }
+  }
+
+  /// The parameters whose values the blocks do not check as they read them.
+  var uncheckedParameters: [Parameter] {
+    let value: ValueID
+    switch tensor.content {
+    case .floats(let id): value = id
+    case .halves: return []
+    case .packed(let packed): value = plainSource(of: packed) ?? packed.codes
+    }
+    if let pattern = RealRows.pattern(value, graph) {
+      return pattern.gains.flatMap { graph.parameters(under: $0) }
+    }
+    return graph.parameters(under: value)
+  }
+
+  /// Drops what the blocks shared.
+  func close() { recipe.withLock { $0 = nil } }
+
+  /// The bytes of some rows.
+  func pack(_ range: Range<Int>) throws -> PackedBlock {
+    switch try prepared() {
+    case .floats(let rows):
+      return try unsafe rows.withRows(range) { start in
+        PackedBlock(
+          main: unsafe bytes(
+            of: UnsafeRawBufferPointer(start: start, count: 4 * width * range.count)))
+      }
+    case .halves(let stored):
+      let part = stored.slice(rows: range)
+      try unsafe withFloats(of: part) {
+        try unsafe checkFinite(
+          $0, count: part.count, of: tensor.name, from: range.lowerBound * width, width: width)
+      }
+      return PackedBlock(main: unsafe part.withBytes { unsafe bytes(of: $0) })
+    case .encoded(let rows, let packed):
+      return try unsafe rows.withRows(range) { unsafe encode($0, range.count, packed) }
+    case .codes(let blocks, let packed):
+      return try packCodes(blocks.evaluate(rows: range), range, packed)
+    }
+  }
+
+  private func prepared() throws -> Recipe {
+    try recipe.withLock { slot in
+      if let recipe = slot { return recipe }
+      let made: Recipe
+      switch tensor.content {
+      case .floats(let value):
+        made = .floats(try RealRows(value, name: tensor.name, graph, folder))
+      case .halves:
+        made = .halves(try storedHalves())
+      case .packed(let packed):
+        if let value = plainSource(of: packed) {
+          made = .encoded(try RealRows(value, name: tensor.name, graph, folder), packed)
+        } else {
+          let values = [packed.codes, packed.scale] + (packed.zero.map { [$0] } ?? [])
+          made = .codes(try folder.rows(of: values), packed)
+        }
+      }
+      slot = made
+      return made
+    }
+  }
+
+  private func storedHalves() throws -> Tensor {
+    let stored = try graph.parameters.tensor(named: tensor.name)
+    guard stored.shape == tensor.shape, stored.elementType == .f16 else {
+      throw Diagnostic(
+        "weights.mismatch",
+        "tensor '\(tensor.name)' is \(stored.elementType.rawValue)\(stored.shape), expected f16\(tensor.shape)"
+      )
+    }
+    return stored
+  }
+
+  /// The real value that codes and scales are made of in the one way that a kernel does at once; nil if they are made otherwise.
+  private func plainSource(of packed: PackedTensor) -> ValueID? {
+    let quantize = graph.producer(of: packed.codes)
+    let parameters = graph.producer(of: packed.scale)
+    guard !packed.hasOneScale, let op = quantize.op as? Quantize,
+      let source = parameters.op as? QuantizationParameters, op.spec == source.spec,
+      op.spec == packed.spec, quantize.operands == parameters.operands + parameters.results
+    else { return nil }
+    return quantize.operands[0]
+  }
+
+  private func encode(
+    _ rows: UnsafePointer<Float>, _ count: Int, _ packed: PackedTensor
+  ) -> PackedBlock {
+    let scaleCount = count * packed.groups
+    var zeros = [Int8](repeating: 0, count: packed.zero == nil ? 0 : scaleCount)
+    var scales = [Float](repeating: 0, count: scaleCount)
+    let codes = unsafe [UInt8](unsafeUninitializedCapacity: count * packed.rowBytes) {
+      buffer, size in
+      let spec = irc_code_spec(
+        bits: UInt32(packed.bits), symmetric: packed.spec.isSymmetric,
+        scale_is_f16: packed.spec.scaleFormat == .f16,
+        group: packed.group == packed.columns ? 0 : packed.group)
+      unsafe zeros.withUnsafeMutableBufferPointer { zeros in
+        unsafe scales.withUnsafeMutableBufferPointer { scales in
+          guard let scales = scales.baseAddress, let codes = buffer.baseAddress
+          else { return }
+          unsafe irc_encode_pack_rows(
+            codes, scales, packed.zero == nil ? nil : zeros.baseAddress, rows, packed.columns,
+            count, packed.columns, spec)
+        }
+      }
+      size = count * packed.rowBytes
+    }
+    return PackedBlock(main: codes, rest: rest(scales, packed.zero == nil ? nil : zeros, packed))
+  }
+
+  private func packCodes(
+    _ parts: [Tensor], _ range: Range<Int>, _ packed: PackedTensor
+  ) throws -> PackedBlock {
+    let codes = unsafe [UInt8](unsafeUninitializedCapacity: range.count * packed.rowBytes) {
+      buffer, size in
+      unsafe parts[0].withElements(as: Int8.self) { codes in
+        guard let codes = codes.baseAddress, let target = buffer.baseAddress else {
+          return
+        }
+        unsafe irc_pack_rows(
+          target, codes, packed.columns, range.count, packed.columns, UInt32(packed.bits))
+      }
+      size = range.count * packed.rowBytes
+    }
+    /// A single scale is repeated for every row.
+    func perRow<Element: TensorElement>(_ tensor: Tensor, _ type: Element.Type) -> [Element] {
+      let elements = tensor.array(of: Element.self)
+      return packed.hasOneScale
+        ? [Element](repeating: elements[0], count: range.count) : elements
+    }
+    let scales = perRow(parts[1], Float.self)
+    if let bad = scales.firstIndex(where: { !$0.isFinite }) {
+      throw Diagnostic(
+        "weights.non-finite",
+        "a scale of tensor '\(tensor.name)' is \(scales[bad]), in row \(range.lowerBound + bad / packed.groups)"
+      )
+    }
+    let zeros = packed.zero == nil ? nil : perRow(parts[2], Int8.self)
+    return PackedBlock(main: codes, rest: rest(scales, zeros, packed))
+  }
+
+  /// The sections after the codes.
+  private func rest(_ scales: [Float], _ zeros: [Int8]?, _ packed: PackedTensor) -> [[UInt8]] {
+    var result: [[UInt8]] = []
+    if packed.hasHalfScales {
+      var halves = [UInt16](repeating: 0, count: scales.count)
+      unsafe irc_f32_to_f16(&halves, scales, scales.count)
+      result.append(unsafe halves.withUnsafeBytes { unsafe bytes(of: $0) })
+    } else {
+      result.append(unsafe scales.withUnsafeBytes { unsafe bytes(of: $0) })
+    }
+    if let zeros { result.append(unsafe zeros.withUnsafeBytes { unsafe bytes(of: $0) }) }
+    return result
+  }
+
+  private func bytes(of memory: UnsafeRawBufferPointer) -> [UInt8] {
+    unsafe Array(memory)
+  }
+}
+
+extension Graph {
+  /// The parameters that a constant is made from, in the order of the graph's first use.
+  func parameters(under value: ValueID) -> [Parameter] {
+    var found: [Parameter] = []
+    var seen: Set<OperationID> = []
+    var open = [value]
+    while let value = open.popLast() {
+      let producer = producer(of: value)
+      guard seen.insert(producer.id).inserted else { continue }
+      if let parameter = producer.op as? Parameter { found.append(parameter) }
+      open += producer.operands.reversed()
+    }
+    return found
+  }
+}

@@ -1,0 +1,109 @@
+import IRCGraph
+import IRCOps
+import IRCQuant
+import IRCSupport
+import IRCTensor
+
+/// Gives every constant that the kernels read its place in the weights file, each one once.
+struct WeightLayout {
+  private(set) var tensors: [StoredTensor] = []
+  /// Bytes of all sections with their padding.
+  private(set) var dataBytes = 0
+  private var indices: [StoredTensor.Content: Int] = [:]
+
+  /// Every section starts at a multiple of this.
+  static let alignment = 64
+
+  /// The place of a real constant in single precision.
+  mutating func floats(_ value: ValueID, _ graph: Graph) throws -> StoredTensor {
+    let shape = try fixedShape(value, graph)
+    return add(
+      .floats(value), name(of: value, graph), shape, [("values", shape.reduce(4, *))])
+  }
+
+  /// The place of a constant that the checkpoint has in half precision; nil if it has it otherwise or the graph changes it.
+  mutating func halves(_ value: ValueID, _ graph: Graph) throws -> StoredTensor? {
+    guard let parameter = graph.definition(of: value, as: Parameter.self),
+      parameter.stored == .f16
+    else { return nil }
+    return add(
+      .halves(value), parameter.name, parameter.shape, [("values", parameter.shape.reduce(2, *))])
+  }
+
+  /// The place of a matrix of codes.
+  ///
+  /// - Throws: `OperatorError` when the kernels do not know its layout.
+  mutating func packed(
+    codes: ValueID, scale: ValueID, zero: ValueID?, _ spec: QuantizationSpec, _ graph: Graph
+  ) throws -> (StoredTensor, PackedTensor) {
+    let shape = try fixedShape(codes, graph)
+    guard shape.count == 2 else { throw OperatorError("codes of rank \(shape.count)") }
+    let hasOneScale = graph.type(of: scale).fixedShape == [1, 1]
+    guard [2, 3, 4, 8].contains(spec.format.bits) else {
+      throw OperatorError("weights of format \(spec.format)")
+    }
+    if case .group(let size) = spec.granularity, !hasOneScale, !size.isMultiple(of: 32),
+      size < shape[1]
+    {
+      throw OperatorError("weights in groups of \(size), which is no multiple of 32")
+    }
+    // Scales that were chosen among the half-precision numbers lose nothing there.
+    let source = graph.producer(of: scale).op as? QuantizationParameters
+    let packed = PackedTensor(
+      codes: codes, scale: scale, zero: zero, spec: spec, rows: shape[0], columns: shape[1],
+      groups: hasOneScale ? 1 : spec.granularity.scales(inRowOf: shape[1]),
+      hasHalfScales: source?.spec.scaleFormat == .f16, hasOneScale: hasOneScale)
+    let scales = packed.rows * packed.groups
+    var sections = [
+      ("codes", packed.rows * packed.rowBytes), ("scales", scales * packed.scaleBytes),
+    ]
+    if zero != nil { sections.append(("zeros", scales)) }
+    return (add(.packed(packed), name(of: codes, graph), shape, sections), packed)
+  }
+
+  private mutating func add(
+    _ content: StoredTensor.Content, _ name: String, _ shape: [Int],
+    _ sections: [(role: String, bytes: Int)]
+  ) -> StoredTensor {
+    if let index = indices[content] { return tensors[index] }
+    var placed: [StoredTensor.Section] = []
+    for section in sections {
+      placed.append(.init(role: section.role, offset: dataBytes, bytes: section.bytes))
+      dataBytes += aligned(section.bytes)
+    }
+    let tensor = StoredTensor(name: name, content: content, shape: shape, sections: placed)
+    indices[content] = tensors.count
+    tensors.append(tensor)
+    return tensor
+  }
+
+  private func fixedShape(_ value: ValueID, _ graph: Graph) throws -> [Int] {
+    guard let shape = graph.type(of: value).fixedShape else {
+      throw OperatorError("a constant of type \(graph.type(of: value))")
+    }
+    return shape
+  }
+
+  /// The checkpoint tensor that a constant is made from first of all, or a name of its own.
+  private func name(of value: ValueID, _ graph: Graph) -> String {
+    graph.checkpointName(of: value) ?? "constant.\(tensors.count)"
+  }
+}
+
+/// `bytes` rounded up to the alignment of the weights file and of the arena.
+func aligned(_ bytes: Int) -> Int {
+  (bytes + WeightLayout.alignment - 1) / WeightLayout.alignment * WeightLayout.alignment
+}
+
+extension Graph {
+  /// Name of the checkpoint tensor that a constant is made from, going by the first operands.
+  func checkpointName(of value: ValueID) -> String? {
+    var value = value
+    while true {
+      let producer = producer(of: value)
+      if let parameter = producer.op as? Parameter { return parameter.name }
+      guard let first = producer.operands.first else { return nil }
+      value = first
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import Foundation
+package import IRCCodegen
+import IRCSupport
+
+/// The system's C compiler, for running what was emitted.
+package struct CCompiler: Sendable, Hashable {
+  /// Path of the program, then arguments that always come first.
+  package let command: [String]
+
+  /// Takes a compiler that is known to be there.
+  package init(command: [String]) {
+    self.command = command
+  }
+
+  /// Finds the compiler by an environment, the process's own by default: `$CC` if it is set, else the first of cc, gcc and clang on the path.
+  ///
+  /// - Throws: `Diagnostic` `cc.missing`.
+  package static func find(
+    environment: [String: String]? = nil
+  ) throws -> CCompiler {
+    let environment = environment ?? ProcessInfo.processInfo.environment
+    let chosen = (environment["CC"] ?? "").split(separator: " ").map(String.init)
+    if let name = chosen.first {
+      guard let path = locate(name, environment) else {
+        throw Diagnostic(
+          "cc.missing", "the C compiler '\(name)' that CC names was not found",
+          hint: "unset CC or set it to a compiler on the path")
+      }
+      return CCompiler(command: [path] + chosen.dropFirst())
+    }
+    for name in ["cc", "gcc", "clang"] {
+      if let path = locate(name, environment) { return CCompiler(command: [path]) }
+    }
+    throw Diagnostic(
+      "cc.missing", "no C compiler was found (cc, gcc or clang)",
+      hint: "install one, for example with 'apt-get install gcc', or set CC")
+  }
+
+  /// Path of a program on the path; nil if it is not there.
+  package static func locate(
+    _ name: String, _ environment: [String: String]? = nil
+  ) -> String? {
+    let environment = environment ?? ProcessInfo.processInfo.environment
+    let folders =
+      name.contains("/")
+      ? [""] : (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/" }
+    return folders.map { $0 + name }.first { FileManager.default.isExecutableFile(atPath: $0) }
+  }
+
+  /// Compiler flags for a machine: what the emitted source file recommends.
+  package static func flags(_ target: Target) -> [String] { target.compilerFlags }
+
+  /// Compiles the library in `folder` into the shared object `path`.
+  ///
+  /// - Throws: `Diagnostic` `cc.failed` with what the compiler said.
+  package func compileSharedObject(
+    _ names: ArtifactNames, in folder: String, target: Target, to path: String
+  ) throws {
+    let sources = try CCompiler.sources(names, in: folder)
+    try run(
+      CCompiler.flags(target) + ["-fPIC", "-shared", "-o", path] + sources.map { "\(folder)/\($0)" }
+        + ["-lm"])
+  }
+
+  /// The C files of a library: its own, then the kernels, in order.
+  ///
+  /// - Throws: `Diagnostic` `file.unreadable` when the folder does not hold them.
+  static func sources(_ names: ArtifactNames, in folder: String) throws -> [String] {
+    let found: [String]
+    do {
+      found = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+    } catch {
+      throw Diagnostic("file.unreadable", "cannot read the folder '\(folder)'")
+    }
+    guard found.contains(names.source) else {
+      throw Diagnostic(
+        "file.unreadable", "'\(folder)' has no '\(names.source)'",
+        hint: "give the output folder of 'irc lower'")
+    }
+    return [names.source] + found.filter { $0.hasPrefix("kernels_") && $0.hasSuffix(".c") }
+  }
+
+  /// Runs the compiler.
+  ///
+  /// - Throws: `Diagnostic` `cc.failed` with what the compiler said.
+  package func run(_ arguments: [String]) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: command[0])
+    process.arguments = command.dropFirst() + arguments
+    let output = Pipe()
+    process.standardError = output
+    process.standardOutput = output
+    process.standardInput = FileHandle.nullDevice
+    do {
+      try process.run()
+    } catch {
+      throw Diagnostic("cc.failed", "'\(command[0])' cannot be run: \(error.localizedDescription)")
+    }
+    let said = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
+      let lines = String(decoding: said, as: UTF8.self).split(separator: "\n").map(String.init)
+      throw Diagnostic(
+        "cc.failed", "'\(command[0])' failed with status \(process.terminationStatus)",
+        hint: "the target must suit this compiler; 'target: portable' asks least of it",
+        notes: Array(lines.prefix(20)))
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import Foundation
+package import IRCCodegen
+import IRCExecution
+import IRCFrontend
+package import IRCGraph
+import IRCPassKit
+package import IRCPassManager
+package import IRCPipeline
+import IRCSupport
+import IRCTensor
+import IRCTokenizer
+
+/// Runs the passes of a plan over its model.
+package struct Compilation {
+  /// What a user can ask for besides the plan.
+  package struct Options: Sendable {
+    /// Instances after which the graph is printed; nil: none, empty: all.
+    package var printAfter: [String]?
+    /// Instance to stop after.
+    package var stopAfter: String?
+    /// Whether passes that preserve the function are checked by running the graph.
+    package var checksFunction = true
+
+    /// The defaults.
+    package init() {}
+  }
+
+  /// What came out.
+  package struct Result {
+    /// The graph after the last pass that ran.
+    package let graph: Graph
+    /// Bytes of the checkpoint's tensors.
+    package let sourceBytes: Int
+    /// What each pass did.
+    package let runs: [PassRun]
+    /// Graphs that were asked for with `printAfter`, as text.
+    package let dumps: [String]
+    /// Names of the output files that changed.
+    package internal(set) var changedFiles: [String] = []
+
+    /// What exporters wrote.
+    package var emissions: [EmissionReport] { runs.flatMap(\.emissions) }
+
+    init(graph: Graph, sourceBytes: Int, _ watch: Watch) {
+      self.graph = graph
+      self.sourceBytes = sourceBytes
+      runs = watch.recorder.runs
+      dumps = watch.dumps
+    }
+  }
+
+  /// The plan.
+  package let plan: CompilationPlan
+  let model: LoadedModel
+  private let environment: CompilerEnvironment
+
+  /// Loads the plan's model.
+  ///
+  /// - Throws: `DiagnosticList` with everything that is wrong with the model's folder.
+  package init(_ plan: CompilationPlan, in environment: CompilerEnvironment) throws {
+    self.plan = plan
+    self.environment = environment
+    model = try ModelFolder.load(plan.model.source)
+  }
+
+  /// Runs every pass and writes the output folder.
+  package func lower(_ options: Options = Options()) throws -> Result {
+    if let name = options.stopAfter ?? options.printAfter?.first,
+      !plan.passes.contains(where: { $0.id == name })
+    {
+      throw Diagnostic(
+        "passes.unknown-instance", "the pipeline has no pass '\(name)'",
+        hint: "it has \(plan.passes.map { "'\($0.id)'" }.joined(separator: ", "))")
+    }
+    let files = OutputFiles(directory: plan.model.output)
+    var result = try run(plan.passes, files, options)
+    if options.stopAfter == nil, !result.emissions.isEmpty {
+      let manifest = Manifest(plan: plan, model: model, result: result)
+      try files.write("manifest.json", manifest.json().serialized(indent: 2) + "\n")
+    }
+    result.changedFiles = try files.commit()
+    return result
+  }
+
+  /// Runs every pass that writes nothing, and returns the graph: the simulation of the compiled network.
+  package func simulate(_ options: Options = Options()) throws -> Result {
+    try run(plan.passes.filter { !$0.info.emitsFiles }, nil, options)
+  }
+
+  private func run(
+    _ passes: [PassInstance], _ files: OutputFiles?, _ options: Options
+  ) throws -> Result {
+    let watch = Watch(options, probe: probe)
+    let instruments =
+      watch.instruments + [AnnouncingInstrument(environment.reporter, count: passes.count)]
+    let manager = PassManager(passes, registry: environment.registry, instruments: instruments)
+    var graph = model.graph
+    graph.name = plan.model.name
+    let output = files.map(SharedOutput.init)
+    let services = PassServices(
+      statistics: { [calibration = plan.model.calibration, model, reporter = environment.reporter]
+        values, graph in
+        guard let calibration else { return try PassServices.none.statistics(values, graph) }
+        let windows = try calibration.windows(
+          { try Tokenizer(folder: model.checkpoint.folder) }, start: model.startID)
+        return try Calibration.collect(graph, values: values, windows: windows) {
+          reporter.progress("calibrate", $0, of: $1)
+        }
+      },
+      output: { try output?.files ?? PassServices.none.output() })
+    try manager.run(
+      on: &graph, model: facts, target: plan.model.target, services: services,
+      until: options.stopAfter)
+    return Result(graph: graph, sourceBytes: model.checkpoint.byteCount, watch)
+  }
+
+  private var facts: ModelDescription {
+    ModelDescription(
+      name: plan.model.name, vocabularySize: model.facts.vocabularySize,
+      contextLength: model.facts.contextLength)
+  }
+
+  /// A few token ids, the same every time, to run graphs on.
+  private var probe: [Int32] {
+    let random = RandomNumbers(seed: 0x1C0DE)
+    return (0..<8).map { Int32(random.integer($0, below: model.facts.vocabularySize)) }
+  }
+}
+
+/// The instruments that a command's options ask for, with what they record.
+final class Watch {
+  let recorder = RunRecorder()
+  private(set) var dumps: [String] = []
+  private(set) var instruments: [any Instrument] = []
+
+  /// - Parameter probe: token ids for the function check; nil to take a few that every vocabulary has.
+  init(_ options: Compilation.Options, probe: [Int32]?) {
+    instruments = [VerifyInstrument(), recorder]
+    if options.checksFunction {
+      instruments.append(FunctionCheckInstrument(probe: probe ?? [0, 1, 0, 1]))
+    }
+    if let names = options.printAfter {
+      instruments.append(
+        DumpInstrument(after: names.isEmpty ? nil : Set(names)) { [unowned self] in
+          dumps.append($0)
+        })
+    }
+  }
+}
+
+/// Hands the output folder to passes.
+///
+/// SAFETY: the pass manager runs one pass at a time, and only passes use it.
+private final class SharedOutput: @unchecked Sendable {
+  let files: OutputFiles
+
+  init(_ files: OutputFiles) {
+    self.files = files
+  }
+}
+
+/// Tells the user which pass runs.
+private final class AnnouncingInstrument: Instrument {
+  private let reporter: Reporter
+  private let count: Int
+  private var done = 0
+
+  init(_ reporter: Reporter, count: Int) {
+    self.reporter = reporter
+    self.count = count
+  }
+
+  func after(
+    _ instance: PassInstance, _ before: Graph, _ graph: Graph, _ run: PassRun
+  ) throws {
+    done += 1
+    reporter.progress("lower", done, of: count)
+  }
+}

@@ -1,0 +1,192 @@
+import Foundation
+package import IRCCodegen
+package import IRCExecution
+import IRCSupport
+import IRCTensor
+
+/// An emitted library, compiled and loaded: evaluation and generation run through it as through the interpreter.
+///
+/// Each session has a context of its own, so sessions may run at the same time.
+package final class CompiledModel: LanguageModel {
+  package let vocabularySize: Int
+  /// Tokens that a session has room for; nil if there is no limit.
+  package let contextLength: Int?
+  private let library: CompiledLibrary
+  private let weights: String
+
+  /// Compiles the library in `folder` and loads it.
+  ///
+  /// - Parameter checksWeights: reads the whole weights file first and compares its checksum.
+  /// - Throws: `Diagnostic` when there is no compiler, it fails, or the library or its weights do not load.
+  package init(
+    folder: String, target: Target = .native, compiler: CCompiler? = nil,
+    checksWeights: Bool = true
+  ) throws {
+    let names = try CompiledModel.names(in: folder)
+    let compiler = try compiler ?? CCompiler.find()
+    let place = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "irc-\(ProcessInfo.processInfo.processIdentifier)-\(UUID().uuidString).so"
+    ).path
+    // Once it is loaded the file is not needed.
+    defer { unsafe unlink(place) }
+    try compiler.compileSharedObject(names, in: folder, target: target, to: place)
+    library = try CompiledLibrary(path: place, symbol: names.symbol)
+    weights = "\(folder)/\(names.weights)"
+    vocabularySize = library.vocabulary
+    contextLength = library.contextLength == 0 ? nil : library.contextLength
+    if checksWeights { try CompiledContext(library, weights).verify() }
+  }
+
+  /// What the only model in a folder is called.
+  ///
+  /// - Throws: `Diagnostic` `file.unreadable` when there is none or more than one.
+  package static func names(in folder: String) throws -> ArtifactNames {
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    let stems = files.filter { $0.hasSuffix(".weights") && !$0.hasPrefix(".") }.map {
+      String($0.dropLast(".weights".count))
+    }
+    guard stems.count == 1 else {
+      throw Diagnostic(
+        "file.unreadable",
+        "'\(folder)' holds \(stems.count) weights files, expected one with its C source",
+        hint: "give the output folder of 'irc lower'")
+    }
+    return ArtifactNames(model: stems[0])
+  }
+
+  package func makeSession() throws -> any LanguageSession {
+    Session(context: try CompiledContext(library, weights))
+  }
+
+  /// One sequence.
+  private struct Session: LanguageSession {
+    let context: CompiledContext
+
+    func read(_ ids: [Int32]) throws -> Tensor { try context.score(ids) }
+    func readForNext(_ ids: [Int32]) throws -> Tensor { try context.prefill(ids) }
+  }
+}
+
+/// The functions of a loaded library.
+///
+/// SAFETY: the types are those that the emitted header declares, and the library stays loaded as long as the object lives.
+@safe
+private final class CompiledLibrary: @unchecked Sendable {
+  typealias Status = UInt32
+  typealias Create =
+    @convention(c) (
+      UnsafeMutablePointer<OpaquePointer?>, UnsafeMutableRawPointer, Int, Int, UnsafePointer<CChar>
+    ) -> Status
+  typealias Prefill =
+    @convention(c) (
+      OpaquePointer, UnsafePointer<Int32>, Int, UnsafeMutablePointer<UnsafePointer<Float>?>?
+    ) -> Status
+  typealias Score =
+    @convention(c) (
+      OpaquePointer, UnsafePointer<Int32>, Int, UnsafeMutablePointer<Float>
+    ) -> Status
+
+  let vocabulary: Int
+  let contextLength: Int
+  let contextBytes: @convention(c) (Int) -> Int
+  let create: Create
+  let destroy: @convention(c) (OpaquePointer) -> Void
+  let verify: @convention(c) (OpaquePointer) -> Status
+  let prefill: Prefill
+  let score: Score
+  private let statusText: @convention(c) (Status) -> UnsafePointer<CChar>
+  private let handle: UnsafeMutableRawPointer
+
+  init(path: String, symbol: String) throws {
+    guard let handle = unsafe dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+      throw Diagnostic("library.unloadable", "the compiled library does not load: \(lastError())")
+    }
+    /// The function of that name as a C function pointer.
+    func find<Function>(_ name: String, as type: Function.Type) throws -> Function {
+      guard let address = unsafe dlsym(handle, "\(symbol)_\(name)") else {
+        throw Diagnostic("library.unloadable", "the compiled library has no '\(symbol)_\(name)'")
+      }
+      return unsafe unsafeBitCast(address, to: Function.self)
+    }
+    unsafe self.handle = handle
+    vocabulary = try find("vocabulary", as: (@convention(c) () -> Int).self)()
+    contextLength = try find("context_length", as: (@convention(c) () -> Int).self)()
+    contextBytes = try find("context_bytes", as: (@convention(c) (Int) -> Int).self)
+    unsafe create = try find("create", as: Create.self)
+    unsafe destroy = try find("destroy", as: (@convention(c) (OpaquePointer) -> Void).self)
+    unsafe verify = try find("verify", as: (@convention(c) (OpaquePointer) -> Status).self)
+    unsafe prefill = try find("prefill", as: Prefill.self)
+    unsafe score = try find("score", as: Score.self)
+    unsafe statusText = try find(
+      "status_text", as: (@convention(c) (Status) -> UnsafePointer<CChar>).self)
+  }
+
+  deinit { _ = unsafe dlclose(handle) }
+
+  /// Turns a status into an error unless it is success.
+  func check(_ status: Status, _ what: String) throws {
+    if status == 0 { return }
+    throw Diagnostic("library.failed", "\(what): \(unsafe String(cString: statusText(status)))")
+  }
+}
+
+/// The words of the dynamic loader.
+private func lastError() -> String {
+  guard let text = unsafe dlerror() else { return "unknown reason" }
+  return unsafe String(cString: text)
+}
+
+/// A context of the library in memory of its own.
+///
+/// SAFETY: the memory has the size and alignment that the library asks for and outlives the context.
+@safe
+private final class CompiledContext {
+  private let library: CompiledLibrary
+  private let memory: UnsafeMutableRawPointer
+  private let context: OpaquePointer
+
+  init(_ library: CompiledLibrary, _ weights: String) throws {
+    self.library = library
+    let bytes = library.contextBytes(0)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(64, bytes), alignment: 64)
+    var made: OpaquePointer?
+    let status = unsafe library.create(&made, memory, bytes, 0, weights)
+    guard status == 0, let context = unsafe made else {
+      unsafe memory.deallocate()
+      try library.check(status, "'\(weights)'")
+      throw Diagnostic("library.failed", "'\(weights)' gives no context")
+    }
+    unsafe self.memory = memory
+    unsafe self.context = context
+  }
+
+  deinit {
+    unsafe library.destroy(context)
+    unsafe memory.deallocate()
+  }
+
+  func verify() throws {
+    try library.check(unsafe library.verify(context), "the weights")
+  }
+
+  /// The logits after each token, [ids.count, vocabulary].
+  func score(_ ids: [Int32]) throws -> Tensor {
+    try unsafe Tensor([ids.count, library.vocabulary], of: Float.self) { logits in
+      guard let start = logits.baseAddress else { return }
+      try library.check(
+        unsafe library.score(context, ids, ids.count, start), "reading \(ids.count) tokens")
+    }
+  }
+
+  /// The logits after the last token, [vocabulary].
+  func prefill(_ ids: [Int32]) throws -> Tensor {
+    var logits: UnsafePointer<Float>?
+    try library.check(
+      unsafe library.prefill(context, ids, ids.count, &logits), "reading \(ids.count) tokens")
+    guard let logits = unsafe logits else { throw Diagnostic("library.failed", "no logits") }
+    return unsafe Tensor([library.vocabulary], of: Float.self) { target in
+      unsafe _ = target.update(
+        from: UnsafeBufferPointer(start: logits, count: library.vocabulary))
+    }
+  }
+}

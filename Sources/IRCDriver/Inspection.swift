@@ -1,0 +1,111 @@
+import Foundation
+import IRCFrontend
+package import IRCGraph
+import IRCOps
+package import IRCSupport
+
+/// What `irc inspect` shows of a path: a checkpoint, a graph or an output folder.
+package struct Inspection {
+  /// Lines for people.
+  package let text: String
+  /// The same as data; keys are documented in `docs/commands.md`.
+  package let json: JSON
+
+  /// Looks at a path.
+  ///
+  /// - Parameter showsGraph: shows the textual IR instead of tables.
+  /// - Throws: `Diagnostic` when the path is nothing that irc makes or reads.
+  package init(
+    _ path: String, showsGraph: Bool, settings: [String], in environment: CompilerEnvironment
+  ) throws {
+    if path.hasSuffix(".irc") {
+      try self.init(graph: GraphFile.read(path))
+    } else if isDirectory(path) {
+      let manifest = "\(path)/manifest.json"
+      if FileManager.default.fileExists(atPath: manifest) {
+        try self.init(manifest: manifest)
+      } else {
+        let model = try ModelFolder.load(path)
+        if showsGraph { self.init(graph: model.graph) } else { self.init(checkpoint: model) }
+      }
+    } else {
+      let plan = try environment.plan(path, settings: settings)
+      self.init(graph: try Compilation(plan, in: environment).simulate().graph)
+    }
+  }
+
+  private init(graph: Graph) {
+    text = graph.text
+    json = .object([
+      ("kind", "graph"), ("name", .string(graph.name)), ("stage", .string(graph.stage.rawValue)),
+      ("facts", .array(graph.facts.sorted().map { .string($0.description) })),
+      ("operations", .integer(graph.operations.count)), ("ir", .string(graph.text)),
+    ])
+  }
+
+  private init(checkpoint model: LoadedModel) {
+    let rows = model.accounting.accounts.map { account -> (String, String, String, Int, String) in
+      let role =
+        switch account.role {
+        case .used: "used"
+        case .tied(let other): "tied to \(other)"
+        case .ignored(let reason): "ignored: \(reason)"
+        }
+      let tensor = account.tensor
+      return (
+        tensor.name, "\(tensor.type)", "\(tensor.shape)", tensor.bytes.count, role
+      )
+    }
+    let width = rows.map(\.0.count).max() ?? 0
+    let lines = rows.map { name, type, shape, bytes, role in
+      "\(name.padding(toLength: width, withPad: " ", startingAt: 0))  \(type) \(shape)  \(bytes) bytes  \(role)"
+    }
+    text =
+      (["\(model.architecture), \(rows.count) tensors, \(model.checkpoint.byteCount) bytes"] + lines)
+      .joined(separator: "\n") + "\n"
+    json = .object([
+      ("kind", "checkpoint"), ("architecture", .string(model.architecture)),
+      ("bytes", .integer(model.checkpoint.byteCount)),
+      (
+        "tensors",
+        .array(
+          rows.map { name, type, shape, bytes, role in
+            .object([
+              ("name", .string(name)), ("type", .string(type)), ("shape", .string(shape)),
+              ("bytes", .integer(bytes)), ("role", .string(role)),
+            ])
+          })
+      ),
+    ])
+  }
+
+  private init(manifest path: String) throws {
+    let value = try JSONValue(reading: path)
+    json = .object([("kind", "artifact"), ("manifest", JSON(value))])
+    var lines: [String] = []
+    lines.append(
+      "\(try value["name"].string()): \(try value["architecture"].string()), pipeline \(try value["pipeline"].string())"
+    )
+    for emission in try value["emitted"].array() {
+      for tensor in try emission["tensors"].array() {
+        lines.append(
+          "\(try tensor["name"].string())  \(try tensor["format"].string())  "
+            + "\(try tensor["bytes"].int()) bytes  \(fixed(try tensor["bits_per_weight"].double(), 2)) bits"
+        )
+      }
+      lines.append("weights file: \(try emission["weight_bytes"].int()) bytes")
+    }
+    text = lines.joined(separator: "\n") + "\n"
+  }
+}
+
+/// A graph in a text file.
+package enum GraphFile {
+  /// Reads `path`.
+  ///
+  /// - Throws: `DiagnosticList` with every error of the file.
+  package static func read(_ path: String) throws -> Graph {
+    let file = try TextFile(reading: path)
+    return try GraphParser.parse(file.text, file: path, registry: .standard)
+  }
+}

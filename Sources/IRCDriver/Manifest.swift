@@ -1,0 +1,73 @@
+import Foundation
+import IRCCodegen
+import IRCFrontend
+import IRCPassKit
+import IRCPassManager
+import IRCPipeline
+import IRCSupport
+
+/// What was done, as `manifest.json` beside the output: the same bytes for the same inputs, options and version.
+struct Manifest {
+  let plan: CompilationPlan
+  let model: LoadedModel
+  let result: Compilation.Result
+
+  /// The manifest; keys are documented in `docs/manifest.md`.
+  func json() -> JSON {
+    .object([
+      ("irc", .string(CompilerEnvironment.version)),
+      ("name", .string(plan.model.name)),
+      ("architecture", .string(model.architecture)),
+      ("pipeline", .string(plan.model.pipeline)),
+      ("target", .string(plan.model.target.rawValue)),
+      ("passes", .array(zip(plan.passes, result.runs).map(pass))),
+      ("source_bytes", .integer(model.checkpoint.byteCount)),
+      ("checkpoint", .array(model.accounting.accounts.map(account))),
+      ("emitted", .array(result.emissions.map(emission))),
+    ])
+  }
+
+  private func pass(_ instance: PassInstance, _ run: PassRun) -> JSON {
+    .object([
+      ("instance", .string(instance.id)),
+      ("name", .string(instance.info.name)),
+      ("options", .object(instance.pass.options.map { ($0.key, .string($0.text)) })),
+      ("statistics", .object(run.counters.map { ($0.name, .integer($0.value)) })),
+    ])
+  }
+
+  private func account(_ account: TensorAccount) -> JSON {
+    let role: (String, String?) =
+      switch account.role {
+      case .used: ("used", nil)
+      case .tied(let other): ("tied", other)
+      case .ignored(let reason): ("ignored", reason)
+      }
+    return .object([
+      ("name", .string(account.tensor.name)), ("role", .string(role.0)),
+      ("detail", role.1.map(JSON.string) ?? .null),
+    ])
+  }
+
+  private func emission(_ report: EmissionReport) -> JSON {
+    .object([
+      ("files", .array(report.files.map { .string($0) })),
+      ("weight_bytes", .integer(report.weightBytes)),
+      ("arena_bytes", .integer(report.arenaBytes)),
+      ("context_bytes", .integer(report.contextBytes)),
+      (
+        "tensors",
+        .array(
+          report.tensors.map { tensor in
+            .object([
+              ("name", .string(tensor.name)),
+              ("shape", .array(tensor.shape.map { .integer($0) })),
+              ("format", .string(tensor.format)),
+              ("bytes", .integer(tensor.bytes)),
+              ("bits_per_weight", .real(tensor.bitsPerWeight)),
+            ])
+          })
+      ),
+    ])
+  }
+}

@@ -1,0 +1,116 @@
+import Foundation
+package import IRCExecution
+import IRCFrontend
+package import IRCPipeline
+import IRCSupport
+package import IRCTokenizer
+
+/// A language model that a command was pointed at, ready to run: the float model of a folder, the simulation of a model
+/// file, or the library compiled from it.
+package struct Subject {
+  /// Which of the three it is.
+  package enum Kind: String, Sendable {
+    case float, simulation, compiled
+  }
+
+  /// Which of the three it is.
+  package let kind: Kind
+  /// What runs.
+  package let model: any LanguageModel
+  /// The model's tokenizer.
+  package let tokenizer: Tokenizer
+  /// Id that begins a document.
+  package let startID: Int32?
+  /// Ids that end a text.
+  package let endIDs: Set<Int32>
+
+  /// The float model of a Hugging Face folder.
+  package init(folder: String) throws {
+    try self.init(.float, ModelFolder.load(folder))
+  }
+
+  /// The simulation of what a model file asks for.
+  package init(simulating plan: CompilationPlan, in environment: CompilerEnvironment) throws {
+    let compilation = try Compilation(plan, in: environment)
+    let graph = try compilation.simulate().graph
+    try self.init(.simulation, compilation.model, GraphLanguageModel(graph))
+  }
+
+  /// What a model file asks for, lowered into its output folder, compiled and loaded.
+  package init(
+    compiling plan: CompilationPlan, in environment: CompilerEnvironment,
+    result: (Compilation.Result) -> Void = { _ in }
+  ) throws {
+    let compilation = try Compilation(plan, in: environment)
+    result(try compilation.lower())
+    let compiled = try CompiledModel(folder: plan.model.output, target: plan.model.target)
+    try self.init(.compiled, compilation.model, compiled)
+  }
+
+  /// What a path names: a folder is a float model, a file is a model file.
+  ///
+  /// A library to be measured is lowered into a folder of its own that goes away again; the model file's output stays as it is.
+  package static func open(
+    _ path: String, compiled: Bool, settings: [String], in environment: CompilerEnvironment
+  ) throws -> Subject {
+    if isDirectory(path) {
+      if compiled || !settings.isEmpty {
+        throw Diagnostic(
+          "eval.needs-model-file", "'\(path)' is a folder, and only a model file says how to compile it",
+          hint: "give a model.yaml whose 'source' is that folder")
+      }
+      return try Subject(folder: path)
+    }
+    guard compiled else {
+      return try Subject(simulating: environment.plan(path, settings: settings), in: environment)
+    }
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "irc-\(UUID().uuidString)"
+    ).path
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    return try Subject(
+      compiling: environment.plan(path, settings: settings, output: folder), in: environment)
+  }
+
+  private init(_ kind: Kind, _ loaded: LoadedModel, _ model: (any LanguageModel)? = nil) throws {
+    self.kind = kind
+    self.model = try model ?? GraphLanguageModel(loaded.graph)
+    tokenizer = try Tokenizer(folder: loaded.checkpoint.folder)
+    try tokenizer.validate(vocabularySize: loaded.facts.vocabularySize)
+    startID = loaded.startID ?? tokenizer.startID
+    endIDs = Set(loaded.facts.endIDs.map { Int32($0) } + (tokenizer.endID.map { [$0] } ?? []))
+  }
+
+  /// Perplexity over a file; see `TextSource.windows`.
+  ///
+  /// - Parameters:
+  ///   - context: ids predicted of each window at most.
+  ///   - windows: how many windows to take; nil for all.
+  /// - Throws: `Diagnostic` when the file is unreadable or predicts nothing.
+  package func perplexity(
+    of data: String, context: Int, windows limit: Int?, _ reporter: Reporter
+  ) throws -> EvaluationReport {
+    let windows = try TextSource(path: data).windows(
+      tokenizer, start: startID, context: context, limit: limit)
+    let clock = ContinuousClock()
+    let start = clock.now
+    let result = try Perplexity.evaluate(model, windows: windows) {
+      reporter.progress("evaluate \(kind.rawValue)", $0, of: $1)
+    }
+    return EvaluationReport(
+      kind: kind, data: data, context: context, windows: windows.count, result: result,
+      seconds: (clock.now - start) / .seconds(1))
+  }
+}
+
+extension LoadedModel {
+  /// Id that begins a text, as config.json says.
+  var startID: Int32? { facts.startID.map { Int32($0) } }
+}
+
+/// True if the path names a folder.
+package func isDirectory(_ path: String) -> Bool {
+  var isFolder: ObjCBool = false
+  return unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    && isFolder.boolValue
+}

@@ -1,0 +1,113 @@
+import Foundation
+import IRCExecution
+import IRCPipeline
+import IRCSupport
+import IRCTensor
+import IRCTokenizer
+
+/// Text or token ids in a file, cut into windows that are read from a fresh state each.
+struct TextSource {
+  let path: String
+
+  /// The windows that an evaluation predicts.
+  ///
+  /// `.jsonl` files are documents `{"text": …}`, one a line: each with the start id in front and at most `context` ids predicted.
+  /// Other files are text, encoded whole without special tokens and cut into windows of `context` predicted ids, of which
+  /// the first `limit` are taken.
+  ///
+  /// - Throws: `Diagnostic` naming the file and line.
+  func windows(
+    _ tokenizer: Tokenizer, start: Int32?, context: Int, limit: Int?
+  ) throws -> [[Int32]] {
+    if isDocuments {
+      let windows = EvaluationWindows.documents(
+        try documents(tokenizer), start: try startID(start), context: context)
+      return Array(windows.prefix(limit ?? windows.count))
+    }
+    let ids = try tokenizer.encode(TextFile(reading: path).text, addSpecialTokens: false)
+    return EvaluationWindows.text(ids, context: context, limit: limit)
+  }
+
+  var isDocuments: Bool { path.hasSuffix(".jsonl") }
+
+  /// The ids of each document.
+  func documents(_ tokenizer: Tokenizer) throws -> [[Int32]] {
+    let file = try TextFile(reading: path)
+    return try file.lines.enumerated().compactMap { index, line in
+      if line.allSatisfy(\.isWhitespace) { return nil }
+      do {
+        let text = try JSONValue(parsing: String(line), path: path)["text"].string()
+        return try tokenizer.encode(text, addSpecialTokens: false)
+      } catch let problem as Diagnostic {
+        throw file.diagnostic(
+          "data.document", "line is no document: \(problem.message)", line: index + 1,
+          column: problem.location?.column ?? 1, hint: "each line must be an object {\"text\": …}")
+      }
+    }
+  }
+
+  func startID(_ start: Int32?) throws -> Int32 {
+    guard let start else {
+      throw Diagnostic(
+        "data.no-start-id", "documents begin with the start id, and the model has none",
+        hint: "give 'bos_token' in tokenizer_config.json, or use a plain text file")
+    }
+    return start
+  }
+
+  /// Token ids written as whole numbers between white space or commas, one sequence a line.
+  func sequences() throws -> [[Int32]] {
+    let file = try TextFile(reading: path)
+    return try file.lines.enumerated().map { index, line in
+      try line.split { $0.isWhitespace || $0 == "," }.map { word in
+        guard let id = Int32(word), id >= 0 else {
+          throw file.diagnostic(
+            "data.token-id", "'\(word)' is no token id", line: index + 1,
+            column: line.distance(from: line.startIndex, to: word.startIndex) + 1,
+            length: word.count)
+        }
+        return id
+      }
+    }.filter { !$0.isEmpty }
+  }
+}
+
+extension ModelFile.Calibration {
+  /// The windows to calibrate on: as many as make up `tokens`, chosen with `seed` if there are more.
+  ///
+  /// - Throws: `Diagnostic` when a file cannot be read.
+  func windows(_ tokenizer: () throws -> Tokenizer, start: Int32?) throws -> [[Int32]] {
+    let all: [[Int32]]
+    switch source {
+    case .ids(let path):
+      all = try TextSource(path: path).sequences().flatMap { $0.chunks(of: window) }
+    case .documents(let path):
+      let text = TextSource(path: path)
+      let first = start.map { [$0] } ?? []
+      all = try text.documents(tokenizer()).map { Array((first + $0).prefix(window)) }
+    case .text(let path):
+      let text = try TextFile(reading: path).text
+      all = try tokenizer().encode(text, addSpecialTokens: false).chunks(of: window)
+    }
+    let random = RandomNumbers(seed: UInt64(bitPattern: Int64(seed)))
+    let shuffled = all.indices.sorted {
+      (random.bits($0), $0) < (random.bits($1), $1)
+    }
+    var budget = tokens
+    var chosen: [Int] = []
+    for index in shuffled where budget > 0 && !all[index].isEmpty {
+      chosen.append(index)
+      budget -= all[index].count
+    }
+    return chosen.sorted().map { all[$0] }
+  }
+}
+
+extension Array {
+  /// Runs of `count` elements; the last may be shorter.
+  fileprivate func chunks(of count: Int) -> [[Element]] {
+    stride(from: 0, to: self.count, by: count).map {
+      Array(self[$0..<Swift.min($0 + count, self.count)])
+    }
+  }
+}

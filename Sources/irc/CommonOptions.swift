@@ -1,0 +1,60 @@
+import ArgumentParser
+import Foundation
+import IRCDriver
+import IRCPassKit
+import IRCSupport
+
+/// Options that every command has.
+struct CommonOptions: ParsableArguments {
+  @Flag(help: "Say nothing but results and errors.")
+  var quiet = false
+
+  @Flag(help: "Write the result as JSON; keys are documented in docs/commands.md.")
+  var json = false
+
+  @Option(
+    name: [.customLong("jobs"), .customShort("j")],
+    help: "Threads to use (default: all processors). Results do not depend on it.")
+  var jobs: Int?
+
+  func validate() throws {
+    if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1") }
+  }
+
+  /// The passes, the shipped files and a way to talk to the user.
+  func environment() throws -> CompilerEnvironment {
+    Parallel.setThreads(jobs)
+    return try CompilerEnvironment(
+      passes: builtInPasses,
+      executable: Bundle.main.executablePath ?? CommandLine.arguments[0],
+      reporter: Reporter(isQuiet: quiet))
+  }
+
+  /// Writes a result in the form that the user asked for.
+  func write(_ json: JSON, or text: @autoclosure () -> String) {
+    StandardStream.output.write(self.json ? json.serialized(indent: 2) + "\n" : text())
+  }
+}
+
+/// Changes of a model file on the command line.
+struct Overrides: ParsableArguments {
+  @Option(
+    name: .customLong("set"),
+    help: "Change a key of the model file or an option of a pass, as in passes.quantize.scheme=w4a16.")
+  var settings: [String] = []
+}
+
+/// How one number or word follows `--data`.
+struct EvaluationOptions: ParsableArguments {
+  @Option(
+    help: "Tokens predicted of each window or document at most.")
+  var context = 256
+
+  @Option(help: "Windows to take from the start of the data (default: all).")
+  var windows: Int?
+
+  func validate() throws {
+    if context < 1 { throw ValidationError("--context must be at least 1") }
+    if let windows, windows < 1 { throw ValidationError("--windows must be at least 1") }
+  }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import IRCDriver
+import IRCSupport
+
+/// `irc eval`: perplexity of the float model, its simulation or the compiled library.
+struct EvalCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eval", abstract: "Measure perplexity.",
+    discussion: """
+      A folder is evaluated as the float model, a model file as the simulation of what it asks for, or, with --compiled, as the \
+      compiled library. A .jsonl file is documents, each from a fresh state with the start id in front; any other file is text, \
+      cut into windows.
+      """)
+
+  @Argument(help: "A Hugging Face folder or a model file.")
+  var model: String
+  @Option(help: "Text to predict: a .txt file, or a .jsonl file of {\"text\": …} documents.")
+  var data: String
+  @Flag(help: "Evaluate the compiled library of a model file.")
+  var compiled = false
+  @OptionGroup var evaluation: EvaluationOptions
+  @OptionGroup var overrides: Overrides
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let environment = try common.environment()
+    let subject = try Subject.open(
+      model, compiled: compiled, settings: overrides.settings, in: environment)
+    let report = try subject.perplexity(
+      of: data, context: evaluation.context, windows: evaluation.windows, environment.reporter)
+    common.write(report.json, or: report.text + "\n")
+  }
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+import IRCDriver
+import IRCSupport
+
+/// `irc inspect`: shows a checkpoint, a graph or an output folder.
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect", abstract: "Show a checkpoint, a graph or a compiled artifact.",
+    discussion: """
+      A Hugging Face folder shows its tensors and what becomes of each, or its graph with --graph; a model file or a .irc file \
+      shows its graph; an output folder shows what it holds.
+      """)
+
+  @Argument(help: "A Hugging Face folder, a model file, a .irc file or an output folder.")
+  var path: String
+  @Flag(help: "Show the textual IR of a folder's graph.")
+  var graph = false
+  @OptionGroup var overrides: Overrides
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let inspection = try Inspection(
+      path, showsGraph: graph, settings: overrides.settings, in: common.environment())
+    common.write(inspection.json, or: inspection.text)
+  }
+}

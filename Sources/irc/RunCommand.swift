@@ -1,0 +1,103 @@
+import ArgumentParser
+import IRCCodegen
+import IRCDriver
+import IRCExecution
+import IRCPassKit
+import IRCPipeline
+import IRCSupport
+
+/// `irc run`: compiles a model file and lets the result write text.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Compile a model file and generate text with the result.",
+    discussion: """
+      Prints size and, with --data, perplexity before and after, then the text and its speed. A Hugging Face folder generates \
+      with the float model, interpreted.
+      """)
+
+  @Argument(help: "A model file, or a Hugging Face folder.")
+  var model: String
+  @Option(help: "Text to continue.")
+  var prompt = ""
+  @Option(help: "Tokens to add at most.")
+  var tokens = 200
+  @Option(help: "Draw tokens with this temperature instead of taking the likeliest.")
+  var temperature: Double?
+  @Option(help: "Seed of the draw; equal seeds give equal texts.")
+  var seed: UInt64 = 0
+  @Option(help: "Text for perplexity before and after.")
+  var data: String?
+  @OptionGroup var evaluation: EvaluationOptions
+  @OptionGroup var overrides: Overrides
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if tokens < 1 { throw ValidationError("--tokens must be at least 1") }
+    if let temperature, !(temperature > 0 && temperature.isFinite) {
+      throw ValidationError("--temperature must be a number > 0")
+    }
+  }
+
+  func run() throws {
+    let environment = try common.environment()
+    var fields: [(key: String, value: JSON)] = []
+    let subject: Subject
+    if isDirectory(model) {
+      subject = try Subject(folder: model)
+      if let data { fields += try measure(subject, data, "float", environment.reporter) }
+    } else {
+      subject = try compile(environment, &fields)
+    }
+    let sampling = temperature.map { TokenGenerator.Sampling.random(temperature: $0, seed: seed) }
+    let showsText = !common.json
+    if showsText { StandardStream.output.write("\n") }
+    let generation = try Generation(
+      of: subject, prompt: prompt, limit: tokens, sampling: sampling ?? .greedy
+    ) { if showsText { StandardStream.output.write($0) } }
+    let speed = generation.tokensPerSecond.map { "\(fixed($0, 0)) tokens/s" } ?? "no speed"
+    common.write(
+      .object(fields + generation.json),
+      or: "\n\n\(generation.tokens) tokens, \(speed), \(subject.kind.rawValue)\n")
+  }
+
+  /// Lowers and loads the model file, telling size and perplexity on the way.
+  private func compile(
+    _ environment: CompilerEnvironment, _ fields: inout [(key: String, value: JSON)]
+  ) throws -> Subject {
+    let plan = try environment.plan(model, settings: overrides.settings)
+    var sizes: (before: Int, after: Int) = (0, 0)
+    let subject = try Subject(compiling: plan, in: environment) { result in
+      sizes = (result.sourceBytes, result.emissions.reduce(0) { $0 + $1.weightBytes })
+    }
+    fields += [
+      ("source_bytes", .integer(sizes.before)), ("weight_bytes", .integer(sizes.after)),
+      ("output", .string(plan.model.output)),
+    ]
+    tell("\(plan.model.name), pipeline \(plan.model.pipeline), written to \(plan.model.output)")
+    tell(
+      "size        \(sizes.before) -> \(sizes.after) bytes (\(fixed(Double(sizes.before) / Double(max(1, sizes.after)), 2))x smaller)"
+    )
+    if let data {
+      let before = try measure(
+        Subject(folder: plan.model.source), data, "before", environment.reporter)
+      let after = try measure(subject, data, "after", environment.reporter)
+      if case .real(let a)? = before.first?.value, case .real(let b)? = after.first?.value {
+        tell("perplexity  \(fixed(a, 4)) -> \(fixed(b, 4)) (\(fixed((b / a - 1) * 100, 2)) %) on \(data)")
+      }
+      fields += before + after
+    }
+    return subject
+  }
+
+  private func measure(
+    _ subject: Subject, _ data: String, _ when: String, _ reporter: Reporter
+  ) throws -> [(key: String, value: JSON)] {
+    let report = try subject.perplexity(
+      of: data, context: evaluation.context, windows: evaluation.windows, reporter)
+    return [("perplexity_\(when)", .real(report.result.perplexity))]
+  }
+
+  private func tell(_ line: String) {
+    if !common.json { StandardStream.output.write(line + "\n") }
+  }
+}

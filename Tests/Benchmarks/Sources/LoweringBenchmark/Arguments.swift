@@ -1,0 +1,55 @@
+/// What the command line asks for.
+struct Arguments {
+  /// The compiler.
+  var irc = ".build/release/irc"
+  /// Where the checkpoint and the outputs go.
+  var folder = ".build/benchmarks/data"
+  /// Name of the pipeline.
+  var pipeline = "rtn-w8a8"
+  /// Number of runs after one that warms up.
+  var runs = 5
+  /// Layers of the synthetic model; 15 make 1 GB.
+  var layers = 15
+  /// True if a missed limit is a failure.
+  var isStrict = false
+
+  static let usage = """
+    usage: lowering-benchmark [--irc PATH] [--folder DIR] [--pipeline NAME] [--runs N] [--layers N] [--strict]
+    """
+
+  /// Reads the arguments after the program's name.
+  ///
+  /// - Throws: `BenchmarkError` for anything that is not in `usage`.
+  init(_ arguments: [String]) throws {
+    var rest = arguments[...]
+    while let option = rest.popFirst() {
+      if option == "--strict" {
+        isStrict = true
+        continue
+      }
+      guard let value = rest.popFirst() else { throw BenchmarkError(Self.usage) }
+      switch option {
+      case "--irc": irc = value
+      case "--folder": folder = value
+      case "--pipeline": pipeline = value
+      case "--runs": runs = try Self.count(value)
+      case "--layers": layers = try Self.count(value)
+      default: throw BenchmarkError(Self.usage)
+      }
+    }
+  }
+
+  private static func count(_ text: String) throws -> Int {
+    guard let value = Int(text), (1...1000).contains(value) else { throw BenchmarkError(usage) }
+    return value
+  }
+}
+
+/// Why the benchmark cannot go on.
+struct BenchmarkError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) {
+    self.description = description
+  }
+}

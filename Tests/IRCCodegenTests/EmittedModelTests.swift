@@ -1,0 +1,98 @@
+import Foundation
+import IRCCodegen
+import IRCExecution
+import IRCGraph
+import IRCTensor
+import Testing
+
+/// Emitted models against the interpreter, through a program that uses the library as a user would.
+@Suite struct EmittedModelTests {
+  private static let ids = (0..<75).map { Int32(RandomNumbers(seed: 5).integer($0, below: 101)) }
+
+  /// One architecture in one set of formats.
+  struct Case: CustomTestStringConvertible, Sendable {
+    let architecture: String
+    let formats: Formats
+    var testDescription: String { "\(architecture)-\(formats.name)" }
+
+    func graph() throws -> Graph {
+      switch architecture {
+      case "mamba": try TestModels.mamba(formats)
+      case "llama": try TestModels.llama(formats)
+      default: try TestModels.llama(formats, window: 7)
+      }
+    }
+
+    static let all: [Case] =
+      Formats.all.flatMap { formats in
+        ["mamba", "llama"].map { Case(architecture: $0, formats: formats) }
+      } + [Case(architecture: "llama-window", formats: .w8a8)]
+  }
+
+  private static let options = CEmitter.Options(
+    name: "tiny-model", chunk: 16, contextLength: 128, target: .portable)
+
+  private func expected(_ graph: Graph) throws -> [Float] {
+    let outputs = try Interpreter(graph).run(inputs: ["ids": Tensor([Self.ids.count], Self.ids)])
+    return try #require(outputs["logits"]).array(of: Float.self)
+  }
+
+  /// How far logits are from those of the interpreter.
+  private struct Difference {
+    var median = 0.0
+    var largest = 0.0
+    var flips = 0
+
+    init(_ actual: [Float], _ expected: [Float], columns: Int) {
+      let scale = Double(expected.map(abs).max() ?? 1)
+      let differences = zip(actual, expected).map { Double(abs($0 - $1)) / scale }.sorted()
+      median = differences[differences.count / 2]
+      largest = differences[differences.count - 1]
+      for start in stride(from: 0, to: expected.count, by: columns) {
+        func best(_ row: ArraySlice<Float>) -> Int? { row.indices.max { row[$0] < row[$1] } }
+        let range = start..<start + columns
+        if best(actual[range]) != best(expected[range]) { flips += 1 }
+      }
+    }
+  }
+
+  @Test(
+    "computes what the interpreter computes, in any pieces, under the strictest flags",
+    .enabled(if: Compilers.gcc != nil, "gcc is not installed"), arguments: Case.all)
+  func matchesInterpreter(_ model: Case) throws {
+    let graph = try model.graph()
+    let emitted = try EmittedModel(graph, Self.options)
+    let gcc = try #require(Compilers.gcc)
+    let program = try emitted.compileDriver(
+      gcc, ["-O2"] + Target.avx2.compilerFlags.filter { $0.hasPrefix("-m") } + Compilers.strict)
+    let logits = try emitted.logits(program, Self.ids, maxTokens: Self.ids.count)
+    let expected = try expected(graph)
+    #expect(logits.count == expected.count)
+    let difference = Difference(logits, expected, columns: TestModels.vocabulary)
+    if model.formats.isReal {
+      #expect(difference.largest < 1e-5)
+      #expect(difference.flips == 0)
+    } else {
+      #expect(difference.median < 1e-3)
+      // A value on a rounding boundary may fall either way; with random weights some tokens are near ties.
+      #expect(difference.flips <= 2)
+    }
+  }
+
+  @Test(
+    "is clean under the address and undefined-behaviour sanitizers and gives the same bits",
+    .enabled(if: Compilers.gcc != nil && Compilers.clang != nil, "gcc or clang is not installed"),
+    arguments: Case.all.filter { ["float", "w4a8-asymmetric", "w3a16"].contains($0.formats.name) })
+  func sanitized(_ model: Case) throws {
+    let emitted = try EmittedModel(try model.graph(), Self.options)
+    let gcc = try #require(Compilers.gcc)
+    let clang = try #require(Compilers.clang)
+    let plain = try emitted.compileDriver(gcc, ["-O3"] + Compilers.strict)
+    let logits = try emitted.logits(plain, Self.ids, maxTokens: Self.ids.count)
+    for compiler in [gcc, clang] {
+      let program = try emitted.compileDriver(
+        compiler, Compilers.sanitizers + Compilers.strict)
+      #expect(try emitted.logits(program, Self.ids, maxTokens: Self.ids.count) == logits)
+    }
+  }
+}

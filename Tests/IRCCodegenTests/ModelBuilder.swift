@@ -1,0 +1,147 @@
+import IRCGraph
+import IRCOps
+import IRCQuant
+import IRCTensor
+
+/// In which formats a test model computes.
+struct Formats {
+  var name: String
+  var stored = ElementType.f32
+  var weights: QuantizationSpec?
+  var activations: QuantizationSpec?
+
+  /// True if nothing is rounded.
+  var isReal: Bool { weights == nil }
+
+  private static func int(
+    _ bits: Int, _ granularity: Granularity, symmetric: Bool = true, scale: ScaleFormat = .f32
+  ) -> QuantizationSpec {
+    QuantizationSpec(
+      .integer(bits: bits), granularity, isSymmetric: symmetric, scaleFormat: scale)
+  }
+
+  static let float = Formats(name: "float")
+  static let half = Formats(name: "half", stored: .f16)
+  static let w8a8 = Formats(name: "w8a8", weights: int(8, .row), activations: int(8, .row))
+
+  static let all: [Formats] = [
+    float, half, Formats(name: "bfloat", stored: .bf16), w8a8,
+    Formats(name: "w8a8-tensor", weights: int(8, .tensor), activations: int(8, .row)),
+    Formats(
+      name: "w4a8", weights: int(4, .group(32), scale: .f16), activations: int(8, .row)),
+    Formats(
+      name: "w4a8-asymmetric", weights: int(4, .group(64), symmetric: false),
+      activations: int(8, .row, symmetric: false)),
+    Formats(name: "w4a4", weights: int(4, .group(32)), activations: int(4, .row)),
+    Formats(name: "w8a8-static", weights: int(8, .row), activations: int(8, .tensor)),
+    Formats(
+      name: "w4a8-static-asymmetric", weights: int(4, .group(32), symmetric: false, scale: .f16),
+      activations: int(8, .tensor, symmetric: false)),
+    Formats(name: "w8a16", weights: int(8, .row)),
+    Formats(name: "w4a16", stored: .f16, weights: int(4, .group(32), scale: .f16)),
+    Formats(name: "w3a16", weights: int(3, .group(32), scale: .f16)),
+    Formats(name: "w2a16-asymmetric", weights: int(2, .group(32), symmetric: false)),
+  ]
+}
+
+/// Builds graphs in stage `kernels` as the passes would: a small model with random weights.
+struct ModelBuilder {
+  var graph: Graph
+  let formats: Formats
+  private var entries: [(name: String, entry: Checkpoint.Entry)] = []
+  private var seed: UInt64
+
+  init(_ name: String, _ formats: Formats, seed: UInt64 = 1) {
+    graph = Graph(name: name)
+    graph.stage = formats.isReal ? .float : .kernels
+    self.formats = formats
+    self.seed = seed
+  }
+
+  /// The graph with its weights.
+  func finished() throws -> Graph {
+    var graph = graph
+    graph.parameters = try Checkpoint(entries)
+    return graph
+  }
+
+  // MARK: Leaves
+
+  mutating func add(_ op: any Operator, _ operands: ValueID...) throws -> ValueID {
+    try graph.add(op, operands)[0]
+  }
+
+  mutating func state(_ name: String, _ element: ElementType, _ shape: [Dimension]) throws
+    -> ValueID
+  {
+    try add(State(name: name, type: TensorType(element, shape)))
+  }
+
+  /// A checkpoint tensor of random numbers around `mean`.
+  mutating func parameter(
+    _ name: String, _ shape: [Int], scale: Double, mean: Double = 0, stored: ElementType? = nil
+  ) throws -> ValueID {
+    seed += 1
+    let numbers = RandomNumbers(seed: seed)
+    let values = (0..<shape.reduce(1, *)).map { Float(mean + scale * numbers.normal($0)) }
+    let type = stored ?? formats.stored
+    entries.append((name, .init(shape: shape, stored: type, values: values)))
+    return try add(Parameter(name: name, shape: shape, stored: type))
+  }
+
+  // MARK: Layers
+
+  /// Codes, scale and perhaps zero point of a weight.
+  private mutating func quantized(_ weight: ValueID, _ spec: QuantizationSpec) throws -> [ValueID] {
+    let parameters = try graph.add(QuantizationParameters(spec: spec), [weight])
+    return try graph.add(Quantize(spec: spec), [weight] + parameters) + parameters
+  }
+
+  /// Codes, scale and perhaps zero point of activations: found as it runs, or one fixed scale for all.
+  private mutating func quantizedActivations(
+    _ x: ValueID, _ spec: QuantizationSpec
+  ) throws -> [ValueID] {
+    if spec.granularity == .row { return try quantized(x, spec) }
+    let scale = try add(Generated(shape: [1, 1], values: .inline([0.037])))
+    var parameters = [scale]
+    if !spec.isSymmetric {
+      let range = try add(Generated(shape: [1, 2], values: .inline([-3, 2])))
+      let tensor = try graph.add(
+        QuantizationParameters(
+          spec: QuantizationSpec(spec.format, .tensor, isSymmetric: false)), [range])
+      parameters = tensor
+    }
+    return try graph.add(Quantize(spec: spec), [x] + parameters) + parameters
+  }
+
+  mutating func linear(
+    _ x: ValueID, _ name: String, _ inputs: Int, _ outputs: Int, bias: Bool = false,
+    gain: ValueID? = nil
+  ) throws -> ValueID {
+    var weight = try parameter(
+      "\(name).weight", [outputs, inputs], scale: 1 / Double(inputs).squareRoot())
+    if let gain { weight = try add(Multiply(), weight, gain) }
+    let offset = bias ? [try parameter("\(name).bias", [outputs], scale: 0.3)] : []
+    return try product(x, weight, offset)
+  }
+
+  /// x·Wᵀ + bias in the model's formats.
+  mutating func product(_ x: ValueID, _ weight: ValueID, _ bias: [ValueID]) throws -> ValueID {
+    guard let spec = formats.weights else { return try graph.add(Linear(), [x, weight] + bias)[0] }
+    let stored = try quantized(weight, spec)
+    guard let activations = formats.activations else {
+      return try graph.add(
+        DequantizingLinear(weights: spec, bias: !bias.isEmpty), [x] + stored + bias)[0]
+    }
+    let codes = try quantizedActivations(x, activations)
+    return try graph.add(
+      IntegerLinear(weights: spec, activations: activations, bias: !bias.isEmpty),
+      codes + stored + bias)[0]
+  }
+
+  mutating func embedding(_ ids: ValueID, _ table: ValueID) throws -> ValueID {
+    guard let spec = formats.weights else { return try add(Embedding(), ids, table) }
+    return try graph.add(
+      DequantizingEmbedding(weights: spec), [ids] + quantized(table, spec))[0]
+  }
+}

@@ -1,0 +1,144 @@
+import IRCGraph
+import IRCOps
+import IRCQuant
+import IRCTensor
+import Testing
+
+/// One driver for every rule: transforms that satisfy the declared ties must turn the results as the ties say.
+@Suite struct InvarianceTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    let op: any Operator
+    let operands: [Tensor]
+    var testDescription: String { "\(op) \(operands.map(\.type))" }
+  }
+
+  static let cases: [Case] = {
+    let x = random([4, 6], seed: 1)
+    let row = QuantizationSpec(.integer(bits: 8), .row, isSymmetric: false)
+    let tensor = QuantizationSpec(.integer(bits: 4), .tensor)
+    let group = QuantizationSpec(.integer(bits: 4), .group(3))
+    let scales = real([4, 1], [0.5, 1, 2, 4])
+    let zeros = Tensor([4, 1], [Int8(3), -2, 0, 5])
+    let codes = Tensor([4, 6], (0..<24).map { Int8($0 * 5 - 60) })
+    return [
+      Case(op: Add(), operands: [x, random([4, 6], seed: 2)]),
+      Case(op: Multiply(), operands: [x, random([4, 6], seed: 2)]),
+      Case(op: Multiply(), operands: [x, random([6], seed: 2)]),
+      Case(op: Negate(), operands: [x]),
+      Case(op: Exponential(), operands: [x]),
+      Case(op: SiLU(), operands: [x]),
+      Case(op: Softplus(), operands: [x]),
+      Case(op: Reshape(shape: [4, 3]), operands: [random([4, 1, 3], seed: 1)]),
+      Case(op: Reshape(shape: [4, 2, 3]), operands: [x]),
+      Case(op: Slice(axis: 1, lower: 2, upper: 5), operands: [x]),
+      Case(op: Slice(axis: 0, lower: 0, upper: 2), operands: [x]),
+      Case(op: Transpose(order: [2, 0, 1]), operands: [random([2, 3, 4], seed: 1)]),
+      Case(op: Concatenate(axis: 1), operands: [x, random([4, 3], seed: 2)]),
+      Case(op: Append(), operands: [x, random([2, 6], seed: 2)]),
+      Case(op: Embedding(), operands: [ids([1, 3, 3]), x]),
+      Case(op: Linear(), operands: [x, random([3, 6], seed: 2)]),
+      Case(op: Linear(), operands: [x, random([3, 6], seed: 2), random([3], seed: 3)]),
+      Case(op: RMSNorm(epsilon: 0.1), operands: [x]),
+      Case(op: RMSNorm(epsilon: 0.1), operands: [x, random([6], seed: 2)]),
+      Case(
+        op: RotaryEmbedding(headDimension: 6, theta: 10),
+        operands: [random([3, 12], seed: 1), ids([0, 1, 5])]),
+      Case(
+        op: Attention(heads: 2, keyValueHeads: 2, scale: 0.4, window: 0),
+        operands: [x, random([5, 6], seed: 2), random([5, 6], seed: 3)]),
+      Case(
+        op: Attention(heads: 6, keyValueHeads: 2, scale: 0.4, window: 3),
+        operands: [random([4, 18], seed: 1), random([5, 6], seed: 2), random([5, 6], seed: 3)]),
+      Case(
+        op: CausalConvolution(),
+        operands: [x, random([2, 6], seed: 2), random([6, 3], seed: 3), random([6], seed: 4)]),
+      Case(
+        op: CausalConvolution(), operands: [x, random([2, 6], seed: 2), random([6, 3], seed: 3)]),
+      Case(op: SelectiveScan(), operands: Scan.operands(4, 5, 3)),
+      Case(op: QuantizationParameters(spec: row), operands: [x]),
+      Case(op: QuantizationParameters(spec: tensor), operands: [x]),
+      Case(op: QuantizationParameters(spec: group), operands: [x]),
+      Case(op: Quantize(spec: row), operands: [x, scales, zeros]),
+      Case(op: Quantize(spec: tensor), operands: [x, real([1, 1], [0.25])]),
+      Case(op: Quantize(spec: group), operands: [x, random([4, 2], seed: 5)]),
+      Case(op: Dequantize(spec: row), operands: [codes, scales, zeros]),
+      Case(op: Dequantize(spec: group), operands: [codes, random([4, 2], seed: 5)]),
+    ]
+  }()
+
+  /// Largest difference between transforming the results and running on transformed operands.
+  static func violation(
+    _ op: any Operator, _ operands: [Tensor], _ transforms: [OperatorAxis: Matrix]
+  ) throws -> Double {
+    var moved = operands
+    for index in operands.indices {
+      for axis in operands[index].shape.indices {
+        guard let matrix = transforms[.operand(index, axis)] else { continue }
+        moved[index] = moved[index].transformed(along: axis, by: matrix)
+      }
+    }
+    let actual = try run(op, moved)
+    var largest = 0.0
+    for (index, result) in try run(op, operands).enumerated() {
+      var expected = result
+      for axis in result.shape.indices {
+        guard let matrix = transforms[.result(index, axis)] else { continue }
+        expected = expected.transformed(along: axis, by: matrix)
+      }
+      largest = max(largest, relativeDifference(actual[index], expected))
+    }
+    return largest
+  }
+
+  @Test(arguments: cases, [UInt64(1), 2, 3])
+  func declaredTransformsPass(test: Case, seed: UInt64) throws {
+    let sampler = try InvarianceSampler(test.op, test.operands.map(\.type), seed: seed)
+    #expect(!sampler.ties.isEmpty)
+    #expect(sampler.transforms.values.contains { $0 != .identity($0.size) })
+    #expect(try Self.violation(test.op, test.operands, sampler.transforms) < 1e-12)
+  }
+
+  /// The driver sees what a rule does not allow.
+  @Test func otherTransformsDoNotPass() throws {
+    let x = random([4, 6], seed: 1)
+    let scale = Matrix(6) { $0 == $1 ? Double($0 + 1) : 0 }
+    let mixed = Matrix(6) { Double(($0 * 7 + $1 * 3) % 5) - 1.7 }.orthonormalised
+    let scaled: [OperatorAxis: Matrix] = [.operand(0, 1): scale, .result(0, 1): scale]
+    let rotated: [OperatorAxis: Matrix] = [.operand(0, 1): mixed, .result(0, 1): mixed]
+    let w = random([3, 6], seed: 2)
+    let cases: [(any Operator, [Tensor], [OperatorAxis: Matrix])] = [
+      (SiLU(), [x], scaled), (SiLU(), [x], rotated), (Softplus(), [x], scaled),
+      (Exponential(), [x], rotated), (RMSNorm(epsilon: 0.1), [x], scaled),
+      (RMSNorm(epsilon: 0.1), [x, random([6], seed: 2)], rotated),
+      (RotaryEmbedding(headDimension: 6, theta: 10), [x, ids([1, 2, 3, 4])], rotated),
+      (RotaryEmbedding(headDimension: 6, theta: 10), [x, ids([1, 2, 3, 4])], scaled),
+      (Linear(), [x, w], [.operand(0, 1): mixed.inverse]),
+      (Linear(), [x, w], [.operand(0, 1): scale, .operand(1, 1): scale]),
+      (
+        CausalConvolution(), [x, random([2, 6], seed: 2), random([6, 3], seed: 3)],
+        rotated.merging([.operand(1, 1): mixed, .result(1, 1): mixed]) { $1 }
+      ),
+      (
+        SelectiveScan(), Scan.operands(4, 5, 6),
+        [.operand(3, 1): mixed, .operand(4, 1): mixed, .operand(6, 1): mixed, .result(1, 1): mixed]
+      ),
+    ]
+    for (op, operands, transforms) in cases {
+      #expect(try Self.violation(op, operands, transforms) > 1e-3, "\(op)")
+    }
+  }
+
+  @Test func adaptations() {
+    let rule = SiLU().invariance([f32(4, 6)])
+    #expect(
+      rule.adaptations == [
+        Adaptation([.operand(0, 1), .result(0, 1)], .positiveDiagonal, becomes: "gated_silu")
+      ])
+  }
+
+  @Test func opaqueOperators() {
+    #expect(Positions().invariance([TensorType(.i32, [3]), TensorType(.i32, [1])]) == .opaque)
+    #expect(Input(name: "ids", type: TensorType(.i32, [3])).invariance([]) == .opaque)
+    #expect(Parameter(name: "w", shape: [3], stored: .f16).invariance([]) == .opaque)
+  }
+}
