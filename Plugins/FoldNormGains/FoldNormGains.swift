@@ -23,9 +23,11 @@ public struct FoldNormGains: Pass {
   static let folded = Statistic("folded", "Gains moved into their readers.")
   static let kept = Statistic("kept", "Gains left where they were.")
   static let untied = RemarkKind("untied", .passed, "Weights got a copy of their own.")
-  static let notFolded = RemarkKind("not-folded", .missed, "A gain has a reader that cannot absorb it.")
+  static let notFolded = RemarkKind(
+    "not-folded", .missed, "A gain has a reader that cannot absorb it.")
 
-  @PassOption("Give weights with other readers a copy of their own; false leaves such gains unfolded.")
+  @PassOption(
+    "Give weights with other readers a copy of their own; false leaves such gains unfolded.")
   public var untie = true
 
   public init() {}
@@ -33,7 +35,8 @@ public struct FoldNormGains: Pass {
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let constants = graph.constants()
     let uses = graph.uses()
-    for (operation, norm) in graph.operations(of: RMSNorm.self) where operation.operands.count == 2 {
+    for (operation, norm) in graph.operations(of: RMSNorm.self) where operation.operands.count == 2
+    {
       let gain = operation.operands[1]
       let readers = (uses[operation.result] ?? []).map { graph[$0.operation] }
       if let obstacle = obstacle(operation, gain, readers, constants, graph) {
@@ -73,7 +76,9 @@ public struct FoldNormGains: Pass {
       guard reader.op is Linear, reader.operands[0] == operation.result else {
         return "'\(reader.op.operatorName)' reads the result, and only linear layers absorb a gain"
       }
-      if !constants.contains(reader.operands[1]) { return "a reader's weights are computed at run time" }
+      if !constants.contains(reader.operands[1]) {
+        return "a reader's weights are computed at run time"
+      }
     }
     return nil
   }

@@ -104,7 +104,8 @@ package struct Compilation {
     graph.name = plan.model.name
     let output = files.map(SharedOutput.init)
     let services = PassServices(
-      statistics: { [calibration = plan.model.calibration, model, reporter = environment.reporter]
+      statistics: {
+        [calibration = plan.model.calibration, model, reporter = environment.reporter]
         values, graph in
         guard let calibration else { return try PassServices.none.statistics(values, graph) }
         let windows = try calibration.windows(

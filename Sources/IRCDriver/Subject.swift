@@ -56,7 +56,8 @@ package struct Subject {
     if isDirectory(path) {
       if compiled || !settings.isEmpty {
         throw Diagnostic(
-          "eval.needs-model-file", "'\(path)' is a folder, and only a model file says how to compile it",
+          "eval.needs-model-file",
+          "'\(path)' is a folder, and only a model file says how to compile it",
           hint: "give a model.yaml whose 'source' is that folder")
       }
       return try Subject(folder: path)

@@ -15,7 +15,8 @@ public final class VerifyInstrument: Instrument {
     guard let first = problems.first else { return }
     throw instance.error(
       "passes.invalid-graph", "pass '\(instance.id)' left an invalid graph: \(first.message)",
-      hint: "this is a defect of the pass; run with --print-ir-after=\(instance.id) to see the graph",
+      hint:
+        "this is a defect of the pass; run with --print-ir-after=\(instance.id) to see the graph",
       notes: problems.dropFirst().prefix(5).map(\.message))
   }
 }
@@ -63,7 +64,9 @@ public final class FunctionCheckInstrument: Instrument {
       "passes.function-changed",
       "pass '\(instance.id)' changed the function of the network: \(worst)",
       hint: "this is a defect of the pass; --function-check never skips the comparison",
-      notes: ["largest relative difference \(difference.largest), allowed \(instance.info.tolerance)"])
+      notes: [
+        "largest relative difference \(difference.largest), allowed \(instance.info.tolerance)"
+      ])
   }
 }
 

@@ -21,7 +21,8 @@ public struct PassInstance: Sendable {
   public var info: PassInfo { type(of: pass).info }
 
   /// An error at the entry.
-  func error(_ id: String, _ message: String, hint: String? = nil, notes: [String] = []) -> Diagnostic
+  func error(_ id: String, _ message: String, hint: String? = nil, notes: [String] = [])
+    -> Diagnostic
   {
     span?.error(id, message, hint: hint, notes: notes)
       ?? Diagnostic(id, message, hint: hint, notes: notes)

@@ -40,7 +40,8 @@ struct CommonOptions: ParsableArguments {
 struct Overrides: ParsableArguments {
   @Option(
     name: .customLong("set"),
-    help: "Change a key of the model file or an option of a pass, as in passes.quantize.scheme=w4a16.")
+    help:
+      "Change a key of the model file or an option of a pass, as in passes.quantize.scheme=w4a16.")
   var settings: [String] = []
 }
 

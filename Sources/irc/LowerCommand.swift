@@ -59,7 +59,9 @@ struct PipelineOptions: ParsableArguments {
   var remarks = false
   @Option(
     name: .customLong("function-check"),
-    help: "Run the graph before and after passes that preserve its function, and compare: auto (not for large models), always, never.")
+    help:
+      "Run the graph before and after passes that preserve its function, and compare: auto (not for large models), always, never."
+  )
   var functionCheck = FunctionCheckMode.auto
 
   /// The same as the driver takes them.

@@ -82,7 +82,9 @@ struct RunCommand: ParsableCommand {
         Subject(folder: plan.model.source), data, "before", environment.reporter)
       let after = try measure(subject, data, "after", environment.reporter)
       if case .real(let a)? = before.first?.value, case .real(let b)? = after.first?.value {
-        tell("perplexity  \(fixed(a, 4)) -> \(fixed(b, 4)) (\(fixed((b / a - 1) * 100, 2)) %) on \(data)")
+        tell(
+          "perplexity  \(fixed(a, 4)) -> \(fixed(b, 4)) (\(fixed((b / a - 1) * 100, 2)) %) on \(data)"
+        )
       }
       fields += before + after
     }
