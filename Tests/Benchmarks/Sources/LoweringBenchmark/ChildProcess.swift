@@ -21,6 +21,7 @@ func measure(_ command: String, _ arguments: [String]) throws -> RunCost {
   let process = Process()
   process.executableURL = URL(fileURLWithPath: command)
   process.arguments = arguments
+  process.standardOutput = FileHandle.nullDevice
   let before = childProcessorSeconds()
   let start = ContinuousClock.now
   try process.run()
