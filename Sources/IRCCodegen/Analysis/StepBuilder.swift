@@ -19,11 +19,11 @@ struct StepBuilder {
   var statements: [String] = []
   var notes: [String] = []
 
-  /// Name of the value's variable: the weight's or the operator's, numbered.
+  /// Name of the value's variable, numbered: that of the module whose weight makes it, else the operator's.
   private func variableName(_ result: Int) -> String {
     let base =
       operation.operands.lazy.filter { constants.contains($0) }
-      .compactMap { graph.checkpointName(of: $0) }.first
+      .compactMap { graph.checkpointName(of: $0) }.first { $0.hasSuffix(".weight") }
       .map { cIdentifier(lastMeaningfulPart($0)) } ?? operation.op.operatorName
     return "\(base)_\(program.buffers.count)" + (result == 0 ? "" : "_\(result)")
   }

@@ -1,0 +1,74 @@
+import EmitC
+import Foundation
+import IRCGraph
+import IRCOps
+import IRCPassKit
+import IRCSupport
+import IRCTestSupport
+import Testing
+
+@Suite struct EmitCTests {
+  private let text = """
+    irc.graph @"test" {stage = "kernels"} {
+      %ids = input "ids" : i32[tokens]
+      %past = state "k" : f32[past, 8]
+      %t = generated {shape = [40, 8], values = random(1, 1.0)} : f32[40, 8]
+      %x = embedding %ids, %t : f32[tokens, 8]
+      %k = append %past, %x : f32[past+tokens, 8]
+      %a = attention %x, %k, %k {heads = 2, kv_heads = 2, scale = 0.5, window = 0} : f32[tokens, 8]
+      %y = linear %a, %t : f32[tokens, 40]
+      next "k" = %k
+      output "logits" = %y
+    }
+    """
+
+  private func run(
+    contextLength: Int?, set: (EmitC) -> Void = { _ in }
+  ) throws -> (header: String, files: [String], graphs: [Graph], context: PassContext) {
+    let graph = try GraphParser.parse(text, file: "test.irc", registry: .standard)
+    let folder = try TemporaryFolder()
+    let output = folder.file("out")
+    let files = OutputFiles(directory: output)
+    // The pass runs once, on this thread.
+    nonisolated(unsafe) let target = files
+    let context = PassContext(
+      instance: "emit-c",
+      model: ModelDescription(name: "my model", vocabularySize: 40, contextLength: contextLength),
+      target: .avx2,
+      services: PassServices(
+        statistics: { _, _ in [:] }, output: { target }))
+    let pass = EmitC()
+    set(pass)
+    var after = graph
+    try pass.run(on: &after, in: context)
+    try files.commit()
+    let names = try FileManager.default.contentsOfDirectory(atPath: output).sorted()
+    let header = try String(contentsOfFile: output + "/my_model.h", encoding: .utf8)
+    return (header, names, [graph, after], context)
+  }
+
+  @Test("writes the library and leaves the graph alone")
+  func writesFiles() throws {
+    let result = try run(contextLength: 512)
+    #expect(
+      result.files == [
+        "irc_kernels.h", "kernels_common.h", "kernels_integer.c", "kernels_linear.c",
+        "kernels_math.c", "kernels_sequence.c", "my_model.c", "my_model.h", "my_model.weights",
+      ])
+    #expect(result.graphs[0] == result.graphs[1])
+    #expect(result.header.contains("MY_MODEL_CONTEXT = 512,"))
+    #expect(result.header.contains("MY_MODEL_CHUNK = 32,"))
+    #expect(result.context.said.counters["tensors"] == 1)
+    #expect((result.context.said.counters["weight-bytes"] ?? 0) > 40 * 8 * 4)
+  }
+
+  @Test("takes the chunk and, for a model without a limit, the context from the options")
+  func readsOptions() throws {
+    let result = try run(contextLength: nil) {
+      $0.chunk = 7
+      $0.context = 99
+    }
+    #expect(result.header.contains("MY_MODEL_CONTEXT = 99,"))
+    #expect(result.header.contains("MY_MODEL_CHUNK = 7,"))
+  }
+}

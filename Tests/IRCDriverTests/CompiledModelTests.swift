@@ -1,0 +1,116 @@
+import Foundation
+import IRCCodegen
+import IRCDriver
+import IRCExecution
+import IRCGraph
+import IRCOps
+import IRCSupport
+import IRCTensor
+import IRCTestSupport
+import Testing
+
+/// Emitted libraries, compiled and loaded into this process.
+@Suite struct CompiledModelTests {
+  private static let hasCompiler = (try? CCompiler.find()) != nil
+
+  /// One attention layer over a vocabulary of 40.
+  private func graph() throws -> Graph {
+    try GraphParser.parse(
+      """
+      irc.graph @"test" {stage = "kernels"} {
+        %ids = input "ids" : i32[tokens]
+        %past = state "k" : f32[past, 8]
+        %t = generated {shape = [40, 8], values = random(1, 1.0)} : f32[40, 8]
+        %x = embedding %ids, %t : f32[tokens, 8]
+        %k = append %past, %x : f32[past+tokens, 8]
+        %a = attention %x, %k, %k {heads = 2, kv_heads = 2, scale = 0.5, window = 0} : f32[tokens, 8]
+        %y = linear %a, %t : f32[tokens, 40]
+        next "k" = %k
+        output "logits" = %y
+      }
+      """, file: "test.irc", registry: .standard)
+  }
+
+  private func emitted() throws -> TemporaryFolder {
+    let folder = try TemporaryFolder()
+    let files = OutputFiles(directory: folder.path)
+    try CEmitter(.init(name: "tiny", contextLength: 64, target: .portable)).emit(graph(), to: files)
+    try files.commit()
+    return folder
+  }
+
+  private let windows: [[Int32]] = (0..<6).map { window in
+    (0..<40).map { Int32(RandomNumbers(seed: 3).integer($0 + 100 * window, below: 40)) }
+  }
+
+  @Test(
+    "scores windows on several threads and generates as the interpreter does",
+    .enabled(if: hasCompiler, "no C compiler is installed"))
+  func runsAsLanguageModel() throws {
+    let folder = try emitted()
+    let compiled = try CompiledModel(folder: folder.path, target: .portable)
+    let reference = try GraphLanguageModel(try graph())
+    #expect(compiled.vocabularySize == 40 && compiled.contextLength == 64)
+
+    let actual = try Perplexity.evaluate(compiled, windows: windows)
+    let expected = try Perplexity.evaluate(reference, windows: windows)
+    #expect(actual.tokens == expected.tokens)
+    #expect(abs(actual.perToken - expected.perToken) < 1e-5)
+
+    var session = try compiled.makeSession()
+    var other = try reference.makeSession()
+    for piece in [[1, 2, 3], [4], [5, 6]] as [[Int32]] {
+      let logits = try session.readForNext(piece).array(of: Float.self)
+      let same = try other.readForNext(piece).array(of: Float.self)
+      #expect(zip(logits, same).allSatisfy { abs($0 - $1) < 1e-4 })
+    }
+  }
+
+  @Test(
+    "turns every status into a message", .enabled(if: hasCompiler, "no C compiler is installed"))
+  func reportsFailures() throws {
+    let folder = try emitted()
+    let compiled = try CompiledModel(folder: folder.path, target: .portable)
+    let session = try compiled.makeSession()
+    func message(_ ids: [Int32]) -> String? {
+      var session = session
+      return #expect(throws: Diagnostic.self) { try session.read(ids) }?.message
+    }
+    #expect(message([1, 40])?.contains("not in the vocabulary") == true)
+    #expect(message([])?.contains("bad argument") == true)
+    #expect(message([Int32](repeating: 1, count: 65))?.contains("context is full") == true)
+
+    var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.file("tiny.weights"))))
+    bytes[100] ^= 1
+    try folder.write("tiny.weights", bytes)
+    let damaged = #expect(throws: Diagnostic.self) {
+      try CompiledModel(folder: folder.path, target: .portable)
+    }
+    #expect(damaged?.message.contains("damaged") == true)
+  }
+
+  @Test("says what is missing: a compiler, a library, or good code")
+  func reportsMissingParts() throws {
+    #expect(throws: Diagnostic.self) { try CCompiler.find(environment: ["PATH": "/nowhere"]) }
+    let named = #expect(throws: Diagnostic.self) {
+      try CCompiler.find(environment: ["CC": "no-such-compiler -m64", "PATH": "/usr/bin"])
+    }
+    #expect(named?.message.contains("'no-such-compiler'") == true)
+
+    let empty = try TemporaryFolder()
+    let nothing = #expect(throws: Diagnostic.self) { try CompiledModel.names(in: empty.path) }
+    #expect(nothing?.id == "file.unreadable")
+  }
+
+  @Test(
+    "shows what the compiler said", .enabled(if: hasCompiler, "no C compiler is installed"))
+  func showsCompilerOutput() throws {
+    let folder = try emitted()
+    try folder.write("tiny.c", "#error this is not C\n")
+    let failed = #expect(throws: Diagnostic.self) {
+      try CompiledModel(folder: folder.path, target: .portable)
+    }
+    #expect(failed?.id == "cc.failed")
+    #expect(failed?.notes.contains { $0.contains("this is not C") } == true)
+  }
+}
