@@ -41,7 +41,8 @@ build: setup
 	$(SWIFT) build $(CONFIGURATION) --product irc
 
 run: build
-	$(IRC) run $(EXAMPLE)/model.yaml --data $(EXAMPLE)/prose.txt --prompt '$(PROMPT)'
+	$(IRC) run $(EXAMPLE)/model.yaml --data $(EXAMPLE)/prose.txt \
+	  --prompt '$(PROMPT)' --temperature 0.7 --seed 1
 
 test: setup lint
 	$(SWIFT) build $(CONFIGURATION) --build-tests
@@ -82,7 +83,7 @@ bench: build
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'
 	install -m 755 $(IRC) '$(DESTDIR)$(PREFIX)/bin/irc'
-	install -m 644 pipelines/*.yaml '$(DESTDIR)$(PREFIX)/share/irc/pipelines'
+	install -m 644 pipelines/*.yaml pipelines/*.json '$(DESTDIR)$(PREFIX)/share/irc/pipelines'
 	install -m 644 pipelines/schemes/*.yaml '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'
 
 clean:

@@ -19,7 +19,7 @@ public struct LowerKernels: Pass {
       Equal operations are merged, so that products of one input share its quantizer. Everything else stays as it is and \
       runs in single precision.
       """,
-    preservesFunction: true, tolerance: 1e-4,
+    preservesFunction: true,
     statistics: [
       integerLinears, dequantizingLinears, dequantizingEmbeddings, realProducts, merged,
     ],

@@ -67,7 +67,8 @@ public struct CEmitter: Sendable {
     let fingerprint = Checksum.of(source.text(fingerprint: 0))
 
     let header = HeaderText(
-      names: names, vocabulary: program.vocabulary, contextLength: contextLength,
+      names: names, vocabulary: program.vocabulary, tokenLimit: program.tokenLimit,
+      contextLength: contextLength,
       chunk: options.chunk)
     try output.write(names.header, header.text)
     try output.write(names.source, source.text(fingerprint: fingerprint))

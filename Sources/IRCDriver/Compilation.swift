@@ -19,7 +19,7 @@ package struct Compilation {
     /// Instance to stop after.
     package var stopAfter: String?
     /// Whether passes that preserve the function are checked by running the graph.
-    package var checksFunction = true
+    package var functionCheck = FunctionCheckMode.auto
 
     /// The defaults.
     package init() {}
@@ -90,7 +90,13 @@ package struct Compilation {
   private func run(
     _ passes: [PassInstance], _ files: OutputFiles?, _ options: Options
   ) throws -> Result {
-    let watch = Watch(options, probe: probe)
+    let watch = Watch(
+      options, probe: probe, isLarge: model.checkpoint.byteCount > FunctionCheckMode.largestChecked)
+    if watch.skipsFunctionCheck {
+      environment.reporter.note(
+        "the function check is left out for a checkpoint of this size; --function-check always asks for it"
+      )
+    }
     let instruments =
       watch.instruments + [AnnouncingInstrument(environment.reporter, count: passes.count)]
     let manager = PassManager(passes, registry: environment.registry, instruments: instruments)
@@ -127,16 +133,32 @@ package struct Compilation {
   }
 }
 
+/// When passes that preserve the function are checked by running the graph before and after.
+package enum FunctionCheckMode: String, Sendable, CaseIterable {
+  /// For checkpoints small enough that it takes less time than lowering them.
+  case auto
+  case always, never
+
+  /// Bytes of the largest checkpoint that `auto` checks.
+  static let largestChecked = 256 << 20
+}
+
 /// The instruments that a command's options ask for, with what they record.
 final class Watch {
   let recorder = RunRecorder()
   private(set) var dumps: [String] = []
   private(set) var instruments: [any Instrument] = []
 
-  /// - Parameter probe: token ids for the function check; nil to take a few that every vocabulary has.
-  init(_ options: Compilation.Options, probe: [Int32]?) {
+  /// True if the check was left out because of the model's size.
+  let skipsFunctionCheck: Bool
+
+  /// - Parameters:
+  ///   - probe: token ids for the function check; nil to take a few that every vocabulary has.
+  ///   - isLarge: whether the check would take longer than lowering itself.
+  init(_ options: Compilation.Options, probe: [Int32]?, isLarge: Bool = false) {
+    skipsFunctionCheck = options.functionCheck == .auto && isLarge
     instruments = [VerifyInstrument(), recorder]
-    if options.checksFunction {
+    if options.functionCheck != .never && !skipsFunctionCheck {
       instruments.append(FunctionCheckInstrument(probe: probe ?? [0, 1, 0, 1]))
     }
     if let names = options.printAfter {

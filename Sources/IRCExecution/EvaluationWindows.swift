@@ -23,7 +23,7 @@ public enum EvaluationWindows {
     while start + 1 < ids.count, windows.count < limit ?? Int.max {
       let end = context < ids.count - start ? start + context + 1 : ids.count
       windows.append(Array(ids[start..<end]))
-      start += context
+      start = end - 1
     }
     return windows
   }

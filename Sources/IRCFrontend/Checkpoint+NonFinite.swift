@@ -39,28 +39,28 @@ extension Checkpoint {
 
 /// The first number whose exponent bits are all ones.
 ///
-/// Looks at runs of elements without leaving early, so that the loop vectorises; the run that has one is searched.
+/// One unit of the exponent added to all its bits carries into the sign, and to no fewer: so and, add and or, which vectorise
+/// well, tell whether a run of elements has such a number; then the run is searched.
 private func firstSpecial<Bits: FixedWidthInteger & UnsignedInteger>(
   _ bytes: UnsafeRawBufferPointer, exponent: Bits, mantissaBits: Int
 ) -> (index: Int, value: String)? {
   let size = MemoryLayout<Bits>.size
   let count = bytes.count / size
   guard let start = bytes.baseAddress else { return nil }
+  let (unit, sign) = ((1 as Bits) << Bits(mantissaBits), (1 as Bits) << Bits(Bits.bitWidth - 1))
   let run = 4096
   for first in stride(from: 0, to: count, by: run) {
     let last = min(count, first + run)
-    var largest: Bits = 0
+    var carries: Bits = 0
     for index in first..<last {
-      let bits = unsafe (start + index * size).loadUnaligned(as: Bits.self) & exponent
-      largest = max(largest, bits)
+      let bits = unsafe (start + index &* size).loadUnaligned(as: Bits.self)
+      carries |= (bits & exponent) &+ unit
     }
-    guard largest == exponent else { continue }
+    if carries & sign == 0 { continue }
     for index in first..<last {
-      let bits = unsafe (start + index * size).loadUnaligned(as: Bits.self)
+      let bits = unsafe (start + index &* size).loadUnaligned(as: Bits.self)
       guard bits & exponent == exponent else { continue }
-      let mantissa = bits & ((1 << Bits(mantissaBits)) - 1)
-      let isNegative = bits >> Bits(Bits.bitWidth - 1) != 0
-      return (index, mantissa != 0 ? "nan" : isNegative ? "-inf" : "inf")
+      return (index, bits & (unit - 1) != 0 ? "nan" : bits & sign != 0 ? "-inf" : "inf")
     }
   }
   return nil

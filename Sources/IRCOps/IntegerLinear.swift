@@ -68,9 +68,17 @@ public struct IntegerLinear: StagedOperator {
     var list = OperandList(operands)
     let x = list.quantized(activations)
     let w = list.quantized(weights)
-    let offset = list.nextIfPresent()?.converted(to: Precision.single)
-    return [
-      integerLinear(x, w, offset, groups: weights.granularity).converted(to: context.precision)
-    ]
+    let offset = list.nextIfPresent()
+    switch context.precision {
+    case .single:
+      return [
+        integerLinear(x, w, offset?.converted(to: .single), groups: weights.granularity)
+      ]
+    case .double:
+      // The oracle is the definition: the product of the values that the codes stand for.
+      let values = try dequantize(x.codes, x.scale, x.zero, activations).converted(to: .double)
+      let weight = try dequantize(w.codes, w.scale, w.zero, weights).converted(to: .double)
+      return [try linear(values, weight, offset, as: Double.self)]
+    }
   }
 }

@@ -42,7 +42,7 @@ public struct PassInfo: Sendable {
   public var preserves: FactSelection
   /// True if the graph computes the same function afterwards; the manager checks that by running it.
   public var preservesFunction: Bool
-  /// Relative difference that the check allows.
+  /// Relative difference that the check, which runs in double precision, allows.
   public var tolerance: Double
   /// True if some option makes it ask for calibration statistics.
   public var usesCalibration: Bool
@@ -57,7 +57,7 @@ public struct PassInfo: Sendable {
   public init(
     name: String, summary: String, details: String = "", paper: String? = nil,
     requires: [Fact] = [], establishes: [Fact] = [], preserves: FactSelection = .all,
-    preservesFunction: Bool, tolerance: Double = 1e-4, usesCalibration: Bool = false,
+    preservesFunction: Bool, tolerance: Double = 1e-6, usesCalibration: Bool = false,
     emitsFiles: Bool = false, statistics: [Statistic] = [], remarks: [RemarkKind] = []
   ) {
     self.name = name

@@ -57,17 +57,17 @@ struct PipelineOptions: ParsableArguments {
   var timing = false
   @Flag(help: "Print the remarks of every pass.")
   var remarks = false
-  @Flag(
-    name: .customLong("no-function-check"),
-    help: "Do not run the graph before and after passes that should preserve its function.")
-  var skipsFunctionCheck = false
+  @Option(
+    name: .customLong("function-check"),
+    help: "Run the graph before and after passes that preserve its function, and compare: auto (not for large models), always, never.")
+  var functionCheck = FunctionCheckMode.auto
 
   /// The same as the driver takes them.
   var options: Compilation.Options {
     var options = Compilation.Options()
     options.printAfter = printsAll ? [] : printAfter.isEmpty ? nil : printAfter
     options.stopAfter = stopAfter
-    options.checksFunction = !skipsFunctionCheck
+    options.functionCheck = functionCheck
     return options
   }
 
@@ -111,3 +111,5 @@ struct PipelineOptions: ParsableArguments {
     ])
   }
 }
+
+extension FunctionCheckMode: ExpressibleByArgument {}

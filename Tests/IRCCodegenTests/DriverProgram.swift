@@ -35,6 +35,8 @@ let driverProgram = #"""
 
     size_t bytes = F(context_bytes)(max_tokens);
     CHECK(bytes > 0);
+    const char *reported = getenv("CONTEXT_BYTES");
+    if (reported) CHECK(F(context_bytes)(0) == strtoul(reported, NULL, 10));
     uint8_t *memory = allocate(bytes + 64);
     F(context) *m = NULL;
 
@@ -89,7 +91,7 @@ let driverProgram = #"""
     CHECK(F(prefill)(m, ids, count / 2, NULL) == C(OK));
     int32_t bad[2] = {ids[0], -1};
     CHECK(F(prefill)(m, bad, 2, &logits) == C(TOKEN_OUT_OF_RANGE));
-    CHECK(F(step)(m, (int32_t)columns, &logits) == C(TOKEN_OUT_OF_RANGE));
+    CHECK(F(step)(m, C(TOKEN_IDS), &logits) == C(TOKEN_OUT_OF_RANGE));
     CHECK(F(step)(m, INT32_MAX, &logits) == C(TOKEN_OUT_OF_RANGE));
     CHECK(F(prefill)(m, ids, 0, &logits) == C(BAD_ARGUMENT));
     CHECK(F(prefill)(m, NULL, 1, &logits) == C(BAD_ARGUMENT));

@@ -123,7 +123,7 @@ struct EmittedModel {
     let place = folder.file("logits.bin")
     let result = try runProgram(
       program, [weights, other, place, "\(maxTokens)"] + ids.map(String.init),
-      environment: ["EXPECT": "\(expect)"])
+      environment: ["EXPECT": "\(expect)", "CONTEXT_BYTES": "\(report.contextBytes)"])
     guard result.status == 0, result.output.isEmpty else {
       throw Diagnostic("test.driver", "status \(result.status):\n\(result.output.prefix(4000))")
     }

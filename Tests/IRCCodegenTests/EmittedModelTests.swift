@@ -5,6 +5,14 @@ import IRCGraph
 import IRCTensor
 import Testing
 
+/// What the interpreter makes of a graph.
+enum InterpreterReference {
+  static func logits(_ graph: Graph, _ ids: [Int32]) throws -> [Float] {
+    let outputs = try Interpreter(graph).run(inputs: ["ids": Tensor([ids.count], ids)])
+    return try #require(outputs["logits"]).array(of: Float.self)
+  }
+}
+
 /// Emitted models against the interpreter, through a program that uses the library as a user would.
 @Suite struct EmittedModelTests {
   private static let ids = (0..<75).map { Int32(RandomNumbers(seed: 5).integer($0, below: 101)) }
@@ -31,11 +39,6 @@ import Testing
 
   private static let options = CEmitter.Options(
     name: "tiny-model", chunk: 16, contextLength: 128, target: .portable)
-
-  private func expected(_ graph: Graph) throws -> [Float] {
-    let outputs = try Interpreter(graph).run(inputs: ["ids": Tensor([Self.ids.count], Self.ids)])
-    return try #require(outputs["logits"]).array(of: Float.self)
-  }
 
   /// How far logits are from those of the interpreter.
   private struct Difference {
@@ -66,7 +69,7 @@ import Testing
     let program = try emitted.compileDriver(
       gcc, ["-O2"] + Target.avx2.compilerFlags.filter { $0.hasPrefix("-m") } + Compilers.strict)
     let logits = try emitted.logits(program, Self.ids, maxTokens: Self.ids.count)
-    let expected = try expected(graph)
+    let expected = try InterpreterReference.logits(graph, Self.ids)
     #expect(logits.count == expected.count)
     let difference = Difference(logits, expected, columns: TestModels.vocabulary)
     if model.formats.isReal {

@@ -47,7 +47,7 @@ struct Formats {
 /// Builds graphs in stage `kernels` as the passes would: a small model with random weights.
 struct ModelBuilder {
   var graph: Graph
-  let formats: Formats
+  private(set) var formats: Formats
   private var entries: [(name: String, entry: Checkpoint.Entry)] = []
   private var seed: UInt64
 
@@ -87,6 +87,21 @@ struct ModelBuilder {
     let type = stored ?? formats.stored
     entries.append((name, .init(shape: shape, stored: type, values: values)))
     return try add(Parameter(name: name, shape: shape, stored: type))
+  }
+
+  /// Lets the next parameter have the numbers of the last.
+  mutating func repeatSeed() { seed -= 1 }
+
+  /// Changes one element of the parameter that was made last.
+  mutating func spoil(element: Int, _ value: Float) {
+    entries[entries.count - 1].entry.values[element] = value
+  }
+
+  /// The same builder, in other formats from here on.
+  func with(_ formats: Formats) -> ModelBuilder {
+    var copy = self
+    copy.formats = formats
+    return copy
   }
 
   // MARK: Layers

@@ -2,6 +2,8 @@
 struct HeaderText {
   let names: ArtifactNames
   let vocabulary: Int
+  /// Token ids below this are rows of every embedding table.
+  let tokenLimit: Int
   /// Tokens of a context by default; nil if there is no limit.
   let contextLength: Int?
   let chunk: Int
@@ -29,6 +31,7 @@ struct HeaderText {
 
       enum {
         \(m)_VOCABULARY = \(vocabulary),  // logits of a token
+        \(m)_TOKEN_IDS = \(tokenLimit),  // token ids are 0 ..< this
         \(m)_CONTEXT = \(contextLength ?? 0),  // \(limit)
         \(m)_CHUNK = \(chunk),  // tokens of a prompt that run together
         \(m)_ALIGNMENT = 64  // of the memory of a context

@@ -20,7 +20,6 @@ struct RuntimeText {
         SCRATCH_BYTES = \(program.scratchBytes),
         CACHE_COLUMNS = \(program.cacheColumns),  // floats that a token adds to the caches
         SCORE_COLUMNS = \(program.attends ? 1 : 0),  // floats that a token adds to the scores of attention
-        TOKEN_LIMIT = \(program.tokenLimit),
         HEADER_BYTES = 64,
         HEAD_BYTES = \(SourceText.headBytes)
       };
@@ -235,7 +234,7 @@ struct RuntimeText {
       if (!m || !tokens || count == 0) return \(m)_BAD_ARGUMENT;
       if (count > m->max_tokens - m->position) return \(m)_CONTEXT_FULL;
       for (size_t t = 0; t < count; t++)
-        if (tokens[t] < 0 || tokens[t] >= TOKEN_LIMIT) return \(m)_TOKEN_OUT_OF_RANGE;
+        if (tokens[t] < 0 || tokens[t] >= \(m)_TOKEN_IDS) return \(m)_TOKEN_OUT_OF_RANGE;
       return \(m)_OK;
     }
 

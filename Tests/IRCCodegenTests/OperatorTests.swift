@@ -1,0 +1,146 @@
+import IRCCodegen
+import IRCGraph
+import IRCOps
+import IRCQuant
+import IRCTensor
+import Testing
+
+/// One operator at a time between an exact embedding and the logits, against the interpreter on the same inputs.
+@Suite struct OperatorTests {
+  /// A graph around one operator.
+  struct Case: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    /// Largest relative difference; zero asks for the same bits.
+    var tolerance = 0.0
+    /// Makes the output of two values [tokens, 44] and [tokens, 44].
+    let build: @Sendable (inout ModelBuilder, ValueID, ValueID) throws -> ValueID
+
+    init(
+      _ name: String, tolerance: Double = 0,
+      _ build: @escaping @Sendable (inout ModelBuilder, ValueID, ValueID) throws -> ValueID
+    ) {
+      testDescription = name
+      self.tolerance = tolerance
+      self.build = build
+    }
+  }
+
+  private static let width = 44
+
+  private static func integer(
+    _ bits: Int, _ granularity: Granularity, symmetric: Bool = true
+  ) -> QuantizationSpec {
+    QuantizationSpec(.integer(bits: bits), granularity, isSymmetric: symmetric)
+  }
+
+  private static func words(_ spec: QuantizationSpec) -> String {
+    "\(spec.format) \(spec.granularity)" + (spec.isSymmetric ? "" : " asymmetric")
+  }
+
+  /// Integer products: every weight width with every kind of activation, bit for bit.
+  private static var products: [Case] {
+    let weights = [
+      integer(8, .row), integer(8, .tensor), integer(4, .group(32)), integer(3, .group(32)),
+      integer(2, .group(32), symmetric: false), integer(4, .row, symmetric: false),
+    ]
+    let activations = [
+      integer(8, .row), integer(4, .row, symmetric: false), integer(8, .tensor),
+      integer(8, .tensor, symmetric: false),
+    ]
+    return weights.flatMap { w in
+      activations.map { x in
+        Case("integer_linear \(words(w)), activations \(words(x))") { b, value, _ in
+          let kept = b.formats
+          b = b.with(Formats(name: kept.name, weights: w, activations: x))
+          return try b.linear(value, "layer", width, 37, bias: true)
+        }
+      }
+        + [
+          Case("dequantizing_linear \(words(w))", tolerance: 2e-6) { b, value, _ in
+            b = b.with(Formats(name: "weights", weights: w))
+            return try b.linear(value, "layer", width, 37, bias: true)
+          }
+        ]
+    }
+  }
+
+  private static let elementwise: [Case] = [
+    Case("embedding") { _, x, _ in x },
+    Case("add") { b, x, y in try b.add(Add(), x, y) },
+    Case("mul") { b, x, y in try b.add(Multiply(), x, y) },
+    Case("mul by a gain") { b, x, _ in
+      try b.add(Multiply(), x, b.parameter("gain", [width], scale: 1))
+    },
+    Case("neg") { b, x, _ in try b.add(Negate(), x) },
+    Case("exp") { b, x, _ in try b.add(Exponential(), x) },
+    Case("silu") { b, x, _ in try b.add(SiLU(), x) },
+    Case("softplus") { b, x, _ in try b.add(Softplus(), x) },
+    Case("rms_norm", tolerance: 2e-6) { b, x, _ in try b.add(RMSNorm(epsilon: 1e-5), x) },
+    Case("slice") { b, x, _ in try b.add(Slice(axis: 1, lower: 3, upper: 40), x) },
+    Case("slice of a slice, then neg and exp on its rows") { b, x, _ in
+      let slice = try b.add(
+        Slice(axis: 1, lower: 5, upper: 20), b.add(Slice(axis: 1, lower: 3, upper: 40), x))
+      return try b.add(Exponential(), b.add(Negate(), slice))
+    },
+    Case("concat") { b, x, y in
+      try b.add(Concatenate(axis: 1), x, b.add(Slice(axis: 1, lower: 1, upper: 9), y), x)
+    },
+    Case("linear", tolerance: 2e-6) { b, x, _ in
+      try b.linear(x, "layer", width, 37, bias: true)
+    },
+    Case("linear in half precision", tolerance: 2e-6) { b, x, _ in
+      let weight = try b.parameter("layer", [37, width], scale: 0.2, stored: .f16)
+      return try b.add(Linear(), x, weight)
+    },
+    Case("quantize and dequantize") { b, x, _ in
+      try roundTrip(&b, x, integer(8, .row))
+    },
+    Case("quantize and dequantize, asymmetric in 4 bits") { b, x, _ in
+      try roundTrip(&b, x, integer(4, .row, symmetric: false))
+    },
+    Case("rope") { b, x, _ in
+      let ids = b.graph.operations[0].result
+      let offset = try b.state("position", .i32, [1])
+      let positions = try b.graph.add(Positions(), [ids, offset])
+      b.graph.setNextState("position", positions[1])
+      return try b.add(RotaryEmbedding(headDimension: 22, theta: 500), x, positions[0])
+    },
+  ]
+
+  private static func roundTrip(
+    _ b: inout ModelBuilder, _ x: ValueID, _ spec: QuantizationSpec
+  ) throws -> ValueID {
+    let parameters = try b.graph.add(QuantizationParameters(spec: spec), [x])
+    let codes = try b.graph.add(Quantize(spec: spec), [x] + parameters)
+    return try b.graph.add(Dequantize(spec: spec), codes + parameters)[0]
+  }
+
+  @Test(
+    "gives the interpreter's result", .enabled(if: Compilers.gcc != nil, "gcc is not installed"),
+    arguments: elementwise + products)
+  func matches(_ example: Case) throws {
+    var b = ModelBuilder("operator", .float)
+    let ids = try b.add(Input(name: "ids", type: TensorType(.i32, [.named("tokens")])))
+    let values = try ["x", "y"].map {
+      try b.add(Embedding(), ids, b.parameter($0, [61, Self.width], scale: 2))
+    }
+    b.graph.addOutput("logits", try example.build(&b, values[0], values[1]))
+    var graph = try b.finished()
+    graph.stage = .kernels
+    graph.removeDeadOperations()
+    let emitted = try EmittedModel(
+      graph, .init(name: "tiny-model", chunk: 4, contextLength: 64, target: .portable))
+    let program = try emitted.compileDriver(
+      try #require(Compilers.gcc), ["-O1"] + Compilers.strict)
+    let sample: [Int32] = [0, 60, 17, 17, 3, 44, 9, 12, 31, 2, 5]
+    let logits = try emitted.logits(program, sample)
+    let reference = try InterpreterReference.logits(graph, sample)
+    if example.tolerance == 0 {
+      #expect(logits == reference)
+    } else {
+      let scale = Double(reference.map(abs).max() ?? 1)
+      let worst = zip(logits, reference).map { Double(abs($0 - $1)) / scale }.max() ?? 1
+      #expect(worst <= example.tolerance)
+    }
+  }
+}
