@@ -17,7 +17,8 @@ struct AgreementTests {
   }
 
   @Test(
-    "stories260k", .enabled(if: Shared.model("stories260k") != nil, "stories260k is not in shared/"),
+    "stories260k",
+    .enabled(if: Shared.model("stories260k") != nil, "stories260k is not in shared/"),
     arguments: pipelines)
   func stories(_ pipeline: String) throws {
     try check(

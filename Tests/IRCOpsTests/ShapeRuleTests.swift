@@ -216,7 +216,8 @@ import Testing
       var reader = AttributeReader([(name, value)])
       _ = kind.init(reading: &reader)
       #expect(
-        reader.problems.contains { $0.contains("'\(name)' must be") }, "\(name): \(reader.problems)"
+        reader.problems.contains { $0.message.contains("'\(name)' must be") },
+        "\(name): \(reader.problems)"
       )
     }
   }
