@@ -108,7 +108,9 @@ let package = Package(
       name: "DocumentationTests",
       dependencies: ["IRCPassKit", "IRCPassManager", "IRCTestSupport"], swiftSettings: testing),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["IRCDriver", "IRCTestSupport"], swiftSettings: testing),
+      name: "EndToEndTests",
+      dependencies: ["IRCDriver", "IRCTestSupport"]
+        + plugins.map { .target(name: $0) }, swiftSettings: testing),
   ],
   cLanguageStandard: .c11
 )

@@ -82,7 +82,14 @@ package struct Subject {
     endIDs = Set(loaded.facts.endIDs.map { Int32($0) } + (tokenizer.endID.map { [$0] } ?? []))
   }
 
-  /// Perplexity over a file; see `TextSource.windows`.
+  /// The token ids of a file, cut into the windows that are predicted from a fresh state each; see `TextSource.windows`.
+  ///
+  /// - Throws: `Diagnostic` when the file is unreadable.
+  package func windows(of data: String, context: Int, limit: Int?) throws -> [[Int32]] {
+    try TextSource(path: data).windows(tokenizer, start: startID, context: context, limit: limit)
+  }
+
+  /// Perplexity over a file; see `windows(of:context:limit:)`.
   ///
   /// - Parameters:
   ///   - context: ids predicted of each window at most.
@@ -91,8 +98,7 @@ package struct Subject {
   package func perplexity(
     of data: String, context: Int, windows limit: Int?, _ reporter: Reporter
   ) throws -> EvaluationReport {
-    let windows = try TextSource(path: data).windows(
-      tokenizer, start: startID, context: context, limit: limit)
+    let windows = try windows(of: data, context: context, limit: limit)
     let clock = ContinuousClock()
     let start = clock.now
     let result = try Perplexity.evaluate(model, windows: windows) {

@@ -8,7 +8,7 @@ struct EvalCommand: ParsableCommand {
     commandName: "eval", abstract: "Measure perplexity.",
     discussion: """
       A folder is evaluated as the float model, a model file as the simulation of what it asks for, or, with --compiled, as the \
-      compiled library. A .jsonl file is documents, each from a fresh state with the start id in front; any other file is text, \
+      compiled library; --agreement tells how closely the last two follow each other. A .jsonl file is documents, each from a fresh state with the start id in front; any other file is text, \
       cut into windows.
       """)
 
@@ -18,12 +18,27 @@ struct EvalCommand: ParsableCommand {
   var data: String
   @Flag(help: "Evaluate the compiled library of a model file.")
   var compiled = false
+  @Flag(help: "Compare the compiled library of a model file with its simulation, token by token.")
+  var agreement = false
   @OptionGroup var evaluation: EvaluationOptions
   @OptionGroup var overrides: Overrides
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    if agreement, compiled {
+      throw ValidationError("--agreement compares both, so leave out --compiled")
+    }
+  }
+
   func run() throws {
     let environment = try common.environment()
+    if agreement {
+      let report = try AgreementReport(
+        of: model, settings: overrides.settings, data: data, context: evaluation.context,
+        windows: evaluation.windows, in: environment)
+      common.write(report.json, or: report.text)
+      return
+    }
     let subject = try Subject.open(
       model, compiled: compiled, settings: overrides.settings, in: environment)
     let report = try subject.perplexity(

@@ -1,0 +1,114 @@
+import IRCDriver
+import IRCExecution
+import IRCSupport
+import IRCTensor
+import IRCTestSupport
+import Testing
+
+/// The compiled library against the simulation that it was made from, on real models and about 2,000 tokens of text that they
+/// were not trained on. `docs/agreement.md` holds the figures.
+@Suite("The compiled library follows the simulation")
+struct AgreementTests {
+  static let pipelines = ["float", "rtn-w8a8", "rtn-w4a8", "rtn-w4a16"]
+
+  @Test("novels-mamba-600k, which ships", arguments: pipelines)
+  func example(_ pipeline: String) throws {
+    try check(Workbench.example, on: Workbench.prose, pipeline)
+  }
+
+  @Test(
+    "stories260k",
+    .enabled(if: Shared.model("stories260k") != nil, "stories260k is not in shared/"),
+    arguments: pipelines)
+  func stories(_ pipeline: String) throws {
+    try check(
+      #require(Shared.model("stories260k")),
+      on: #require(Shared.data("tinystories-valid/stories.jsonl")), pipeline)
+  }
+
+  @Test(
+    "tinystories-656k",
+    .enabled(if: Shared.model("tinystories-656k") != nil, "tinystories-656k is not in shared/"),
+    arguments: pipelines)
+  func tinystories(_ pipeline: String) throws {
+    try check(
+      #require(Shared.model("tinystories-656k")),
+      on: #require(Shared.data("tinystories-valid/stories.jsonl")), pipeline)
+  }
+
+  @Test(
+    "novels-mamba-4m",
+    .enabled(if: Shared.model("novels-mamba-4m") != nil, "novels-mamba-4m is not in shared/"),
+    arguments: pipelines)
+  func novels(_ pipeline: String) throws {
+    try check(
+      #require(Shared.model("novels-mamba-4m")), on: #require(Shared.data("novels/emma-part1.txt")),
+      pipeline)
+  }
+
+  private func check(_ source: String, on data: String, _ pipeline: String) throws {
+    let folder = try TemporaryFolder()
+    let plan = try Workbench.plan(source, pipeline: pipeline, in: folder)
+    let environment = try Workbench.environment()
+    let simulation = try Subject(simulating: plan, in: environment)
+    let compiled = try Subject(compiling: plan, in: environment)
+    var windows = try simulation.windows(of: data, context: 256, limit: 24)
+    var count = 0
+    windows = windows.prefix { window in
+      defer { count += window.count - 1 }
+      return count < 2000
+    }.map { $0 }
+
+    let agreement = try Agreement(of: compiled.model, with: simulation.model, on: windows)
+    #expect((2000..<2300).contains(agreement.tokens))
+    if pipeline == "float" {
+      #expect(agreement.medianDifference <= 1e-5)
+      #expect(agreement.largestDifference <= 1e-4)
+      #expect(agreement.otherChoices == 0)
+    } else {
+      #expect(agreement.medianDifference <= 1e-3)
+      #expect(agreement.sameChoice >= 0.995)
+    }
+    #expect(abs(agreement.perplexityChange) <= 1e-3)
+    try checkWaysOfReading(compiled.model, Array(windows[0].prefix(150)))
+  }
+
+  /// The library gives the same bits however it is fed: all tokens at once, in pieces, or one at a time.
+  private func checkWaysOfReading(_ model: any LanguageModel, _ ids: [Int32]) throws {
+    let whole = try read(model, ids, pieces: [ids.count])
+    #expect(whole.count == ids.count * model.vocabularySize)
+    for pieces in [[1, 63, 64, 22], [64, 86], [31, 2, 117]] {
+      var fitting = pieces
+      fitting[fitting.count - 1] = ids.count - pieces.dropLast().reduce(0, +)
+      if fitting.contains(where: { $0 < 1 }) { continue }
+      #expect(try read(model, ids, pieces: fitting) == whole, "in pieces of \(fitting)")
+    }
+    let width = model.vocabularySize
+    var session = try model.makeSession()
+    for (index, id) in ids.enumerated() {
+      let next = bits(try session.readForNext([id]))
+      #expect(next == whole[index * width..<(index + 1) * width], "token \(index)")
+    }
+    session = try model.makeSession()
+    let half = ids.count / 2
+    _ = try session.readForNext(Array(ids[..<half]))
+    #expect(bits(try session.readForNext(Array(ids[half...]))) == whole.suffix(width))
+  }
+
+  private func read(
+    _ model: any LanguageModel, _ ids: [Int32], pieces: [Int]
+  ) throws -> ArraySlice<UInt32> {
+    var session = try model.makeSession()
+    var result: [UInt32] = []
+    var start = 0
+    for piece in pieces {
+      result += bits(try session.read(Array(ids[start..<start + piece])))
+      start += piece
+    }
+    return result[...]
+  }
+
+  private func bits(_ logits: Tensor) -> ArraySlice<UInt32> {
+    logits.array(of: Float.self).map(\.bitPattern)[...]
+  }
+}

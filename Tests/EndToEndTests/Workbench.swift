@@ -1,0 +1,45 @@
+import EmitC
+import FoldNormGains
+import Foundation
+import IRCDriver
+import IRCPipeline
+import IRCTestSupport
+import LowerKernels
+import QuantizeTensors
+
+/// What tests of the whole compiler start from.
+enum Workbench {
+  /// Path of the repository, the folder with `Package.swift`.
+  static let repository = Shared.repository ?? "."
+  /// The model that ships with the compiler, and the prose that goes with it.
+  static let example = repository + "/examples/novels-mamba/novels-mamba-600k"
+  static let prose = repository + "/examples/novels-mamba/prose.txt"
+
+  /// The passes and shipped pipelines of the program.
+  static func environment() throws -> CompilerEnvironment {
+    try CompilerEnvironment(
+      passes: [EmitC.self, FoldNormGains.self, LowerKernels.self, QuantizeTensors.self],
+      executable: repository + "/irc", reporter: Reporter(isQuiet: true))
+  }
+
+  /// Text of a model file.
+  static func modelFile(source: String, pipeline: String, more: String = "") -> String {
+    """
+    irc: 1
+    name: tested
+    source: "\(source)"
+    calibration: {text: "\(prose)", tokens: 2048}
+    pipeline: \(pipeline)
+    output: out
+    \(more)
+    """
+  }
+
+  /// Reads a model file that is written into `folder`.
+  static func plan(
+    _ source: String, pipeline: String, in folder: TemporaryFolder
+  ) throws -> CompilationPlan {
+    let path = try folder.write("model.yaml", modelFile(source: source, pipeline: pipeline))
+    return try environment().plan(path)
+  }
+}
