@@ -198,7 +198,7 @@ struct GraphParserErrorTests {
       """
       g.irc:4:17: error: ";" has no meaning here [ir.syntax]
        4 | %y = input "日本" ; f32[4]
-         |                 ^
+         |                   ^
       """),
     Case(
       "wrong location", "%y = silu %x : f32[tokens, 4] loc(somewhere)",
