@@ -57,9 +57,21 @@ package struct CCompiler: Sendable, Hashable {
     _ names: ArtifactNames, in folder: String, target: Target, to path: String
   ) throws {
     let sources = try CCompiler.sources(names, in: folder)
-    try run(
-      CCompiler.flags(target) + ["-fPIC", "-shared", "-o", path] + sources.map { "\(folder)/\($0)" }
-        + ["-lm"])
+    let workplace = path + ".objects"
+    do {
+      try FileManager.default.createDirectory(
+        atPath: workplace, withIntermediateDirectories: true)
+    } catch {
+      throw Diagnostic("output.unwritable", "cannot make the folder '\(workplace)'")
+    }
+    defer { try? FileManager.default.removeItem(atPath: workplace) }
+    let objects = try Parallel.map(sources.count) { index in
+      let object = "\(workplace)/\(index).o"
+      try run(
+        CCompiler.flags(target) + ["-fPIC", "-c", "-o", object, "\(folder)/\(sources[index])"])
+      return object
+    }
+    try run(["-shared", "-o", path] + objects + ["-lm"])
   }
 
   /// The C files of a library: its own, then the kernels, in order.

@@ -85,7 +85,9 @@ enum InterpreterReference {
   @Test(
     "is clean under the address and undefined-behaviour sanitizers and gives the same bits",
     .enabled(if: Compilers.gcc != nil && Compilers.clang != nil, "gcc or clang is not installed"),
-    arguments: Case.all.filter { ["float", "w4a8-asymmetric", "w3a16"].contains($0.formats.name) })
+    arguments: Case.all.filter {
+      ["float", "w4a8-static-asymmetric", "w3a16"].contains($0.formats.name)
+    })
   func sanitized(_ model: Case) throws {
     let emitted = try EmittedModel(try model.graph(), Self.options)
     let gcc = try #require(Compilers.gcc)
@@ -97,5 +99,20 @@ enum InterpreterReference {
         compiler, Compilers.sanitizers + Compilers.strict)
       #expect(try emitted.logits(program, Self.ids, maxTokens: Self.ids.count) == logits)
     }
+  }
+
+  @Test(
+    "gives the same bits for chunks of any size",
+    .enabled(if: Compilers.gcc != nil, "gcc is not installed"), arguments: ["mamba", "llama"])
+  func chunksDoNotMatter(_ architecture: String) throws {
+    let graph = try Case(architecture: architecture, formats: .w8a8).graph()
+    let gcc = try #require(Compilers.gcc)
+    let results = try [1, 7, 512].map { chunk in
+      var options = Self.options
+      options.chunk = chunk
+      let emitted = try EmittedModel(graph, options)
+      return try emitted.logits(emitted.compileDriver(gcc, ["-O1"]), Self.ids)
+    }
+    #expect(results[0] == results[1] && results[0] == results[2])
   }
 }
