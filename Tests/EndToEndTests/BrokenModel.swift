@@ -48,7 +48,7 @@ struct BrokenModel {
 
   /// Writes model.safetensors; `length` is what it says of its header, by default the truth.
   func writeWeights(header: String, _ data: [UInt8], length: Int? = nil) throws {
-    let stated = UInt64(length ?? header.utf8.count)
+    let stated = UInt64(bitPattern: Int64(length ?? header.utf8.count))
     let prefix = (0..<8).map { UInt8(truncatingIfNeeded: stated >> (8 * UInt64($0))) }
     try folder.write("model/model.safetensors", prefix + Array(header.utf8) + data)
   }

@@ -73,7 +73,7 @@ struct PassManagerTests {
   private func graph() throws -> Graph {
     try GraphParser.parse(
       """
-      irc.graph @"g" {
+      irc.graph @"g" {stage = "float"} {
         %ids = input "ids" : i32[tokens]
         %t = generated {shape = [4, 3], values = random(1, 0.5)} : f32[4, 3]
         %x = embedding %ids, %t : f32[tokens, 3]

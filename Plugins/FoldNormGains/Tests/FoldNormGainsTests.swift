@@ -8,7 +8,7 @@ import Testing
 struct FoldNormGainsTests {
   /// Two readers of one normalisation, and a head that has the embedding's table.
   private static let tied = """
-    irc.graph @"tied" {
+    irc.graph @"tied" {stage = "float"} {
       %ids = input "ids" : i32[tokens]
       %table = param "table" {shape = [16, 8], stored = f32} : f32[16, 8]
       %x = embedding %ids, %table : f32[tokens, 8]
@@ -122,7 +122,7 @@ struct FoldNormGainsTests {
   func keeps(readers: String, outputs: String, reason: String) throws {
     let before = try graph(
       """
-      irc.graph @"kept" {
+      irc.graph @"kept" {stage = "float"} {
         %ids = input "ids" : i32[tokens]
         %table = param "table" {shape = [16, 8], stored = f32} : f32[16, 8]
         %w = param "w" {shape = [8, 8], stored = f32} : f32[8, 8]

@@ -10,7 +10,7 @@ struct QuantizeTests {
   /// Rows of 40 weights: a group of 32 leaves 8.
   private static let width = 40
   private static let text = """
-    irc.graph @"small" {
+    irc.graph @"small" {stage = "float"} {
       %ids = input "ids" : i32[tokens]
       %table = param "embed.weight" {shape = [40, 40], stored = f32} : f32[40, 40]
       %x = embedding %ids, %table : f32[tokens, 40]
