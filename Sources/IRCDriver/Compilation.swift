@@ -61,6 +61,10 @@ package struct Compilation {
     self.plan = plan
     self.environment = environment
     model = try ModelFolder.load(plan.model.source)
+    // Only text needs a tokenizer, and its own errors are told when text is read; but one of another model is told at once.
+    if let tokenizer = try? Tokenizer(folder: plan.model.source) {
+      try tokenizer.validate(vocabularySize: model.facts.vocabularySize)
+    }
   }
 
   /// Runs every pass and writes the output folder.

@@ -13,15 +13,20 @@ package final class CompiledModel: LanguageModel {
   package let contextLength: Int?
   private let library: CompiledLibrary
   private let weights: String
+  /// Keeps the folder, since each session opens the weights file.
+  private let scratch: ScratchFolder?
 
   /// Compiles the library in `folder` and loads it.
   ///
-  /// - Parameter checksWeights: reads the whole weights file first and compares its checksum.
+  /// - Parameters:
+  ///   - checksWeights: reads the whole weights file first and compares its checksum.
+  ///   - scratch: `folder`, if it is to go away with the model.
   /// - Throws: `Diagnostic` when there is no compiler, it fails, or the library or its weights do not load.
   package init(
     folder: String, target: Target = .native, compiler: CCompiler? = nil,
-    checksWeights: Bool = true
+    checksWeights: Bool = true, scratch: ScratchFolder? = nil
   ) throws {
+    self.scratch = scratch
     let names = try CompiledModel.names(in: folder)
     let compiler = try compiler ?? CCompiler.find()
     let place = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -64,6 +69,22 @@ package final class CompiledModel: LanguageModel {
 
     func read(_ ids: [Int32]) throws -> Tensor { try context.score(ids) }
     func readForNext(_ ids: [Int32]) throws -> Tensor { try context.prefill(ids) }
+  }
+}
+
+/// A folder for temporary files that is removed with everything in it when nobody holds it any more.
+package final class ScratchFolder: Sendable {
+  /// Where it is; made by whoever writes into it first.
+  package let path: String
+
+  /// Chooses a place.
+  package init() {
+    path =
+      FileManager.default.temporaryDirectory.appendingPathComponent("irc-\(UUID().uuidString)").path
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(atPath: path)
   }
 }
 

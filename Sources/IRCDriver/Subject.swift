@@ -37,13 +37,18 @@ package struct Subject {
   }
 
   /// What a model file asks for, lowered into its output folder, compiled and loaded.
+  ///
+  /// - Parameters:
+  ///   - scratch: the output folder, if it is to go away with the subject.
+  ///   - result: receives what lowering gave.
   package init(
     compiling plan: CompilationPlan, in environment: CompilerEnvironment,
-    result: (Compilation.Result) -> Void = { _ in }
+    scratch: ScratchFolder? = nil, result: (Compilation.Result) -> Void = { _ in }
   ) throws {
     let compilation = try Compilation(plan, in: environment)
     result(try compilation.lower())
-    let compiled = try CompiledModel(folder: plan.model.output, target: plan.model.target)
+    let compiled = try CompiledModel(
+      folder: plan.model.output, target: plan.model.target, scratch: scratch)
     try self.init(.compiled, compilation.model, compiled)
   }
 
@@ -65,12 +70,10 @@ package struct Subject {
     guard compiled else {
       return try Subject(simulating: environment.plan(path, settings: settings), in: environment)
     }
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "irc-\(UUID().uuidString)"
-    ).path
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let scratch = ScratchFolder()
     return try Subject(
-      compiling: environment.plan(path, settings: settings, output: folder), in: environment)
+      compiling: environment.plan(path, settings: settings, output: scratch.path), in: environment,
+      scratch: scratch)
   }
 
   private init(_ kind: Kind, _ loaded: LoadedModel, _ model: (any LanguageModel)? = nil) throws {

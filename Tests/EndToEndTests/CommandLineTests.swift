@@ -1,0 +1,244 @@
+import Foundation
+import IRCSupport
+import IRCTestSupport
+import Testing
+
+@Suite("Command line")
+struct CommandLineTests {
+  /// A folder with a model file for the example and a short text.
+  private func project(pipeline: String = "rtn-w8a8") throws -> (
+    folder: TemporaryFolder, model: String
+  ) {
+    let folder = try TemporaryFolder()
+    let model = try folder.write(
+      "model.yaml", Workbench.modelFile(source: Workbench.example, pipeline: pipeline))
+    try folder.write(
+      "text.txt", "The old man looked at the sea, and said that it would rain before night.")
+    return (folder, model)
+  }
+
+  private static let usages: [(arguments: [String], code: Int32)] = [
+    (["--version"], 0), (["passes"], 0), (["passes", "quantize"], 0), (["schema", "model"], 0),
+    (["--help"], 0), (["inspect", Workbench.example], 0),
+    (["passes", "quantise"], 1), (["lower", "no-such-file.yaml"], 1),
+    (["inspect", "no-such-folder"], 1),
+    (["eval", "no-such-file.yaml", "--data", "x.txt"], 1), (["opt", "no-such.irc"], 1),
+    (["eval", Workbench.example, "--data", Workbench.prose, "--compiled"], 1),
+    (["eval", Workbench.example, "--data", Workbench.prose, "--agreement"], 1),
+    (["eval", Workbench.example, "--data", Workbench.prose, "--agreement", "--compiled"], 64),
+    (["eval", Workbench.example], 64), (["lower"], 64), (["no-such-command"], 64),
+    (["lower", "model.yaml", "--no-such-option"], 64), (["passes", "--jobs", "0"], 64),
+    (["run", Workbench.example, "--tokens", "0"], 64), (["schema", "poem"], 64),
+    (["eval", Workbench.example, "--data", "x", "--context", "0"], 64),
+  ]
+
+  @Test(
+    "Exit codes: 0 for success, 1 for diagnostics, 64 for wrong usage", arguments: usages.indices)
+  func exitCodes(index: Int) throws {
+    let (arguments, code) = Self.usages[index]
+    let outcome = try Program.run(arguments)
+    #expect(outcome.code == code, "\(outcome.errors)")
+    if code == 1 {
+      #expect(outcome.output.isEmpty)
+      #expect(outcome.errors.contains("error: "))
+    }
+  }
+
+  @Test("An unknown pass is answered with the nearest one")
+  func nearestPass() throws {
+    let outcome = try Program.run("passes", "quantise")
+    #expect(outcome.errors.contains("there is no pass 'quantise' [passes.unknown]"))
+    #expect(outcome.errors.contains("did you mean 'quantize'?"))
+  }
+
+  @Test("The keys of every JSON result are those that are documented")
+  func keys() throws {
+    let (folder, model) = try project()
+    let text = folder.file("text.txt")
+    let documentation = try String(
+      contentsOfFile: Workbench.repository + "/docs/commands.md", encoding: .utf8)
+    func check(_ arguments: [String], _ keys: [String]) throws -> JSONValue {
+      let outcome = try Program.run(arguments + ["--json", "--quiet"])
+      #expect(outcome.code == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+      #expect(try outcome.keys() == keys, "\(arguments)")
+      for key in keys { #expect(documentation.contains("`\(key)`"), "docs/commands.md: \(key)") }
+      return try outcome.json()
+    }
+    let evaluation = [
+      "evaluated", "data", "perplexity", "nll_per_token", "tokens", "windows", "context", "seconds",
+    ]
+    for (arguments, kind) in [
+      ([Workbench.example], "float"), ([model], "simulation"), ([model, "--compiled"], "compiled"),
+    ] {
+      let result = try check(["eval"] + arguments + ["--data", text], evaluation)
+      #expect(try result["evaluated"].string() == kind)
+      #expect(try result["perplexity"].double() > 1)
+    }
+    // Measuring the library leaves no output behind.
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    let agreement = try check(
+      ["eval", model, "--agreement", "--data", text],
+      [
+        "data", "tokens", "windows", "context", "median_difference", "largest_difference",
+        "notable_difference", "notable_tokens", "same_choice", "other_choices",
+        "perplexity_simulation", "perplexity_compiled", "perplexity_change",
+      ])
+    #expect(try agreement["tokens"].int() > 10)
+    let lowered = try check(["lower", model], ["output", "changed", "weight_bytes", "passes"])
+    #expect(try lowered["output"].string() == folder.file("out"))
+    #expect(
+      try lowered["passes"].array().map { try $0["instance"].string() } == [
+        "fold-norm-gains", "quantize", "lower-kernels", "emit-c",
+      ])
+    #expect(
+      try lowered["passes"].array()[0].object().map(\.key) == [
+        "instance", "seconds", "statistics", "remarks",
+      ])
+    #expect(try lowered["weight_bytes"].int() > 500_000)
+    let run = try check(
+      ["run", model, "--prompt", "The old man", "--tokens", "12", "--data", text],
+      [
+        "source_bytes", "weight_bytes", "output", "perplexity_before", "perplexity_after", "text",
+        "tokens", "tokens_per_second",
+      ])
+    #expect(try run["text"].string().hasPrefix("The old man"))
+    #expect(try run["tokens"].int() == 12)
+    _ = try check(["inspect", Workbench.example], ["kind", "architecture", "bytes", "tensors"])
+    _ = try check(["inspect", folder.file("out")], ["kind", "manifest"])
+    _ = try check(
+      ["inspect", model], ["kind", "name", "stage", "facts", "operations", "ir"])
+    let passes = try Program.run("passes", "--json").json().array()
+    #expect(
+      try passes.map { try $0["name"].string() } == [
+        "emit-c", "fold-norm-gains", "lower-kernels", "quantize",
+      ])
+    #expect(
+      try passes[0].object().map(\.key) == [
+        "name", "summary", "requires", "establishes", "preserves_function", "options",
+      ])
+  }
+
+  @Test("--set and -o change what a model file asks for, and are checked like it")
+  func overrides() throws {
+    let (folder, model) = try project()
+    let other = folder.file("elsewhere")
+    let outcome = try Program.run(
+      "lower", model, "--set", "passes.quantize.scheme=w4a16", "-o", other, "--json", "--quiet")
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    #expect(try outcome.json()["output"].string() == other)
+    #expect(try outcome.json()["weight_bytes"].int() < 600_000)
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    for (setting, message) in [
+      ("passes.quantize.scheme=w4a61", "w4a61"), ("passes.quantise.scheme=w4a16", "quantise"),
+      ("passes.quantize.shceme=w4a16", "did you mean 'scheme'?"), ("pipeline=rtn-w9a9", "rtn-w9a9"),
+      ("target=toaster", "toaster"), ("nonsense", "nonsense"),
+    ] {
+      let refused = try Program.run("lower", model, "--set", setting, "--quiet")
+      #expect(refused.code == 1, "\(setting)")
+      #expect(
+        refused.errors.contains("--set") && refused.errors.contains(message), "\(refused.errors)")
+    }
+  }
+
+  @Test(
+    "--stop-after prints the graph and writes no files; --print-ir-after prints it on standard error"
+  )
+  func stopping() throws {
+    let (folder, model) = try project()
+    let stopped = try Program.run(
+      "lower", model, "--stop-after", "quantize", "--print-ir-after", "fold-norm-gains", "--quiet")
+    #expect(stopped.code == 0, "\(stopped.errors)")
+    #expect(stopped.output.contains("irc.graph @\"tested\" {stage = \"quantized\""))
+    #expect(stopped.errors.hasPrefix("// IR after fold-norm-gains\nirc.graph @\"tested\""))
+    #expect(!stopped.errors.contains("quantize %"))
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    // What was printed is a graph that reads back.
+    let graph = try folder.write("stopped.irc", stopped.output)
+    let again = try Program.run("opt", graph)
+    #expect(again.output == stopped.output, "\(again.errors)")
+    let unknown = try Program.run("lower", model, "--stop-after", "quantise", "--quiet")
+    #expect(unknown.code == 1)
+    #expect(
+      unknown.errors.contains("the pipeline has no pass 'quantise' [passes.unknown-instance]"))
+  }
+
+  @Test("irc opt runs passes on the example of docs/ir.md")
+  func optimization() throws {
+    let page = try String(contentsOfFile: Workbench.repository + "/docs/ir.md", encoding: .utf8)
+    let start = try #require(page.range(of: "```irc\n"))
+    let end = try #require(page.range(of: "```", range: start.upperBound..<page.endIndex))
+    let folder = try TemporaryFolder()
+    let graph = try folder.write("example.irc", String(page[start.upperBound..<end.lowerBound]))
+    let plain = try Program.run("opt", graph)
+    #expect(plain.code == 0 && plain.output.contains("attention"), "\(plain.errors)")
+    let quantized = try Program.run(
+      "opt", graph, "--passes", "quantize{scheme: w4a16}", "--stop-after", "quantize",
+      "--function-check", "never", "--timing", "--remarks")
+    #expect(quantized.code == 0, "\(quantized.errors)")
+    #expect(quantized.output.contains("stage = \"quantized\""))
+    #expect(quantized.output.contains("group(32)"))
+    #expect(quantized.errors.contains("quantized 3"))
+    #expect(quantized.errors.contains("remark: 'model.embed_tokens.weight'"))
+    let wrong = try Program.run("opt", graph, "--passes", "quantize{shceme: w4a16}")
+    #expect(wrong.code == 1)
+    #expect(
+      wrong.errors.contains("--passes:1:10: error: ") && wrong.errors.contains("did you mean"))
+    let files = try Program.run("opt", graph, "--passes", "lower-kernels,emit-c")
+    #expect(files.code == 1)
+  }
+
+  @Test("Lowering again changes nothing, time stamps included, whatever the threads and the folder")
+  func determinism() throws {
+    let (folder, model) = try project(pipeline: "rtn-w4a8")
+    func lower(_ output: String, jobs: Int) throws -> String {
+      let outcome = try Program.run(
+        "lower", model, "-o", folder.file(output), "--jobs", "\(jobs)", "--quiet")
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      return outcome.output
+    }
+    _ = try lower("one", jobs: 1)
+    _ = try lower("two", jobs: 2)
+    let first = try contents(of: folder.file("one"))
+    #expect(first.count > 3)
+    #expect(try contents(of: folder.file("two")) == first)
+
+    func stamps() throws -> [String: Date] {
+      var result: [String: Date] = [:]
+      for name in first.keys {
+        let attributes = try FileManager.default.attributesOfItem(
+          atPath: folder.file("one/\(name)"))
+        result[name] = attributes[.modificationDate] as? Date
+      }
+      return result
+    }
+    let before = try stamps()
+    #expect(before.count == first.count)
+    #expect(try lower("one", jobs: 2).hasSuffix("up to date\n"))
+    #expect(try stamps() == before)
+    #expect(try contents(of: folder.file("one")) == first)
+  }
+
+  @Test(
+    "stories260k continues as its author published",
+    .enabled(if: Shared.model("stories260k") != nil, "stories260k is not in shared/"))
+  func greedy() throws {
+    let source = try #require(Shared.model("stories260k"))
+    let provenance = try String(contentsOfFile: source + "/PROVENANCE.md", encoding: .utf8)
+    let start = try #require(provenance.range(of: "word for word: \""))
+    let end = try #require(
+      provenance.range(of: " ...\"", range: start.upperBound..<provenance.endIndex))
+    let published = provenance[start.upperBound..<end.lowerBound]
+      .replacingOccurrences(of: "\n  ", with: " ").replacingOccurrences(of: "\\n", with: "\n")
+    #expect(published.count > 250)
+    let folder = try TemporaryFolder()
+    let model = try folder.write(
+      "model.yaml", Workbench.modelFile(source: source, pipeline: "float"))
+    for subject in [source, model] {
+      let outcome = try Program.run(
+        "run", subject, "--prompt", "Once upon a time", "--tokens", "150", "--json", "--quiet")
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      let text = try outcome.json()["text"].string()
+      #expect(text.hasPrefix(published), "\(text)")
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import IRCSupport
+import IRCTestSupport
+
+/// The built program, run as a user runs it.
+enum Program {
+  /// Where it is: beside the running tests, else where the build puts it.
+  static let path: String = {
+    let beside = Bundle.main.executableURL?.deletingLastPathComponent().path ?? "."
+    let places = ["\(beside)/irc", "\(Workbench.repository)/.build/release/irc"]
+    return places.first { FileManager.default.isExecutableFile(atPath: $0) } ?? "irc"
+  }()
+
+  /// What a run left.
+  struct Outcome {
+    /// Exit code; minus the signal when one ended the program.
+    let code: Int32
+    /// What it wrote to standard output.
+    let output: String
+    /// What it wrote to standard error.
+    let errors: String
+
+    /// Standard output as JSON.
+    func json() throws -> JSONValue { try JSONValue(parsing: output, path: "stdout") }
+    /// Keys of the JSON object on standard output, in order.
+    func keys() throws -> [String] { try json().object().map(\.key) }
+  }
+
+  /// Runs `irc`, or another program, with these arguments.
+  static func run(_ arguments: [String], executable: String = path) throws -> Outcome {
+    // Files instead of pipes: neither can fill up while the other is read.
+    let folder = try TemporaryFolder()
+    func handle(_ name: String) throws -> FileHandle {
+      try folder.write(name, "")
+      return try FileHandle(forWritingTo: URL(fileURLWithPath: folder.file(name)))
+    }
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: executable)
+    process.arguments = arguments
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try handle("output")
+    process.standardError = try handle("errors")
+    try process.run()
+    process.waitUntilExit()
+    func text(_ name: String) throws -> String {
+      try String(decoding: Data(contentsOf: URL(fileURLWithPath: folder.file(name))), as: UTF8.self)
+    }
+    let status = process.terminationStatus
+    return try Outcome(
+      code: process.terminationReason == .exit ? status : -status, output: text("output"),
+      errors: text("errors"))
+  }
+
+  static func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
+}
+
+/// The files of a folder with their contents.
+func contents(of folder: String) throws -> [String: Data] {
+  var result: [String: Data] = [:]
+  for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+    result[name] = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)"))
+  }
+  return result
+}

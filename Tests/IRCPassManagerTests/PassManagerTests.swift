@@ -1,0 +1,223 @@
+import IRCPassKit
+import IRCPassManager
+import IRCSupport
+import Testing
+
+extension Fact {
+  fileprivate static let prepared = Fact("prepared")
+}
+
+/// Establishes a fact and drops the others.
+private struct Prepare: Pass {
+  static let info = PassInfo(
+    name: "prepare", summary: "Prepares.", establishes: [.prepared], preserves: .only([]),
+    preservesFunction: true, statistics: [seen, unused], remarks: [told])
+  static let seen = Statistic("seen", "Operations seen.")
+  static let unused = Statistic("unused", "Never counted.")
+  static let told = RemarkKind("told", .analysis, "Something was told.")
+  func run(on graph: inout Graph, in context: PassContext) throws {
+    context.count(Self.seen, by: graph.operations.count)
+    context.remark(Self.told, at: .checkpoint("w"), "it was \(context.instance)", hint: "look")
+  }
+}
+
+/// Needs the fact.
+private struct Consume: Pass {
+  static let info = PassInfo(
+    name: "consume", summary: "Consumes.", requires: [.prepared], preservesFunction: true)
+  func run(on graph: inout Graph, in context: PassContext) throws {}
+}
+
+/// Drops every fact.
+private struct Forget: Pass {
+  static let info = PassInfo(
+    name: "forget", summary: "Forgets.", preserves: .only([]), preservesFunction: true)
+  func run(on graph: inout Graph, in context: PassContext) throws {}
+}
+
+/// Says that it keeps the function, and negates the output.
+private struct Lie: Pass {
+  static let info = PassInfo(name: "lie", summary: "Lies.", preservesFunction: true)
+  func run(on graph: inout Graph, in context: PassContext) throws {
+    let output = graph.producer(of: graph.outputs[0].value)
+    let negated = try graph.add(
+      Negate(), [output.operands[0]], before: output.id, at: context.derived(from: .unknown))
+    graph.setOperand(0, of: output.id, to: negated[0])
+  }
+}
+
+/// Leaves an operation that reads what is made after it.
+private struct Break: Pass {
+  static let info = PassInfo(name: "break", summary: "Breaks.", preservesFunction: false)
+  func run(on graph: inout Graph, in context: PassContext) throws {
+    let output = graph.producer(of: graph.outputs[0].value)
+    graph.setOperand(0, of: output.id, to: output.result)
+  }
+}
+
+/// Gives up after it has changed something.
+private struct GiveUp: Pass {
+  static let info = PassInfo(name: "give-up", summary: "Gives up.", preservesFunction: false)
+  func run(on graph: inout Graph, in context: PassContext) throws {
+    graph.name = "changed"
+    throw PassError("no way on", at: .checkpoint("some.weight"), hint: "go back")
+  }
+}
+
+@Suite("Pass manager")
+struct PassManagerTests {
+  private let all: [any Pass.Type] = [
+    Prepare.self, Consume.self, Forget.self, Lie.self, Break.self, GiveUp.self,
+  ]
+
+  private func graph() throws -> Graph {
+    try GraphParser.parse(
+      """
+      irc.graph @"g" {stage = "float"} {
+        %ids = input "ids" : i32[tokens]
+        %t = generated {shape = [4, 3], values = random(1, 0.5)} : f32[4, 3]
+        %x = embedding %ids, %t : f32[tokens, 3]
+        %y = silu %x : f32[tokens, 3]
+        output "logits" = %y
+      }
+      """, file: "g.irc", registry: .standard)
+  }
+
+  private func schedule(_ passes: [any Pass]) -> [PassInstance] {
+    var counts: [String: Int] = [:]
+    return passes.map { pass in
+      let name = type(of: pass).info.name
+      counts[name, default: 0] += 1
+      let count = counts[name] ?? 1
+      return PassInstance(id: count == 1 ? name : "\(name)#\(count)", pass: pass, span: nil)
+    }
+  }
+
+  private func run(
+    _ passes: [any Pass], on graph: inout Graph, _ instruments: [any Instrument] = [],
+    until last: String? = nil
+  ) throws {
+    try PassManager(schedule(passes), registry: PassRegistry(all), instruments: instruments).run(
+      on: &graph, model: ModelDescription(name: "g", vocabularySize: 4, contextLength: nil),
+      target: .portable, services: .none, until: last)
+  }
+
+  private func failure(
+    _ passes: [any Pass], _ instruments: [any Instrument] = []
+  ) throws -> [Diagnostic] {
+    var graph = try graph()
+    let before = graph
+    do {
+      try run(passes, on: &graph, instruments)
+      return []
+    } catch let list as DiagnosticList {
+      #expect(graph == before, "a failed pass leaves the graph as it was")
+      return list.diagnostics
+    }
+  }
+
+  @Test("A missing fact is found before anything runs, and the passes that establish it are named")
+  func missingFact() throws {
+    let recorder = RunRecorder()
+    let problems = try failure([Forget(), Consume(), Consume()], [recorder])
+    #expect(problems.map(\.id) == ["passes.missing-fact", "passes.missing-fact"])
+    #expect(
+      problems.map(\.message)
+        == ["consume", "consume#2"].map {
+          "pass '\($0)' requires 'prepared', which nothing before it establishes"
+        })
+    #expect(problems.first?.hint == "put 'prepare' before it")
+    #expect(recorder.runs.isEmpty)
+    // A fact that a pass between the two drops is missing again.
+    #expect(try failure([Prepare(), Forget(), Consume()]).count == 1)
+    #expect(try failure([Prepare(), Consume(), Forget()]).isEmpty)
+  }
+
+  @Test("A fact of the graph itself counts, and an unknown one has no pass to name")
+  func givenFact() throws {
+    var given = try graph()
+    given.facts = [.prepared]
+    try run([Consume()], on: &given)
+    let manager = PassManager(
+      schedule([Consume()]), registry: try PassRegistry([Consume.self]), instruments: [])
+    #expect(manager.factProblems(startingWith: []).first?.hint == "no known pass establishes it")
+    try run([Forget()], on: &given)
+    #expect(given.facts.isEmpty)
+  }
+
+  @Test("An invalid graph is blamed on the pass that left it")
+  func invalid() throws {
+    let problems = try failure([Break()], [VerifyInstrument()])
+    #expect(problems.map(\.id) == ["passes.invalid-graph"])
+    #expect(problems.first?.message.contains("pass 'break' left an invalid graph") == true)
+    #expect(problems.first?.hint?.contains("--print-ir-after=break") == true)
+  }
+
+  @Test("A pass that only says it preserves the function is caught, by name and with both values")
+  func lying() throws {
+    let check = FunctionCheckInstrument(probe: [0, 1, 2, 3])
+    let problems = try failure([Lie()], [VerifyInstrument(), check])
+      .filter { $0.id == "passes.function-changed" }
+    #expect(problems.count == 1)
+    let message = problems.first?.message ?? ""
+    #expect(message.contains("pass 'lie' changed the function of the network"))
+    #expect(message.contains("output 'logits' at [0, 0] was"))
+    #expect(problems.first?.notes.first?.contains("allowed 1e-06") == true)
+  }
+
+  @Test("A pass that gives up is named with its reason, place and hint")
+  func givesUp() throws {
+    let problem = try #require(try failure([GiveUp()]).first)
+    #expect(problem.id == "passes.failed")
+    #expect(problem.message == "pass 'give-up': no way on")
+    #expect(problem.notes.count == 1 && problem.notes[0].contains("some.weight"))
+    #expect(problem.hint == "go back")
+  }
+
+  @Test("The schedule stops after the instance asked for")
+  func stops() throws {
+    var graph = try graph()
+    let recorder = RunRecorder()
+    try run([Prepare(), Forget(), Prepare(), GiveUp()], on: &graph, [recorder], until: "prepare#2")
+    #expect(recorder.runs.map(\.instance) == ["prepare", "forget", "prepare#2"])
+  }
+
+  @Test("Counters and remarks are recorded for each instance, counters that stayed 0 too")
+  func records() throws {
+    var graph = try graph()
+    let recorder = RunRecorder()
+    try run([Prepare(), Prepare()], on: &graph, [recorder])
+    #expect(recorder.runs.map(\.operations.before) == [4, 4])
+    for (run, instance) in zip(recorder.runs, ["prepare", "prepare#2"]) {
+      #expect(run.counters.map { "\($0.name) \($0.value)" } == ["seen 4", "unused 0"])
+      let remark = try #require(run.remarks.first)
+      #expect(run.remarks.count == 1)
+      #expect(remark.pass == instance && remark.message == "it was \(instance)")
+      #expect(remark.location == .checkpoint("w") && remark.hint == "look")
+      #expect(run.seconds >= 0 && run.emissions.isEmpty)
+    }
+  }
+
+  @Test("The graph is printed after the instances asked for, or after all")
+  func dumps() throws {
+    for (names, count) in [(["prepare#2"] as Set<String>, 1), (nil, 3)] {
+      var texts: [String] = []
+      var graph = try graph()
+      let dump = DumpInstrument(after: names) { texts.append($0) }
+      try run([Prepare(), Forget(), Prepare()], on: &graph, [dump])
+      #expect(texts.count == count)
+      let last = try #require(texts.last)
+      #expect(last.hasPrefix("// IR after prepare#2\n"))
+      let body = String(last.drop { $0 != "\n" })
+      #expect(try GraphParser.parse(body, file: "dump", registry: .standard) == graph)
+    }
+  }
+
+  @Test("Two passes of one name cannot be registered together")
+  func duplicate() throws {
+    #expect(throws: Diagnostic.self) { try PassRegistry([Prepare.self, Prepare.self]) }
+    let registry = try PassRegistry(all)
+    #expect(registry.passes.map { $0.info.name }.sorted() == registry.passes.map { $0.info.name })
+    #expect(registry["forget"] != nil && registry["forgot"] == nil)
+  }
+}
