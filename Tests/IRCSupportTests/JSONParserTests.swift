@@ -129,8 +129,8 @@ struct JSONParserTests {
     let vocabulary = try #require(root)["model"]["vocab"].object()
     #expect(vocabulary.count == 50254)
     #expect(try vocabulary["Ġthe"]?.int() == 253)
-    // Generous, since other tests run beside this one; alone it takes some tens of milliseconds.
-    #expect(time < .seconds(2), "took \(time)")
+    // Some tens of milliseconds alone; quadratic time would be minutes.
+    #expect(time < .seconds(30), "took \(time)")
     print("2.5 MB of JSON read in \(time)")
   }
 }

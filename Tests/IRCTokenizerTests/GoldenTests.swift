@@ -85,8 +85,8 @@ struct GoldenTests {
     try check(Array(stories.joined()), expected["all_stories"])
     let predicted = stories.reduce(0) { $0 + min(256, $1.count) }
     #expect(try predicted == expected["predicted"].int())
-    // Generous, since other tests run beside this one.
-    #expect(time < .seconds(5), "took \(time)")
+    // A third of a second alone; quadratic time would be minutes.
+    #expect(time < .seconds(30), "took \(time)")
   }
 
   private func check(_ ids: [Int32], _ entry: JSONValue) throws {
