@@ -51,7 +51,7 @@ public final class OutputFiles {
     var changed: [String] = []
     for (name, temporary) in staged {
       let final = "\(directory)/\(name)"
-      if FileManager.default.contentsEqual(atPath: temporary, andPath: final) {
+      if OutputFiles.holdSameBytes(temporary, final) {
         unsafe unlink(temporary)
         continue
       }
@@ -60,6 +60,17 @@ public final class OutputFiles {
     }
     staged = []
     return changed
+  }
+
+  /// True if both files are there and have the same bytes.
+  private static func holdSameBytes(_ first: String, _ second: String) -> Bool {
+    guard let a = try? MappedFile(path: first), let b = try? MappedFile(path: second),
+      unsafe a.bytes.count == b.bytes.count
+    else { return false }
+    guard let start = unsafe a.bytes.baseAddress, let other = unsafe b.bytes.baseAddress else {
+      return true
+    }
+    return unsafe memcmp(start, other, a.bytes.count) == 0
   }
 
   /// Removes whatever was staged and not committed.
