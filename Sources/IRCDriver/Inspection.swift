@@ -53,7 +53,7 @@ package struct Inspection {
         }
       let tensor = account.tensor
       return (
-        tensor.name, "\(tensor.type)", "\(tensor.shape)", tensor.bytes.count, role
+        tensor.name, tensor.type.name, "\(tensor.shape)", tensor.bytes.count, role
       )
     }
     let width = rows.map(\.0.count).max() ?? 0
