@@ -1,1 +1,15 @@
 #include <cblas.h>
+#include <stddef.h>
+
+// The parts of LAPACK that OpenBLAS carries and cblas.h does not declare. Matrices are column by column; each string is followed,
+// behind all arguments, by its length.
+void dsyevd_(
+  const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w,
+  double *work, const int *lwork, int *iwork, const int *liwork, int *info, size_t, size_t);
+void dgetrf_(const int *m, const int *n, double *a, const int *lda, int *pivots, int *info);
+void dgetri_(
+  const int *n, double *a, const int *lda, const int *pivots, double *work, const int *lwork,
+  int *info);
+void dgecon_(
+  const char *norm, const int *n, const double *a, const int *lda, const double *anorm,
+  double *rcond, double *work, int *iwork, int *info, size_t);

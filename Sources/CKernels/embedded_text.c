@@ -12,6 +12,12 @@ static const char kernels_common_h[] = {
 static const char kernels_math_c[] = {
 #embed "kernels_math.c" suffix(, 0)
 };
+static const char kernels_hadamard_h[] = {
+#embed "kernels_hadamard.h" suffix(, 0)
+};
+static const char kernels_hadamard_c[] = {
+#embed "kernels_hadamard.c" suffix(, 0)
+};
 static const char kernels_sequence_c[] = {
 #embed "kernels_sequence.c" suffix(, 0)
 };
@@ -28,6 +34,8 @@ static const irc_embedded_file files[] = {
   FILE_ENTRY("irc_kernels.h", irc_kernels_h),
   FILE_ENTRY("kernels_common.h", kernels_common_h),
   FILE_ENTRY("kernels_math.c", kernels_math_c),
+  FILE_ENTRY("kernels_hadamard.h", kernels_hadamard_h),
+  FILE_ENTRY("kernels_hadamard.c", kernels_hadamard_c),
   FILE_ENTRY("kernels_sequence.c", kernels_sequence_c),
   FILE_ENTRY("kernels_linear.c", kernels_linear_c),
   FILE_ENTRY("kernels_integer.c", kernels_integer_c),

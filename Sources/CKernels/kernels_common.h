@@ -201,6 +201,12 @@ IRC_INLINE float irc_silu(float x) {
   return irc_select(x < 0, x * e, x) / (1.0f + e);
 }
 
+// x / (1 + exp(-gate)); irc_silu(x) where the gate is x itself.
+IRC_INLINE float irc_scaled_silu(float x, float gate) {
+  float e = irc_exp(irc_select(gate < 0, gate, -gate));
+  return irc_select(gate < 0, x * e, x) / (1.0f + e);
+}
+
 // ---- The quantizer contract ---------------------------------------------------------------------
 
 typedef struct irc_code_range {

@@ -55,6 +55,18 @@ void IRC_NAME(softplus_rows_f32)(float *y, const float *x, size_t x_stride, size
   for (size_t r = 0; r < rows; r++) IRC_NAME(softplus_f32)(y + r * n, x + r * x_stride, n);
 }
 
+IRC_CLONES void IRC_NAME(scaled_silu_rows_f32)(
+  float *y, const float *x, size_t x_stride, const float *scale, size_t rows, size_t n) {
+  for (size_t r = 0; r < rows; r++, x += x_stride, y += n)
+    IRC_ELEMENTWISE(irc_scaled_silu(x[i + j], x[i + j] * scale[i + j]))
+}
+
+IRC_CLONES void IRC_NAME(div_rows_f32)(
+  float *y, const float *x, size_t x_stride, const float *divisor, size_t rows, size_t n) {
+  for (size_t r = 0; r < rows; r++, x += x_stride, y += n)
+    IRC_ELEMENTWISE(x[i + j] / divisor[i + j])
+}
+
 void IRC_NAME(add_rows_f32)(
   float *y, const float *a, size_t a_stride, const float *b, size_t b_stride,
   size_t rows, size_t n) {

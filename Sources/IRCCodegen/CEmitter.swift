@@ -96,8 +96,12 @@ public struct CEmitter: Sendable {
 
   /// The kernel files that the program needs.
   private func kernelFiles(_ program: Program) -> [(name: String, text: String)] {
-    embeddedFiles().filter {
-      program.needsSequenceKernels || $0.name != "kernels_sequence.c"
+    embeddedFiles().filter { file in
+      switch file.name {
+      case "kernels_sequence.c": program.needsSequenceKernels
+      case "kernels_hadamard.c", "kernels_hadamard.h": program.needsHadamardKernel
+      default: true
+      }
     }
   }
 

@@ -19,7 +19,7 @@ public protocol Real: TensorElement, BinaryFloatingPoint {
 }
 
 /// OpenBLAS, told once to stay on the calling thread.
-private enum BLAS {
+enum BLAS {
   static let isSerial: Bool = {
     openblas_set_num_threads(1)
     return true

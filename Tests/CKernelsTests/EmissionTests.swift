@@ -21,7 +21,7 @@ struct EmissionTests {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Sources/CKernels")
-    #expect(Self.files.count == 6)
+    #expect(Self.files.count == 8)
     for file in Self.files {
       let folder = file.name == "irc_kernels.h" ? root.appendingPathComponent("include") : root
       let source = try String(

@@ -126,6 +126,13 @@ void IRC_NAME(mul_f32)(float *y, const float *a, const float *b, size_t n);
 // input, except that it may be a dense input itself.
 void IRC_NAME(silu_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n);
 void IRC_NAME(softplus_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n);
+// y = x / (1 + exp(-(x * scale))), `scale` being (n), the same for all rows. The bound of silu_f32
+// holds for the quotient; the product is rounded once before.
+void IRC_NAME(scaled_silu_rows_f32)(
+  float *y, const float *x, size_t x_stride, const float *scale, size_t rows, size_t n);
+// y = x / divisor, `divisor` being (n), the same for all rows.
+void IRC_NAME(div_rows_f32)(
+  float *y, const float *x, size_t x_stride, const float *divisor, size_t rows, size_t n);
 void IRC_NAME(add_rows_f32)(
   float *y, const float *a, size_t a_stride, const float *b, size_t b_stride,
   size_t rows, size_t n);
@@ -142,6 +149,39 @@ void IRC_NAME(f16_to_f32)(float *IRC_RESTRICT y, const uint16_t *IRC_RESTRICT x,
 // `gain` is (n), or NULL for ones. y may be x itself when x is dense.
 void IRC_NAME(rms_norm_f32)(
   float *y, const float *x, size_t x_stride, const float *gain, size_t rows, size_t n, float eps);
+
+// A dense factor of a Hadamard matrix H of +1 and -1: bit a % 32 of signs[b * words + a / 32], with
+// words = (order + 31) / 32, is set where H[a, b] is -1. The order is a multiple of 4.
+typedef struct irc_hadamard_base {
+  size_t order;
+  const uint32_t *signs;
+} irc_hadamard_base;
+
+// A matrix R = D1 H D2 * scale, H the Kronecker product of the bases, outermost first, and of
+// Sylvester's matrix of order `power`; D1 and D2 are signs: number i is negated where bit
+// i / 16 % 32 of the word i / 512 * 16 + i % 16 is set. NULL: no signs.
+typedef struct irc_hadamard {
+  size_t order;  // of R: the product of the bases' orders and of `power`
+  size_t power;  // a power of two, perhaps 1
+  size_t bases;
+  const irc_hadamard_base *base;
+  const uint32_t *signs_before, *signs_after;
+  double scale;
+} irc_hadamard;
+
+// Numbers that the `scratch` of hadamard_f32 holds.
+static inline size_t irc_hadamard_scratch(const irc_hadamard *h) {
+  size_t most = 0;
+  for (size_t i = 0; i < h->bases; i++) most = h->base[i].order > most ? h->base[i].order : most;
+  return most == 0 ? 0 : 32 * most + 4096;
+}
+
+// Every run of h->order numbers of a row times R: (rows, n) -> (rows, n), n a multiple of the order.
+// Additions and one multiplication by the scale, before them, in an order that does not depend on
+// the instruction set. y may be x itself when x is dense.
+void IRC_NAME(hadamard_f32)(
+  float *y, const float *x, size_t x_stride, size_t rows, size_t n, const irc_hadamard *h,
+  float *IRC_RESTRICT scratch);
 
 // y[t] = table[ids[t]]: (tokens) -> (tokens, n). The caller has checked that every id is a row.
 void IRC_NAME(embedding_f32)(

@@ -39,6 +39,8 @@ struct Program {
   var attends = false
   /// True if sequence kernels are called.
   var needsSequenceKernels = false
+  /// True if the fast Hadamard transform is called.
+  var needsHadamardKernel = false
 
   /// Floats that all growing states together take for one token.
   var cacheColumns: Int { states.reduce(0) { $0 + ($1.grows ? $1.count : 0) } }
