@@ -64,7 +64,7 @@ public struct Adaptation: Hashable, Sendable {
   public var axes: [OperatorAxis]
   /// The group admitted after the change.
   public var group: TransformGroup
-  /// Name of the operator variant that admits it, such as `gated_silu`.
+  /// Name of the operator variant that admits it, such as `scaled_silu`.
   public var becomes: String
 
   /// Describes what the operator would become.

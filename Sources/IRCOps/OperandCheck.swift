@@ -54,6 +54,19 @@ struct OperandCheck {
       "real values (f32) of \(rank)")
   }
 
+  /// Fails unless operand `index` is real with a fixed extent at `axis` that `fits`.
+  func channels(
+    _ index: Int, _ axis: Int, _ expected: @autoclosure () -> String = "",
+    _ fits: (Int) -> Bool = { _ in true }
+  ) throws(OperatorError) {
+    let type = types[index]
+    let extent = type.shape.indices.contains(axis) ? type.shape[axis].fixed : nil
+    let detail = expected().isEmpty ? "" : ", \(expected())"
+    try expect(
+      index, type.element == .f32 && extent.map(fits) ?? false,
+      "real values (f32) with a fixed extent at axis \(axis)\(detail)")
+  }
+
   /// Fails unless operand `index` has exactly this type.
   func exactly(_ index: Int, _ element: ElementType, _ shape: [Dimension]) throws(OperatorError) {
     let type = TensorType(element, shape)

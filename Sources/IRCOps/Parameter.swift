@@ -1,13 +1,13 @@
 public import IRCGraph
 public import IRCTensor
 
-/// A tensor of the checkpoint, read when it is needed.
+/// A tensor of the checkpoint, or one that a pass computed, read when it is needed.
 ///
-/// Values stored as f32 are used where they are mapped; f16 and bf16 are widened, exactly.
+/// Values stored as f32 are used where they are mapped; f16 and bf16 are widened, exactly. Whole numbers (i32) stay such.
 public struct Parameter: RowSource {
   public static let name = "param"
 
-  /// Name in the checkpoint.
+  /// Name in the checkpoint or among the derived tensors.
   public let name: String
   /// Extents.
   public let shape: [Int]
@@ -24,7 +24,7 @@ public struct Parameter: RowSource {
   public init(reading attributes: inout AttributeReader) {
     name = attributes.string("name")
     shape = attributes.ints("shape")
-    stored = attributes.custom("stored", "f16, bf16, f32 or f64", standIn: .f32) {
+    stored = attributes.custom("stored", "f16, bf16, f32, f64 or i32", standIn: .f32) {
       if case .symbol(let word) = $0 { ElementType(rawValue: word) } else { nil }
     }
   }
@@ -38,22 +38,28 @@ public struct Parameter: RowSource {
 
   public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] {
     _ = try OperandCheck(operands, [])
-    guard stored.isFloat else {
+    guard stored.isFloat || stored == .i32 else {
       throw OperatorError(
-        "'\(name)' is stored as \(stored.rawValue), expected f16, bf16, f32 or f64")
+        "'\(name)' is stored as \(stored.rawValue), expected f16, bf16, f32, f64 or i32")
     }
-    return [try real(shape.map(Dimension.fixed))]
+    return [
+      try TensorType(stored.isFloat ? .f32 : stored, shape.map(Dimension.fixed)).checked()
+    ]
   }
 
   /// Every axis of a constant may be rewritten, but a leaf ties none of them to another.
   public func invariance(_ operands: [TensorType]) -> InvarianceRule { .opaque }
 
   public func evaluate(_ operands: [Tensor], in context: EvaluationContext) throws -> [Tensor] {
-    [try storedTensor(in: context).converted(to: context.precision)]
+    [try inGraph(storedTensor(in: context), context)]
   }
 
   public func evaluate(rows: Range<Int>, in context: EvaluationContext) throws -> Tensor {
-    try storedTensor(in: context).slice(rows: rows).converted(to: context.precision)
+    try inGraph(storedTensor(in: context).slice(rows: rows), context)
+  }
+
+  private func inGraph(_ tensor: Tensor, _ context: EvaluationContext) -> Tensor {
+    stored.isFloat ? tensor.converted(to: context.precision) : tensor
   }
 
   private func storedTensor(in context: EvaluationContext) throws -> Tensor {

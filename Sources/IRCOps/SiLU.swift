@@ -21,7 +21,7 @@ public struct SiLU: PlainOperator, KernelOperator {
     if let last = operands[0].shape.indices.last {
       rule.adaptations = [
         Adaptation(
-          [.operand(0, last), .result(0, last)], .positiveDiagonal, becomes: "gated_silu")
+          [.operand(0, last), .result(0, last)], .positiveDiagonal, becomes: ScaledSiLU.name)
       ]
     }
     return rule

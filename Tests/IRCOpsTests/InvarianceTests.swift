@@ -27,6 +27,7 @@ import Testing
       Case(op: Negate(), operands: [x]),
       Case(op: Exponential(), operands: [x]),
       Case(op: SiLU(), operands: [x]),
+      Case(op: ScaledSiLU(), operands: [x, random([6], seed: 2)]),
       Case(op: Softplus(), operands: [x]),
       Case(op: Reshape(shape: [4, 3]), operands: [random([4, 1, 3], seed: 1)]),
       Case(op: Reshape(shape: [4, 2, 3]), operands: [x]),
@@ -35,6 +36,16 @@ import Testing
       Case(op: Transpose(order: [2, 0, 1]), operands: [random([2, 3, 4], seed: 1)]),
       Case(op: Concatenate(axis: 1), operands: [x, random([4, 3], seed: 2)]),
       Case(op: Append(), operands: [x, random([2, 6], seed: 2)]),
+      Case(op: ChannelScale(axis: 1), operands: [x, random([6], seed: 2)]),
+      Case(op: ChannelScale(axis: 0, isInverse: true), operands: [x, real([4], [0.5, -1, 2, 4])]),
+      Case(op: ChannelGather(axis: 1), operands: [x, ids([2, 0, 1, 5, 4, 3])]),
+      Case(op: ChannelGather(axis: 0), operands: [x, ids([3, 0, 1, 2])]),
+      Case(op: ChannelMatmul(axis: 1), operands: [x, random([1, 6, 6], seed: 2)]),
+      Case(
+        op: ChannelMatmul(axis: 0, isTransposed: true), operands: [x, random([1, 4, 4], seed: 2)]),
+      Case(op: ChannelMatmul(axis: 1, repeats: 2), operands: [x, random([1, 3, 3], seed: 2)]),
+      Case(op: HadamardTransform(axis: 1, block: 2, seed: 5), operands: [x]),
+      Case(op: HadamardTransform(axis: 0, block: 4, seed: nil), operands: [x]),
       Case(op: Embedding(), operands: [ids([1, 3, 3]), x]),
       Case(op: Linear(), operands: [x, random([3, 6], seed: 2)]),
       Case(op: Linear(), operands: [x, random([3, 6], seed: 2), random([3], seed: 3)]),
@@ -112,6 +123,13 @@ import Testing
       (RMSNorm(epsilon: 0.1), [x, random([6], seed: 2)], rotated),
       (RotaryEmbedding(headDimension: 6, theta: 10), [x, ids([1, 2, 3, 4])], rotated),
       (RotaryEmbedding(headDimension: 6, theta: 10), [x, ids([1, 2, 3, 4])], scaled),
+      (ScaledSiLU(), [x, random([6], seed: 2)], scaled),
+      (ScaledSiLU(), [x, random([6], seed: 2)], rotated),
+      (ChannelScale(axis: 1), [x, random([6], seed: 2)], rotated),
+      (ChannelGather(axis: 1), [x, ids([1, 2, 3, 4, 5, 0])], scaled),
+      (ChannelMatmul(axis: 1), [x, random([1, 6, 6], seed: 2)], rotated),
+      (HadamardTransform(axis: 1, block: 2, seed: nil), [x], scaled),
+      (HadamardTransform(axis: 1, block: 2, seed: nil), [x], rotated),
       (Linear(), [x, w], [.operand(0, 1): mixed.inverse]),
       (Linear(), [x, w], [.operand(0, 1): scale, .operand(1, 1): scale]),
       (
@@ -132,7 +150,7 @@ import Testing
     let rule = SiLU().invariance([f32(4, 6)])
     #expect(
       rule.adaptations == [
-        Adaptation([.operand(0, 1), .result(0, 1)], .positiveDiagonal, becomes: "gated_silu")
+        Adaptation([.operand(0, 1), .result(0, 1)], .positiveDiagonal, becomes: "scaled_silu")
       ])
   }
 
