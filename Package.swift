@@ -55,7 +55,8 @@ let core: [Target] =
     "IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"], tests: ["IRCOps", "IRCTestSupport"])
   + module("IRCOps", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "CKernels"])
   + module(
-    "IRCExecution", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "CKernels"])
+    "IRCExecution", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "CKernels"],
+    tests: ["IRCTestSupport"])
   + module(
     "IRCTokenizer", ["IRCSupport"], tests: ["IRCTestSupport"],
     testData: ["Golden", "golden.py", "decompositions.py"])

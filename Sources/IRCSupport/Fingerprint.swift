@@ -4,7 +4,8 @@ public struct Fingerprint: Hashable, Sendable, CustomStringConvertible {
   public let bytes: [UInt8]
 
   init(_ words: [UInt32]) {
-    bytes = words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * $0)) } }
+    bytes = words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * $0)) }
+    }
   }
 
   /// 64 hexadecimal digits: usable as the name of a file.
@@ -97,7 +98,8 @@ public struct Fingerprinter: Sendable {
             let mixed = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
             let choice = (e & f) ^ (~e & g)
             let first = unsafe h &+ mixed &+ choice &+ constants[index] &+ schedule[index]
-            let second = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22))
+            let second =
+              (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22))
               &+ ((a & b) ^ (a & c) ^ (b & c))
             (h, g, f, e) = (g, f, e, d &+ first)
             (d, c, b, a) = (c, b, a, first &+ second)
