@@ -54,7 +54,9 @@ let core: [Target] =
   + module(
     "IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"], tests: ["IRCOps", "IRCTestSupport"])
   + module("IRCOps", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "CKernels"])
-  + module("IRCExecution", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps"])
+  + module(
+    "IRCExecution", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "CKernels"],
+    tests: ["IRCTestSupport"])
   + module(
     "IRCTokenizer", ["IRCSupport"], tests: ["IRCTestSupport"],
     testData: ["Golden", "golden.py", "decompositions.py"])

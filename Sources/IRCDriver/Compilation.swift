@@ -107,17 +107,11 @@ package struct Compilation {
     var graph = model.graph
     graph.name = plan.model.name
     let output = files.map(SharedOutput.init)
+    let calibration = CalibrationService(
+      plan.model.calibration, of: model, environment.reporter)
     let services = PassServices(
-      statistics: {
-        [calibration = plan.model.calibration, model, reporter = environment.reporter]
-        values, graph in
-        guard let calibration else { return try PassServices.none.statistics(values, graph) }
-        let windows = try calibration.windows(
-          { try Tokenizer(folder: model.checkpoint.folder) }, start: model.startID)
-        return try Calibration.collect(graph, values: values, windows: windows) {
-          reporter.progress("calibrate", $0, of: $1)
-        }
-      },
+      statistics: calibration.statistics(of:in:),
+      channelStatistics: calibration.channelStatistics(of:in:),
       output: { try output?.files ?? PassServices.none.output() })
     try manager.run(
       on: &graph, model: facts, target: plan.model.target, services: services,

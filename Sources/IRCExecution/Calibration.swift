@@ -21,22 +21,8 @@ public enum Calibration {
     _ graph: Graph, values: Set<ValueID>, windows: [[Int32]], cacheLimit: Int = 1 << 30,
     progress: (@Sendable (_ done: Int, _ total: Int) -> Void)? = nil
   ) throws -> [ValueID: ValueStatistics] {
-    guard windows.contains(where: { !$0.isEmpty }) else {
-      throw Diagnostic(
-        "calibration.no-tokens", "the calibration text has no tokens",
-        hint: "name a longer text under 'calibration' in the model file")
-    }
-    let constants = graph.constants()
-    for value in values.sorted() {
-      let isConstant = constants.contains(value)
-      guard isConstant || graph.type(of: value).element != .f32 else { continue }
-      let producer = graph.producer(of: value)
-      throw Diagnostic(
-        "calibration.not-measurable",
-        "the result of operation '\(producer.op.operatorName)' (\(producer.location.text)) is "
-          + "\(isConstant ? "a constant" : "not real") and has no statistics",
-        hint: "only real values that depend on the input can be measured")
-    }
+    try check(windows)
+    try check(values.sorted(), of: graph)
     let model = try GraphLanguageModel(graph, cacheLimit: cacheLimit)
     let accumulators = Dictionary(uniqueKeysWithValues: values.map { ($0, Accumulator()) })
     let done = Mutex(0)
@@ -57,6 +43,37 @@ public enum Calibration {
       }
     }
     return accumulators.mapValues(\.statistics)
+  }
+
+  /// Complains of windows without any token.
+  static func check(_ windows: [[Int32]]) throws {
+    if windows.contains(where: { !$0.isEmpty }) { return }
+    throw Diagnostic(
+      "calibration.no-tokens", "the calibration text has no tokens",
+      hint: "name a longer text under 'calibration' in the model file")
+  }
+
+  /// Complains of values that are constant or not real.
+  static func check(_ values: [ValueID], of graph: Graph) throws {
+    let constants = graph.constants()
+    for value in values {
+      let isConstant = constants.contains(value)
+      guard isConstant || graph.type(of: value).element != .f32 else { continue }
+      throw notMeasurable(
+        value, of: graph, "is \(isConstant ? "a constant" : "not real") and has no statistics",
+        hint: "only real values that depend on the input can be measured")
+    }
+  }
+
+  /// The error that a value cannot be measured.
+  static func notMeasurable(
+    _ value: ValueID, of graph: Graph, _ reason: String, hint: String
+  ) -> Diagnostic {
+    let producer = graph.producer(of: value)
+    return Diagnostic(
+      "calibration.not-measurable",
+      "the result of operation '\(producer.op.operatorName)' (\(producer.location.text)) \(reason)",
+      hint: hint)
   }
 
   /// Counts of one value, filled from several threads.

@@ -52,6 +52,29 @@ public final class PassContext: Sendable {
     try services.statistics(values, graph)
   }
 
+  /// Statistics per channel of run-time values over the calibration text: ask for everything that the pass needs at once, since
+  /// each call runs the network over the text, unless it was asked for the same before.
+  ///
+  /// - Throws: `PassError` when the model has no calibration text, `Diagnostic` when a value cannot be measured.
+  public func channelStatistics(
+    of requests: [ValueID: StatisticRequest], in graph: Graph
+  ) throws -> [ValueID: ChannelStatistics] {
+    let values = requests.keys.sorted()
+    let groups = values.map { StatisticGroup([$0], requests[$0] ?? .range) }
+    let statistics = try services.channelStatistics(groups, graph)
+    return Dictionary(uniqueKeysWithValues: zip(values, statistics))
+  }
+
+  /// Statistics per channel of groups of run-time values, each measured as if its values were one with all their rows.
+  ///
+  /// - Returns: the statistics of each group, in order.
+  /// - Throws: `PassError` when the model has no calibration text, `Diagnostic` when a value cannot be measured.
+  public func channelStatistics(
+    pooling groups: [StatisticGroup], in graph: Graph
+  ) throws -> [ChannelStatistics] {
+    try services.channelStatistics(groups, graph)
+  }
+
   /// Tells what an exporter wrote, for the manifest.
   public func report(_ emission: EmissionReport) {
     log.withLock { $0.emissions.append(emission) }
@@ -65,25 +88,36 @@ public final class PassContext: Sendable {
 
 /// What the host does for a pass.
 package struct PassServices: Sendable {
-  package var statistics: @Sendable (Set<ValueID>, Graph) throws -> [ValueID: ValueStatistics]
+  /// Measures whole values.
+  package typealias Statistics =
+    @Sendable (Set<ValueID>, Graph) throws -> [ValueID: ValueStatistics]
+  /// Measures groups of values channel by channel.
+  package typealias ChannelStatistics =
+    @Sendable ([StatisticGroup], Graph) throws -> [IRCExecution.ChannelStatistics]
+
+  package var statistics: Statistics
+  package var channelStatistics: ChannelStatistics
   package var output: @Sendable () throws -> OutputFiles
 
   package init(
-    statistics: @escaping @Sendable (Set<ValueID>, Graph) throws -> [ValueID: ValueStatistics],
+    statistics: @escaping Statistics,
+    channelStatistics: @escaping ChannelStatistics = { _, _ in throw noCalibration },
     output: @escaping @Sendable () throws -> OutputFiles
   ) {
     self.statistics = statistics
+    self.channelStatistics = channelStatistics
     self.output = output
   }
 
   /// Services of a run that has neither calibration text nor an output folder.
   package static let none = PassServices(
-    statistics: { _, _ in
-      throw PassError(
-        "needs calibration statistics, and there is no calibration text",
-        hint: "add 'calibration: {text: FILE}' to the model file")
-    },
+    statistics: { _, _ in throw noCalibration },
     output: { throw PassError("writes files, and this run has no output folder") })
+
+  /// The error of a pass that needs calibration text where there is none.
+  package static let noCalibration = PassError(
+    "needs calibration statistics, and there is no calibration text",
+    hint: "add 'calibration: {text: FILE}' to the model file")
 }
 
 /// What a pass said while it ran.

@@ -1,0 +1,41 @@
+// Measuring activations, one channel (column) at a time. None of this is emitted.
+#ifndef IRC_STATISTICS_H
+#define IRC_STATISTICS_H
+
+#include "irc_kernels.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Widens the range of each channel by the rows of x (rows, n) and adds up its values, row after row
+// in double precision. Infinities and NaNs are counted in `skipped` and have no part in the rest.
+// All arrays but x are (n).
+void IRC_NAME(channel_range_f32)(
+  float *IRC_RESTRICT low, float *IRC_RESTRICT high, double *IRC_RESTRICT sum,
+  uint64_t *IRC_RESTRICT skipped, const float *IRC_RESTRICT x, size_t rows, size_t n);
+
+// Bins of magnitudes: 16 for each power of two from 2^-24 to 2^16. What lies outside counts in the
+// first or last bin.
+enum { IRC_CHANNEL_BINS = 16 * 40 };
+
+// Counts the finite magnitudes of x (rows, n) in bins (n, IRC_CHANNEL_BINS). A full counter stays
+// full.
+void IRC_NAME(channel_histogram_f32)(
+  uint32_t *IRC_RESTRICT bins, const float *IRC_RESTRICT x, size_t rows, size_t n);
+
+// The edge above a bin; infinity for the last.
+float IRC_NAME(channel_bin_edge)(size_t bin);
+
+// True if every one of n elements is finite.
+bool IRC_NAME(all_finite_f32)(const float *x, size_t n);
+
+// y = x for the first n columns of rows with a stride: (rows, n) -> (rows, n)
+void IRC_NAME(columns_f32_to_f64)(
+  double *IRC_RESTRICT y, const float *IRC_RESTRICT x, size_t x_stride, size_t rows, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
