@@ -32,17 +32,21 @@ func module(
 }
 
 /// The names of the built-in passes: one folder each under `Plugins/`.
-let plugins = ["FoldNormGains", "QuantizeTensors", "LowerKernels", "EmitC"]
+let plugins = [
+  "FoldNormGains", "RotationFusion", "SmoothFusion", "InjectOutliers", "QuantizeTensors",
+  "LowerKernels", "EmitC",
+]
 
 /// A pass: one module that sees the kit and nothing else, with its tests beside it.
-func passPlugin(_ name: String) -> [Target] {
+func passPlugin(_ name: String, testedWith otherPasses: [String] = []) -> [Target] {
   [
     .target(
       name: name, dependencies: ["IRCPassKit"], path: "Plugins/\(name)", exclude: ["Tests"],
       swiftSettings: strict),
     .testTarget(
       name: "\(name)Tests",
-      dependencies: [.target(name: name), "IRCPassManager", "IRCTestSupport"],
+      dependencies: [.target(name: name), "IRCPassManager", "IRCTestSupport"]
+        + otherPasses.map { .target(name: $0) },
       path: "Plugins/\(name)/Tests", swiftSettings: testing),
   ]
 }
@@ -81,6 +85,11 @@ let core: [Target] =
       "IRCFrontend", "IRCCodegen", "IRCPassKit", "IRCPassManager", "IRCPipeline",
     ], tests: ["IRCTestSupport"])
 
+// Smoothing is shown to take away what was injected.
+let passes: [Target] = plugins.flatMap { name in
+  passPlugin(name, testedWith: name == "SmoothFusion" ? ["InjectOutliers"] : [])
+}
+
 let package = Package(
   name: "irc",
   products: [
@@ -90,7 +99,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
-  targets: core + plugins.flatMap(passPlugin) + [
+  targets: core + passes + [
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CKernels", exclude: ["README.md"]),

@@ -17,7 +17,9 @@ public struct FoldNormGains: Pass {
       columns of the weights carry the gains, so that one quantizer sees both.
       """,
     paper: "SliceGPT (arXiv 2401.15024), section 3.2, for RMS normalisation",
-    establishes: [.normGainsFolded], preservesFunction: true,
+    conflicts: [
+      FactConflict(.normInputsSmoothed, "would fold the smoothing back into the weights")
+    ], establishes: [.normGainsFolded], preservesFunction: true,
     statistics: [folded, kept], remarks: [untied, notFolded])
 
   static let folded = Statistic("folded", "Gains moved into their readers.")
@@ -31,6 +33,13 @@ public struct FoldNormGains: Pass {
   public var untie = true
 
   public init() {}
+
+  /// Gains that stay because of shared weights could have been folded.
+  public var effects: PassEffects {
+    var effects = Self.info.effects
+    if !untie { effects.establishes = [] }
+    return effects
+  }
 
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let constants = graph.constants()

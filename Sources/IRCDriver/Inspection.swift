@@ -11,30 +11,50 @@ package struct Inspection {
   /// The same as data; keys are documented in `docs/commands.md`.
   package let json: JSON
 
+  /// What to show of a network.
+  package enum View: Sendable {
+    /// Tensors of a checkpoint, the textual IR of anything else.
+    case overview
+    /// The textual IR.
+    case graph
+    /// Where weights can change without a change of the function.
+    case sites
+  }
+
   /// Looks at a path.
   ///
-  /// - Parameter showsGraph: shows the textual IR instead of tables.
+  /// - Parameter view: what to show of a network.
   /// - Throws: `Diagnostic` when the path is nothing that irc makes or reads.
   package init(
-    _ path: String, showsGraph: Bool, settings: [String], in environment: CompilerEnvironment
+    _ path: String, view: View = .overview, settings: [String], in environment: CompilerEnvironment
   ) throws {
     if path.hasSuffix(".irc") {
-      try self.init(graph: GraphFile.read(path))
+      try self.init(graph: GraphFile.read(path), view)
     } else if isDirectory(path) {
       let manifest = "\(path)/manifest.json"
       if FileManager.default.fileExists(atPath: manifest) {
         try self.init(manifest: manifest)
       } else {
         let model = try ModelFolder.load(path)
-        if showsGraph { self.init(graph: model.graph) } else { self.init(checkpoint: model) }
+        if view == .overview {
+          self.init(checkpoint: model)
+        } else {
+          self.init(graph: model.graph, view)
+        }
       }
     } else {
       let plan = try environment.plan(path, settings: settings)
-      self.init(graph: try Compilation(plan, in: environment).simulate().graph)
+      self.init(graph: try Compilation(plan, in: environment).simulate().graph, view)
     }
   }
 
-  private init(graph: Graph) {
+  private init(graph: Graph, _ view: View) {
+    if view == .sites {
+      let report = SitesReport(graph)
+      text = report.text
+      json = report.json
+      return
+    }
     text = graph.text
     json = .object([
       ("kind", "graph"), ("name", .string(graph.name)), ("stage", .string(graph.stage.rawValue)),

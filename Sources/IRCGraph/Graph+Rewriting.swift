@@ -29,6 +29,11 @@ extension Graph {
     outputs.append((name, value))
   }
 
+  /// Lets the output of that name show another value.
+  public mutating func setOutput(_ name: String, _ value: ValueID) {
+    for index in outputs.indices where outputs[index].name == name { outputs[index].value = value }
+  }
+
   /// Says which value the state `name` has after a run.
   public mutating func setNextState(_ name: String, _ value: ValueID) {
     if let index = nextStates.firstIndex(where: { $0.name == name }) {

@@ -22,6 +22,9 @@ public protocol Operator: Sendable, Hashable {
   /// What happens when channel axes are transformed (architecture page, section 1).
   func invariance(_ operands: [TensorType]) -> InvarianceRule
 
+  /// A change of the operator that lets channel factors pass; nil if there is none or none is needed.
+  func adaptation(_ operands: [TensorType]) -> Adaptation?
+
   /// Work for fixed extents.
   func cost(_ operands: [TensorType], _ results: [TensorType]) -> Cost
 
@@ -40,6 +43,7 @@ extension Operator {
 
   public var attributes: [(name: String, value: Attribute)] { [] }
   public var rowwiseOperands: [Int]? { nil }
+  public func adaptation(_ operands: [TensorType]) -> Adaptation? { nil }
 
   /// Reads and writes every value once and multiplies nothing.
   public func cost(_ operands: [TensorType], _ results: [TensorType]) -> Cost {

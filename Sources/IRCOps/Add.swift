@@ -18,7 +18,8 @@ public struct Add: PlainOperator, RealOperator {
   public func invariance(_ operands: [TensorType]) -> InvarianceRule {
     InvarianceRule(
       ties: operands[0].shape.indices.map { axis in
-        AxisTie([.operand(0, axis), .operand(1, axis), .result(0, axis)], .general)
+        AxisTie(
+          [.operand(0, axis), .operand(1, axis), .result(0, axis)], .general, role: .residual)
       })
   }
 

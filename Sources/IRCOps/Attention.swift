@@ -68,10 +68,11 @@ public struct Attention: KernelOperator {
       AxisTie(
         [.operand(1, 1), .operand(0, 1)], blocks,
         times == 1
-          ? .inverseTranspose : .sequence([.inverseTranspose, .blockRepeat(times: times)])),
+          ? .inverseTranspose : .sequence([.inverseTranspose, .blockRepeat(times: times)]),
+        role: .score),
       AxisTie(
         [.operand(2, 1), .result(0, 1)], blocks,
-        times == 1 ? .identity : .blockRepeat(times: times)),
+        times == 1 ? .identity : .blockRepeat(times: times), role: .value),
     ])
   }
 

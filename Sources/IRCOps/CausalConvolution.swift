@@ -28,7 +28,8 @@ public struct CausalConvolution: PlainOperator, KernelOperator {
   public func invariance(_ operands: [TensorType]) -> InvarianceRule {
     var ties = [
       AxisTie([.operand(0, 1), .operand(1, 1), .result(1, 1)], .monomial),
-      AxisTie([.operand(0, 1), .operand(2, 0), .result(0, 1)], .monomial, .product),
+      AxisTie(
+        [.operand(0, 1), .operand(2, 0), .result(0, 1)], .monomial, .product, role: .convolution),
     ]
     if operands.count == 4 { ties.append(AxisTie([.result(0, 1), .operand(3, 0)], .monomial)) }
     return InvarianceRule(ties: ties)

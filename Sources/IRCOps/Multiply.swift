@@ -27,7 +27,7 @@ public struct Multiply: PlainOperator, RealOperator {
         }
         return AxisTie(
           [.operand(0, axis), .operand(1, isBroadcast ? 0 : axis), .result(0, axis)], .monomial,
-          .product)
+          .product, role: .product)
       })
   }
 

@@ -4,7 +4,7 @@ public import IRCTensor
 /// A tensor of the checkpoint, or one that a pass computed, read when it is needed.
 ///
 /// Values stored as f32 are used where they are mapped; f16 and bf16 are widened, exactly. Whole numbers (i32) stay such.
-public struct Parameter: RowSource {
+public struct Parameter: RowSource, NamedConstant {
   public static let name = "param"
 
   /// Name in the checkpoint or among the derived tensors.

@@ -39,13 +39,20 @@ public struct RMSNorm: KernelOperator {
     } else {
       ties = [
         AxisTie([.operand(0, last)], .signedPermutation),
-        AxisTie([.operand(0, last), .operand(1, 0), .result(0, last)], .monomial, .product),
+        AxisTie(
+          [.operand(0, last), .operand(1, 0), .result(0, last)], .monomial, .product, role: .norm),
       ]
     }
     for axis in 0..<last {
       ties.append(AxisTie([.operand(0, axis), .result(0, axis)], .signedPermutation))
     }
     return InvarianceRule(ties: ties)
+  }
+
+  /// With a gain, the result takes any channel factor.
+  public func adaptation(_ operands: [TensorType]) -> Adaptation? {
+    guard operands.count == 1, let width = operands[0].shape.last else { return nil }
+    return Adaptation(becomes: self, unit: TensorType(.f32, [width]))
   }
 
   public func cost(_ operands: [TensorType], _ results: [TensorType]) -> Cost {

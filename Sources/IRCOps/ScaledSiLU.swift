@@ -12,7 +12,7 @@ public struct ScaledSiLU: PlainOperator, KernelOperator {
 
   public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] {
     let check = try OperandCheck(operands, ["x", "scale"])
-    try check.real(0, rank: 1...Int.max)
+    try check.real(0, rank: 2...Int.max)
     try check.exactly(1, .f32, check[0].shape.suffix(1))
     return [check[0]]
   }
@@ -21,14 +21,14 @@ public struct ScaledSiLU: PlainOperator, KernelOperator {
   public func invariance(_ operands: [TensorType]) -> InvarianceRule {
     let last = operands[0].rank - 1
     var rule = InvarianceRule(ties: [
-      AxisTie([.operand(0, last), .result(0, last)], .monomial),
+      AxisTie([.operand(0, last), .result(0, last)], .monomial, role: .activation),
       AxisTie([.operand(0, last), .operand(1, 0)], .monomial, .inverseTranspose),
     ])
     rule.ties += (0..<last).map { AxisTie([.operand(0, $0), .result(0, $0)], .permutation) }
     return rule
   }
 
-  public var rowwiseOperands: [Int]? { [0, 1] }
+  public var rowwiseOperands: [Int]? { [0] }
 
   public func evaluateByKernel(_ operands: [Tensor]) throws -> [Tensor] {
     let (rows, columns) = (operands[0].rows, operands[0].columns)

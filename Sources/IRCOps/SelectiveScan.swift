@@ -36,12 +36,13 @@ public struct SelectiveScan: PlainOperator, KernelOperator {
   /// the reordering alone.
   public func invariance(_ operands: [TensorType]) -> InvarianceRule {
     InvarianceRule(ties: [
-      AxisTie([.operand(0, 1), .operand(1, 1), .result(0, 1)], .monomial, .product),
+      AxisTie(
+        [.operand(0, 1), .operand(1, 1), .result(0, 1)], .monomial, .product, role: .scan),
       AxisTie([.result(0, 1), .operand(6, 0), .result(1, 0)], .monomial),
       AxisTie([.operand(1, 1), .operand(5, 0)], .monomial),
       AxisTie([.operand(1, 1), .operand(2, 0)], .monomial, .inverseTranspose),
       AxisTie([.operand(3, 1), .operand(6, 1), .result(1, 1)], .monomial),
-      AxisTie([.operand(3, 1), .operand(4, 1)], .monomial, .inverseTranspose),
+      AxisTie([.operand(3, 1), .operand(4, 1)], .monomial, .inverseTranspose, role: .state),
       AxisTie([.operand(3, 1), .operand(4, 1), .operand(2, 1)], .monomial, .product),
     ])
   }

@@ -14,17 +14,16 @@ public struct SiLU: PlainOperator, KernelOperator {
     return [check[0]]
   }
 
-  /// A function of single elements passes reorderings; with a scale inside the gate, x·σ(s ⊙ x) = silu(s ⊙ x) / s, it lets
-  /// a channel scale s pass as well.
+  /// A function of single elements passes reorderings.
   public func invariance(_ operands: [TensorType]) -> InvarianceRule {
-    var rule = InvarianceRule.elementwise(operands[0], .permutation)
-    if let last = operands[0].shape.indices.last {
-      rule.adaptations = [
-        Adaptation(
-          [.operand(0, last), .result(0, last)], .positiveDiagonal, becomes: ScaledSiLU.name)
-      ]
+    .elementwise(operands[0], .permutation, role: .activation)
+  }
+
+  /// x·σ(s ⊙ x) = silu(s ⊙ x) / s lets channel factors pass.
+  public func adaptation(_ operands: [TensorType]) -> Adaptation? {
+    operands[0].shape.last.map {
+      Adaptation(becomes: ScaledSiLU(), unit: TensorType(.f32, [$0]))
     }
-    return rule
   }
 
   public var rowwiseOperands: [Int]? { [0] }

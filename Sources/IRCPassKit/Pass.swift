@@ -11,6 +11,9 @@ public protocol Pass: Sendable {
   /// An instance with default options.
   init()
 
+  /// What this instance, with its options, needs of facts and does to them; by default what `info` says of all.
+  var effects: PassEffects { get }
+
   /// Problems between options, each as a sentence; what a single option allows is checked before.
   func check() -> [String]
 
@@ -22,6 +25,7 @@ public protocol Pass: Sendable {
 
 extension Pass {
   public func check() -> [String] { [] }
+  public var effects: PassEffects { Self.info.effects }
 }
 
 /// What a pass declares about itself, once.
@@ -34,12 +38,8 @@ public struct PassInfo: Sendable {
   public var details: String
   /// Where the method comes from, with section.
   public var paper: String?
-  /// Facts that must hold before it runs.
-  public var requires: [Fact]
-  /// Facts that hold after it ran.
-  public var establishes: [Fact]
-  /// Earlier facts that still hold after it ran; all others are dropped.
-  public var preserves: FactSelection
+  /// What it needs of facts and does to them, if its options do not decide that.
+  public var effects: PassEffects
   /// True if the graph computes the same function afterwards; the manager checks that by running it.
   public var preservesFunction: Bool
   /// Relative difference that the check, which runs in double precision, allows.
@@ -56,17 +56,17 @@ public struct PassInfo: Sendable {
   /// Declares a pass.
   public init(
     name: String, summary: String, details: String = "", paper: String? = nil,
-    requires: [Fact] = [], establishes: [Fact] = [], preserves: FactSelection = .all,
-    preservesFunction: Bool, tolerance: Double = 1e-6, usesCalibration: Bool = false,
+    requires: [Fact] = [], conflicts: [FactConflict] = [], establishes: [Fact] = [],
+    preserves: FactSelection = .all, preservesFunction: Bool, tolerance: Double = 1e-6,
+    usesCalibration: Bool = false,
     emitsFiles: Bool = false, statistics: [Statistic] = [], remarks: [RemarkKind] = []
   ) {
     self.name = name
     self.summary = summary
     self.details = details
     self.paper = paper
-    self.requires = requires
-    self.establishes = establishes
-    self.preserves = preserves
+    effects = PassEffects(
+      requires: requires, conflicts: conflicts, establishes: establishes, preserves: preserves)
     self.preservesFunction = preservesFunction
     self.tolerance = tolerance
     self.usesCalibration = usesCalibration
@@ -74,12 +74,6 @@ public struct PassInfo: Sendable {
     self.statistics = statistics
     self.remarks = remarks
   }
-}
-
-/// Facts, named one by one or all of them.
-public enum FactSelection: Sendable {
-  case all
-  case only([Fact])
 }
 
 /// A counter with a meaning in the pass's domain.

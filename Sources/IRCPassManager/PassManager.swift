@@ -23,8 +23,22 @@ public struct PassManager {
   public func factProblems(startingWith facts: Set<Fact>) -> [Diagnostic] {
     var facts = facts
     var problems: [Diagnostic] = []
+    // Who made a fact true that holds now.
+    var makers: [Fact: String] = [:]
     for instance in schedule {
-      for fact in instance.info.requires where !facts.contains(fact) {
+      let effects = instance.pass.effects
+      let conflicts = effects.conflicts.filter { facts.contains($0.fact) }
+      for conflict in conflicts {
+        let maker = makers[conflict.fact]
+        problems.append(
+          instance.error(
+            "passes.conflicting-fact",
+            "pass '\(instance.id)' \(conflict.reason) ('\(conflict.fact)')",
+            hint: maker.map { "put '\(instance.id)' before '\($0)'" }
+              ?? "run it before the fact is established"))
+      }
+      // What a conflict broke is not reported a second time as missing.
+      for fact in effects.requires where !facts.contains(fact) && conflicts.isEmpty {
         let makers = registry.establishing(fact)
         problems.append(
           instance.error(
@@ -34,7 +48,8 @@ public struct PassManager {
               ? "no known pass establishes it"
               : "put \(makers.map { "'\($0)'" }.joined(separator: " or ")) before it"))
       }
-      facts = factsAfter(instance.info, facts)
+      facts = factsAfter(effects, facts)
+      for fact in effects.establishes { makers[fact] = instance.id }
     }
     return problems
   }
@@ -68,7 +83,7 @@ public struct PassManager {
         try instance.pass.run(on: &graph, in: context)
         graph.removeDeadOperations()
       }
-      graph.facts = factsAfter(instance.info, graph.facts)
+      graph.facts = factsAfter(instance.pass.effects, graph.facts)
       let said = context.said
       let run = PassRun(
         instance: instance.id, seconds: elapsed / .seconds(1), remarks: said.remarks,
@@ -97,12 +112,7 @@ public struct PassManager {
     }
   }
 
-  private func factsAfter(_ info: PassInfo, _ facts: Set<Fact>) -> Set<Fact> {
-    let kept =
-      switch info.preserves {
-      case .all: facts
-      case .only(let list): facts.intersection(list)
-      }
-    return kept.union(info.establishes)
+  private func factsAfter(_ effects: PassEffects, _ facts: Set<Fact>) -> Set<Fact> {
+    effects.preserves.selected(of: facts).union(effects.establishes)
   }
 }

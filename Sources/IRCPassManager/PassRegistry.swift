@@ -24,6 +24,6 @@ public struct PassRegistry: Sendable {
 
   /// Names of the passes that establish a fact.
   public func establishing(_ fact: Fact) -> [String] {
-    passes.filter { $0.info.establishes.contains(fact) }.map { $0.info.name }
+    passes.filter { $0.init().effects.establishes.contains(fact) }.map { $0.info.name }
   }
 }

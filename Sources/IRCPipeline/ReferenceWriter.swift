@@ -119,9 +119,14 @@ package struct ReferenceWriter {
     }
     var facts = ["Keeps the function: \(info.preservesFunction ? "yes" : "no")"]
     if info.usesCalibration { facts.append("Can need calibration text: yes") }
-    facts += list("Requires", info.requires) + list("Establishes", info.establishes)
-    if case .only(let kept) = info.preserves {
+    let effects = pass.effects
+    facts += list("Requires", effects.requires) + list("Establishes", effects.establishes)
+    facts += effects.conflicts.map { "Must not run after `\($0.fact)`: it \($0.reason)" }
+    switch effects.preserves {
+    case .all: break
+    case .only(let kept):
       facts.append("Keeps of earlier facts: \(kept.isEmpty ? "none" : names(kept))")
+    case .except(let lost): facts += list("Makes untrue", lost)
     }
     if let paper = info.paper { facts.append("Source: \(paper)") }
     facts += info.statistics.map { "Counts `\($0.name)`: \($0.help)" }

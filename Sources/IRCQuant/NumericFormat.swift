@@ -29,6 +29,13 @@ public enum NumericFormat: Hashable, Sendable, CustomStringConvertible {
     case .integer(let bits): bits
     }
   }
+
+  /// The code that the largest magnitude of a symmetric range gets.
+  public var largestMagnitude: Double {
+    switch self {
+    case .integer(let bits): Double((1 << (bits - 1)) - 1)
+    }
+  }
 }
 
 /// Which elements share a scale.
@@ -46,6 +53,11 @@ public enum Granularity: Hashable, Sendable, CustomStringConvertible {
     case .row: "row"
     case .group(let size): "group(\(size))"
     }
+  }
+
+  /// Elements of a row of `columns` that share a scale.
+  public func groupWidth(of columns: Int) -> Int {
+    if case .group(let size) = self { min(size, columns) } else { columns }
   }
 
   /// Number of scales of a row of `columns` elements (1 for `tensor`).

@@ -14,6 +14,8 @@ public protocol Real: TensorElement, BinaryFloatingPoint {
 
   /// e to the power of `x`.
   static func exponential(_ x: Self) -> Self
+  /// The natural logarithm of `x`.
+  static func logarithm(_ x: Self) -> Self
   /// log(1 + x), exact for small x.
   static func logarithmOnePlus(_ x: Self) -> Self
 }
@@ -39,6 +41,7 @@ extension Float: Real {
   }
 
   public static func exponential(_ x: Float) -> Float { exp(x) }
+  public static func logarithm(_ x: Float) -> Float { log(x) }
   public static func logarithmOnePlus(_ x: Float) -> Float { log1p(x) }
 }
 
@@ -55,5 +58,6 @@ extension Double: Real {
   }
 
   public static func exponential(_ x: Double) -> Double { exp(x) }
+  public static func logarithm(_ x: Double) -> Double { log(x) }
   public static func logarithmOnePlus(_ x: Double) -> Double { log1p(x) }
 }

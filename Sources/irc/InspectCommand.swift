@@ -8,19 +8,23 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect", abstract: "Show a checkpoint, a graph or a compiled artifact.",
     discussion: """
       A Hugging Face folder shows its tensors and what becomes of each, or its graph with --graph; a model file or a .irc file \
-      shows its graph; an output folder shows what it holds.
+      shows its graph; an output folder shows what it holds. With --sites, a network shows its sites: the channels that one \
+      transform moves together, the group it may be taken from, and what it costs where nothing can absorb it.
       """)
 
   @Argument(help: "A Hugging Face folder, a model file, a .irc file or an output folder.")
   var path: String
   @Flag(help: "Show the textual IR of a folder's graph.")
   var graph = false
+  @Flag(help: "Show where weights can change without a change of the function.")
+  var sites = false
   @OptionGroup var overrides: Overrides
   @OptionGroup var common: CommonOptions
 
   func run() throws {
     let inspection = try Inspection(
-      path, showsGraph: graph, settings: overrides.settings, in: common.environment())
+      path, view: sites ? .sites : graph ? .graph : .overview, settings: overrides.settings,
+      in: common.environment())
     common.write(inspection.json, or: inspection.text)
   }
 }

@@ -44,10 +44,11 @@ struct PassesCommand: ParsableCommand {
   }
 
   private static func json(_ pass: any Pass.Type) -> JSON {
-    .object([
+    let effects = pass.init().effects
+    return .object([
       ("name", .string(pass.info.name)), ("summary", .string(pass.info.summary)),
-      ("requires", .array(pass.info.requires.map { .string($0.description) })),
-      ("establishes", .array(pass.info.establishes.map { .string($0.description) })),
+      ("requires", .array(effects.requires.map { .string($0.description) })),
+      ("establishes", .array(effects.establishes.map { .string($0.description) })),
       ("preserves_function", .bool(pass.info.preservesFunction)),
       (
         "options",

@@ -49,29 +49,35 @@ public struct AxisTie: Hashable, Sendable {
   public var group: TransformGroup
   /// How one end determines the other.
   public var transport: Transport
+  /// What a transform that passes here is about, where the operator has a name for it.
+  public var role: SiteRole?
 
   /// Ties axes together.
-  public init(_ axes: [OperatorAxis], _ group: TransformGroup, _ transport: Transport = .identity) {
+  public init(
+    _ axes: [OperatorAxis], _ group: TransformGroup, _ transport: Transport = .identity,
+    role: SiteRole? = nil
+  ) {
     self.axes = axes
     self.group = group
     self.transport = transport
+    self.role = role
   }
 }
 
-/// A larger group that an operator would admit if it were changed.
-public struct Adaptation: Hashable, Sendable {
-  /// The axes concerned, first the one that the transform arrives at.
-  public var axes: [OperatorAxis]
-  /// The group admitted after the change.
-  public var group: TransformGroup
-  /// Name of the operator variant that admits it, such as `scaled_silu`.
-  public var becomes: String
+/// A change of an operator that lets more pass: the same function with a parameter made explicit that was 1 before.
+///
+/// SiLU becomes x·σ(s ⊙ x) with s = 1, a norm without a gain one with a gain of ones. What passes then is what the new
+/// operator's own rule says, with the parameter as one more operand, a constant.
+public struct Adaptation: Sendable {
+  /// The operator to put in its place.
+  public var becomes: any Operator
+  /// Type of the further operand, all of whose elements are 1.
+  public var unit: TensorType
 
-  /// Describes what the operator would become.
-  public init(_ axes: [OperatorAxis], _ group: TransformGroup, becomes: String) {
-    self.axes = axes
-    self.group = group
+  /// Describes the change.
+  public init(becomes: any Operator, unit: TensorType) {
     self.becomes = becomes
+    self.unit = unit
   }
 }
 
@@ -82,13 +88,10 @@ public struct Adaptation: Hashable, Sendable {
 public struct InvarianceRule: Hashable, Sendable {
   /// Axes that move together.
   public var ties: [AxisTie]
-  /// What would be possible with a change of the operator.
-  public var adaptations: [Adaptation]
 
   /// States the algebra of an operator.
-  public init(ties: [AxisTie] = [], adaptations: [Adaptation] = []) {
+  public init(ties: [AxisTie] = []) {
     self.ties = ties
-    self.adaptations = adaptations
   }
 
   /// Nothing passes.

@@ -1,0 +1,171 @@
+import Foundation
+import IRCPassKit
+import IRCPassManager
+import IRCTestSupport
+import RotationFusion
+import Testing
+
+@Suite("rotation-fusion")
+struct RotationFusionTests {
+  /// Runs the pass after `facts` are established, with calibration on `windows`.
+  private func run(
+    _ pass: RotationFusion, on graph: inout Graph, facts: Set<Fact> = [.normGainsFolded],
+    windows: [[Int32]] = (0..<24).map { seed in (0..<16).map { Int32(($0 * 7 + seed * 3) % 16) } }
+  ) throws -> PassRun {
+    graph.facts = facts
+    let recorder = RunRecorder()
+    let manager = PassManager(
+      [PassInstance(id: "rotation-fusion", pass: pass, span: nil)],
+      registry: try PassRegistry([RotationFusion.self]),
+      instruments: [VerifyInstrument(), recorder])
+    var services = PassServices.none
+    services.channelStatistics = { groups, graph in
+      try Calibration.collectChannels(graph, groups: groups, windows: windows)
+    }
+    try manager.run(
+      on: &graph, model: ModelDescription(name: "m", vocabularySize: 16, contextLength: nil),
+      target: .portable, services: services)
+    return try #require(recorder.runs.first)
+  }
+
+  private func difference(_ before: Graph, _ after: Graph) throws -> Double {
+    try FunctionCheck.compare(
+      before, after, probe: [3, 1, 4, 1, 5, 9], tolerance: 1, precision: .double
+    ).largest
+  }
+
+  private func make(
+    _ kind: RotationKind, _ sites: [String], online: Bool = false
+  ) -> RotationFusion {
+    let pass = RotationFusion()
+    pass.kind = kind
+    pass.sites = sites.map { NamePattern($0) }
+    pass.online = online
+    return pass
+  }
+
+  @Test(
+    "Every kind leaves the function alone at every closed site",
+    arguments: [RotationKind.hadamard, .orthogonal, .klt, .kltHadamard],
+    [SampleNetworks.transformer, SampleNetworks.stateSpace])
+  func preserves(kind: RotationKind, text: String) throws {
+    let before = try SampleNetworks.graph(text)
+    var after = before
+    let run = try run(make(kind, ["residual", "value", "low-rank"]), on: &after)
+    #expect(run.counters.first { $0.name == "rotated" }?.value == 2)
+    #expect(run.counters.first { $0.name == "online" }?.value == 0)
+    #expect(after != before)
+    #expect(try difference(before, after) < 1e-11)
+  }
+
+  @Test("Online rotations leave the function alone", arguments: ["product", "activation", "score"])
+  func online(role: String) throws {
+    let text = role == "score" ? SampleNetworks.transformer : SampleNetworks.stateSpace
+    let before = try SampleNetworks.graph(text)
+    var after = before
+    let run = try run(make(.hadamard, [role], online: true), on: &after)
+    #expect((run.counters.first { $0.name == "online" }?.value ?? 0) > 0)
+    #expect(
+      after.operations(of: HadamardTransform.self).contains {
+        !after.constants().contains($0.operation.result)
+      })
+    #expect(try difference(before, after) < 1e-11)
+  }
+
+  @Test("After klt-hadamard all channels have one variance, after Hadamard they have not")
+  func equalises() throws {
+    var graph = try SampleNetworks.graph(SampleNetworks.stateSpace)
+    let run = try run(make(.kltHadamard, ["residual", "low-rank"]), on: &graph)
+    let spreads = run.remarks.filter { $0.kind.name == "spread" }.map(\.message)
+    #expect(spreads.count == 2)
+    #expect(spreads.allSatisfy { $0.contains(", 1.0 after") }, "\(spreads)")
+    #expect(spreads.allSatisfy { !$0.contains("max/min 1.0 before") && !$0.hasSuffix(" 1.0") })
+  }
+
+  @Test("A site that is not closed is left alone without 'online', with the reason")
+  func leavesOut() throws {
+    var graph = try SampleNetworks.graph(SampleNetworks.stateSpace)
+    let run = try run(make(.hadamard, ["product"]), on: &graph)
+    #expect(run.counters.map(\.value) == [0, 0, 1])
+    #expect(run.remarks.first?.message.contains("'mul'") == true)
+    #expect(run.remarks.first?.hint?.contains("online: true") == true)
+  }
+
+  @Test("Too little calibration data is an error that says how much is needed")
+  func needsRows() throws {
+    var graph = try SampleNetworks.graph(SampleNetworks.stateSpace)
+    let error = #expect(throws: DiagnosticList.self) {
+      try run(make(.klt, ["residual"]), on: &graph, windows: [[1, 2, 3]])
+    }
+    let text = error?.diagnostics.first?.message ?? ""
+    #expect(text.contains("needs at least 32 calibration tokens"), "\(text)")
+    #expect(text.contains("there are 3"), "\(text)")
+  }
+
+  @Test("Data that never takes some direction determines no rotation")
+  func singular() throws {
+    var graph = try SampleNetworks.graph(SampleNetworks.stateSpace)
+    let error = #expect(throws: DiagnosticList.self) {
+      try run(
+        make(.klt, ["residual"]), on: &graph,
+        windows: [[Int32]](repeating: [Int32](repeating: 2, count: 1), count: 64))
+    }
+    #expect(error?.diagnostics.first?.message.contains("singular: rank") == true)
+  }
+
+  @Test("A misspelt site is an error with the nearest name; a role that is not there is told")
+  func unknownSites() throws {
+    var graph = try SampleNetworks.graph(SampleNetworks.stateSpace)
+    let error = #expect(throws: DiagnosticList.self) {
+      try run(make(.hadamard, ["residul"]), on: &graph)
+    }
+    #expect(error?.diagnostics.first?.hint == "did you mean 'residual'?")
+    let run = try run(make(.hadamard, ["value", "residual"]), on: &graph)
+    #expect(run.remarks.contains { $0.kind.name == "absent" && $0.message.contains("'value'") })
+  }
+
+  @Test("A gain in the residual stream stops its rotation, and the message names the norm")
+  func postNorm() throws {
+    var text = SampleNetworks.transformer
+    text = text.replacingOccurrences(
+      of: "%r = add %x, %o : f32[tokens, 8]",
+      with: """
+        %pg = param "post.gain" {shape = [8], stored = f32} : f32[8]
+          %op = rms_norm %o, %pg {epsilon = 1e-05} : f32[tokens, 8]  loc(checkpoint("post_norm.weight"))
+          %r = add %x, %op : f32[tokens, 8]
+        """)
+    var graph = try SampleNetworks.graph(text)
+    let error = #expect(throws: DiagnosticList.self) {
+      try run(make(.hadamard, ["residual"]), on: &graph)
+    }
+    let message = error?.diagnostics.first?.message ?? ""
+    #expect(message.contains("rms_norm") && message.contains("post_norm"), "\(message)")
+  }
+
+  @Test("Rotation after smoothing of the norms is refused, and says which goes first")
+  func order() throws {
+    var graph = try SampleNetworks.graph(SampleNetworks.transformer)
+    let error = #expect(throws: DiagnosticList.self) {
+      try run(
+        make(.hadamard, ["residual"]), on: &graph, facts: [.normInputsSmoothed])
+    }
+    #expect(error?.diagnostics.first?.id == "passes.conflicting-fact")
+    #expect(error?.diagnostics.count == 1)
+  }
+
+  @Test("Equal seeds give equal graphs")
+  func determinism() throws {
+    let before = try SampleNetworks.graph(SampleNetworks.transformer)
+    var (a, b) = (before, before)
+    _ = try run(make(.kltHadamard, ["residual", "value"]), on: &a)
+    _ = try run(make(.kltHadamard, ["residual", "value"]), on: &b)
+    #expect(a == b && a.text == b.text)
+    let folder = (ConstantFolder(a), ConstantFolder(b))
+    for (x, y) in zip(a.operations(of: Linear.self), b.operations(of: Linear.self)) {
+      let weights = try (
+        folder.0.fold(x.operation.operands[1]), folder.1.fold(y.operation.operands[1])
+      )
+      #expect(weights.0.array(of: Float.self) == weights.1.array(of: Float.self))
+    }
+  }
+}

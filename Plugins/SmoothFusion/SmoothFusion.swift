@@ -1,0 +1,103 @@
+public import IRCPassKit
+
+/// Divides channels of activations by factors and multiplies the weights that read them, so that no channel stands out.
+///
+///     before: %y = linear %x, %w
+///     after:  %y = linear %x / s, %w ⊙ s         // and whatever writes %x has been divided by s
+///
+/// Exact in real arithmetic: the factors cancel. They vanish into gains, rows of weights, taps of convolutions and, where an
+/// activation function stands in the way, into its gate (S-SiLU: silu(z) = s·(z/s)·σ(s·z/s)).
+public struct SmoothFusion: Pass {
+  public static let info = PassInfo(
+    name: "smooth-fusion",
+    summary: "Divide outlying channels by factors that the weights around them take up.",
+    details: """
+      The factor of channel j is max|xⱼ|^α / max|Wⱼ|^(1−α) from calibration. With `alpha: 0` (the default means search) each \
+      site gets the α of a grid whose estimated error of the linear layers' outputs is least, for the formats of `scheme`.
+
+      Sites are chosen by role (`norm`, `activation`, `product`, `value`, `scan`, `state`, `convolution`, `low-rank`) or by name. \
+      Roles are smoothed one after another in the order given, each measured on what the earlier ones left.
+      """,
+    paper:
+      "SmoothQuant (arXiv 2211.10438), equation 4; MambaQuant (arXiv 2501.13484), smooth-fused rotation",
+    preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
+    statistics: [smoothed], remarks: [factors, absent, untied])
+
+  static let smoothed = Statistic("smoothed", "Sites that were smoothed.")
+  static let factors = RemarkKind("factors", .analysis, "What a site's factors are.")
+  static let absent = RemarkKind("absent", .missed, "The network has no site of a role.")
+  static let untied = RemarkKind("untied", .passed, "Weights got a copy of their own.")
+
+  @PassOption(
+    "Share of the difficulty that moves from activations to weights; 0 searches for it.", in: 0...1)
+  public var alpha = 0.0
+  @PassOption("Sites to smooth, by role or name; * and ? as in globs.")
+  public var sites = [
+    NamePattern("norm"), NamePattern("value"), NamePattern("product"), NamePattern("activation"),
+    NamePattern("low-rank"),
+  ]
+  @PassOption("Formats that the search for alpha reckons with.")
+  public var scheme = QuantizationScheme(
+    weights: QuantizationSpec(.integer(bits: 8), .row),
+    activations: .init(spec: QuantizationSpec(.integer(bits: 8), .tensor)))
+  @PassOption("Largest ratio of a factor to the typical one, either way.", in: 1...1_000_000)
+  public var limit = 1000
+
+  public init() {}
+
+  /// Gains of normalisations are in use afterwards.
+  public var effects: PassEffects {
+    var effects = Self.info.effects
+    if sites.contains(where: { SiteSelection.mayMatch($0, .norm) }) {
+      effects.establishes = [.normInputsSmoothed]
+      effects.preserves = .except([.normGainsFolded])
+    }
+    return effects
+  }
+
+  public func run(on graph: inout Graph, in context: PassContext) throws {
+    let everything = graph.sites(.scaling)
+    // Every pattern is checked before anything is done.
+    for role in try SiteSelection(sites, among: everything).absentRoles {
+      context.remark(
+        Self.absent, at: .unknown, "the network has no site of role '\(role.rawValue)'")
+    }
+    var done: Set<String> = []
+    for pattern in sites {
+      // What earlier ones changed is in the graph by now, and so are the ways that they opened.
+      let chosen = try SiteSelection(
+        [pattern], among: done.isEmpty ? everything : graph.sites(.scaling)
+      )
+      .sites.filter { done.insert($0.name).inserted }
+      try smooth(chosen, in: &graph, context)
+    }
+    graph.mergeEqualOperations()
+  }
+
+  private func smooth(
+    _ sites: [Site], in graph: inout Graph, _ context: PassContext
+  ) throws {
+    let parts = try sites.map { try SmoothingStatistics($0, in: graph) }
+    let measured = try context.channelStatistics(pooling: parts.flatMap(\.requests), in: graph)
+    var next = 0
+    for (site, part) in zip(sites, parts) {
+      let statistics = Array(measured[next..<next + part.requests.count])
+      next += part.requests.count
+      let sides = try part.sides(statistics, in: graph)
+      let (chosen, factors) = SmoothingFactors(sides, scheme, limit: Double(limit)).best(alpha)
+      let change = try graph.apply(.diagonal(factors.map { 1 / $0 }), at: site, in: context)
+      context.count(Self.smoothed)
+      for (name, elements) in change.untied {
+        context.remark(
+          Self.untied, at: .checkpoint(name),
+          "'\(name)' is no longer shared; the copy holds \(elements) weights")
+      }
+      let (least, greatest) = (factors.min() ?? 1, factors.max() ?? 1)
+      context.remark(
+        Self.factors, at: .unknown,
+        "site '\(site.name)': alpha \(chosen), factors \(rounded(least)) to \(rounded(greatest))")
+    }
+  }
+}
+
+private func rounded(_ value: Double) -> String { "\((value * 1000).rounded() / 1000)" }

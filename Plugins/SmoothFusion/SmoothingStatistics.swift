@@ -1,0 +1,140 @@
+import IRCPassKit
+
+/// What one linear reader, or one side of a contraction, knows of a site's channels; all arrays have the site's width.
+struct SmoothingSide {
+  /// Largest magnitude of each channel of the activations.
+  var activations: [Double]
+  /// Mean square of each channel of the activations.
+  var power: [Double]
+  /// The weights, [out, width] of f32: nil where the other side is an activation too.
+  var weights: Tensor?
+  /// Largest magnitude of each channel of the weights, or of the other side's activations.
+  var opposite: [Double]
+}
+
+/// Measures what smoothing a site needs.
+struct SmoothingStatistics {
+  private let site: Site
+  /// What to measure: the inputs of readers, or all values of a contraction.
+  let requests: [StatisticGroup]
+  private let places: [(place: Site.Place, element: Site.Element)]
+
+  init(_ site: Site, in graph: Graph) throws {
+    self.site = site
+    let inputs = site.values.filter { value in
+      site.inputs.contains { value.place.holder == .value($0) }
+    }
+    let all = inputs.isEmpty ? site.values : inputs
+    // States are values at the end of a text only; what flows into them is measured instead.
+    places = all.filter { value in
+      guard case .value(let id) = value.place.holder else { return false }
+      let type = graph.type(of: id)
+      return type.shape.first?.fixed == nil && value.place.axis == type.rank - 1
+    }
+    requests = places.compactMap { value in
+      if case .value(let id) = value.place.holder {
+        StatisticGroup([id], .secondMoment)
+      } else {
+        nil
+      }
+    }
+  }
+
+  /// The sides, from the statistics of `requests`.
+  func sides(_ statistics: [ChannelStatistics], in graph: Graph) throws -> [SmoothingSide] {
+    let measured = zip(places, statistics).map { value, statistics in
+      (
+        value: value, peaks: collapse(statistics.absoluteMaximum.map(Double.init), value, max),
+        power: collapse(diagonal(statistics), value, +)
+      )
+    }
+    if site.inputs.isEmpty {
+      func peak(_ isInverse: Bool) -> [Double] {
+        measured.filter { $0.value.element.isInverse == isInverse }.map(\.peaks)
+          .reduce([Double](repeating: 0, count: site.width)) { zip($0, $1).map(max) }
+      }
+      let power = [Double](repeating: 1, count: site.width)
+      return [
+        SmoothingSide(activations: peak(false), power: power, weights: nil, opposite: peak(true))
+      ]
+    }
+    let folder = ConstantFolder(graph)
+    return try measured.flatMap { value, peaks, power in
+      try site.readers.filter { reader in
+        graph[reader.operation].operands.contains {
+          value.place.holder == .value($0)
+        }
+      }.map { reader in
+        let weights = try columns(
+          of: folder.fold(graph[reader.operation].operands[reader.operand]), reader)
+        return SmoothingSide(
+          activations: peaks, power: power, weights: weights, opposite: columnPeaks(weights))
+      }
+    }
+  }
+
+  private func diagonal(_ statistics: ChannelStatistics) -> [Double] {
+    guard let moment = statistics.secondMoment else { return [] }
+    let elements = moment.array(of: Double.self)
+    return (0..<statistics.width).map { elements[$0 * statistics.width + $0] }
+  }
+
+  /// One number for each channel of the site: the channels of a place that stand for it taken together.
+  private func collapse(
+    _ numbers: [Double], _ value: (place: Site.Place, element: Site.Element),
+    _ combine: (Double, Double) -> Double
+  ) -> [Double] {
+    var result = [Double](repeating: 0, count: site.width)
+    for (offset, channel) in value.place.channels.enumerated() {
+      let index = value.element.index(of: offset)
+      result[index] = combine(result[index], numbers[channel])
+    }
+    return result
+  }
+
+  /// The columns of a reader's weights that read the site, as [rows, width]; repeated ones below each other.
+  private func columns(of weights: Tensor, _ reader: Site.Absorber) -> Tensor {
+    let matrix = weights.reshaped([weights.shape[0], weights.count / max(1, weights.shape[0])])
+    let isRow = reader.axis == 0
+    let copies = reader.element.repeats
+    let (rows, width) = (isRow ? matrix.columns : matrix.rows, site.width)
+    return unsafe matrix.withElements(as: Float.self) { source in
+      unsafe Tensor([rows * copies, width], of: Float.self) { target in
+        for (offset, channel) in reader.channels.enumerated() {
+          let index = reader.element.index(of: offset)
+          let copy = reader.element.copy(of: offset)
+          for row in 0..<rows {
+            unsafe target[(copy * rows + row) * width + index] =
+              isRow
+              ? source[channel * matrix.columns + row] : source[row * matrix.columns + channel]
+          }
+        }
+      }
+    }
+  }
+
+  private func columnPeaks(_ weights: Tensor) -> [Double] {
+    var peaks = [Float](repeating: 0, count: weights.columns)
+    unsafe weights.withElements(as: Float.self) { source in
+      for row in 0..<weights.rows {
+        for column in peaks.indices {
+          peaks[column] = unsafe max(peaks[column], abs(source[row * weights.columns + column]))
+        }
+      }
+    }
+    return peaks.map(Double.init)
+  }
+}
+
+extension Site.Element {
+  /// The channel of the transform that stands at a channel of a place, counted from the place's first.
+  fileprivate func index(of offset: Int) -> Int {
+    guard repeats > 1 else { return offset }
+    return offset / (block * repeats) * block + offset % block
+  }
+
+  /// Which of the repeated blocks a channel of a place is in.
+  fileprivate func copy(of offset: Int) -> Int {
+    repeats > 1 ? offset / block % repeats : 0
+  }
+}

@@ -1,0 +1,75 @@
+import Foundation
+package import IRCGraph
+package import IRCSupport
+
+/// The sites of a graph as `irc inspect --sites` shows them.
+package struct SitesReport {
+  private let rows: [(family: TransformFamily, site: Site)]
+  private let graph: Graph
+
+  /// Finds the sites of every family.
+  package init(_ graph: Graph) {
+    self.graph = graph
+    let analysis = InvarianceAnalysis(graph)
+    rows = TransformFamily.allCases.flatMap { family in
+      analysis.sites(family).map { (family, $0) }
+    }
+  }
+
+  /// A table for people.
+  package var text: String {
+    let header = ["site", "family", "group", "width", "writers", "readers", "online", "cost"]
+    let cells = rows.map { family, site in
+      [
+        site.name, family.rawValue, site.group.description, String(site.width),
+        String(site.writers.count), String(site.readers.count), String(site.onlineCount),
+        site.isOffline ? "-" : "\(site.onlineOperations)/token",
+      ]
+    }
+    let widths = header.indices.map { column in
+      ([header] + cells).map { $0[column].count }.max() ?? 0
+    }
+    return ([header] + cells).map { line in
+      zip(line, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }
+        .joined(separator: "  ").trimmingTrailingSpaces + "\n"
+    }.joined()
+  }
+
+  /// Keys are documented in `docs/commands.md`.
+  package var json: JSON {
+    .object([
+      ("kind", "sites"), ("name", .string(graph.name)),
+      (
+        "sites",
+        .array(
+          rows.map { family, site in
+            .object([
+              ("name", .string(site.name)), ("role", .string(site.role.rawValue)),
+              ("family", .string(family.rawValue)), ("group", .string(site.group.description)),
+              ("width", .integer(site.width)), ("writers", names(site.writers)),
+              ("readers", names(site.readers)), ("online", .integer(site.onlineCount)),
+              ("operations_per_token", .integer(site.isOffline ? 0 : site.onlineOperations)),
+            ])
+          })
+      ),
+    ])
+  }
+
+  /// The constants by the tensors that they are made from.
+  private func names(_ absorbers: [Site.Absorber]) -> JSON {
+    .array(
+      absorbers.map { absorber in
+        let operands = graph[absorber.operation].operands
+        let name =
+          absorber.operand < operands.count
+          ? graph.parameterName(of: operands[absorber.operand]) : nil
+        return .string(name ?? graph[absorber.operation].op.operatorName)
+      })
+  }
+}
+
+extension String {
+  fileprivate var trimmingTrailingSpaces: String {
+    String(self[..<(lastIndex { $0 != " " }.map(index(after:)) ?? startIndex)])
+  }
+}

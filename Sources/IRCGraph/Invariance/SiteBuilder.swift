@@ -1,0 +1,178 @@
+/// Makes a site of a finished draft: who writes, who reads, what is at the edge, and what it is called.
+struct SiteBuilder {
+  private let draft: SiteDraft
+  private let network: AxisNetwork
+  private var graph: Graph { network.graph }
+
+  init(_ draft: SiteDraft, _ network: AxisNetwork) {
+    self.draft = draft
+    self.network = network
+  }
+
+  /// The site; nil if a transform of it would serve nothing.
+  func site() -> Site? {
+    var absorbers: [Part: [Site.Absorber]] = [:]
+    var inputs: [ValueID] = []
+    var inputDirections: [Bool] = []
+    for place in draft.order {
+      guard case .constant(let id, let operand) = place.holder, let element = draft.elements[place]
+      else { continue }
+      let (part, input) = part(of: place, id, operand)
+      absorbers[part, default: []].append(
+        Site.Absorber(
+          operation: id, operand: operand, axis: place.axis, channels: place.channels,
+          element: element))
+      if part == .reader, let input {
+        inputDirections.append(draft.elements[input]?.isInverse ?? false)
+        if case .value(let value) = input.holder, !inputs.contains(value) { inputs.append(value) }
+      }
+    }
+    let frontier = usefulFrontier
+    let readers = absorbers[.reader, default: []]
+    let isContraction = Set(valueElements.map(\.element.isInverse)).count == 2
+    let role = role(frontier)
+    let isUseful =
+      switch network.family {
+      case .mixing: !readers.isEmpty || isContraction || role == .residual
+      case .pairing: draft.group.isOfPairs
+      case .scaling, .permuting: !absorbers.isEmpty
+      }
+    guard isUseful else { return nil }
+    // T is what readers' inputs take, as far as they agree.
+    let isFlipped = inputDirections.first == true
+    func oriented(_ part: Part) -> [Site.Absorber] {
+      absorbers[part, default: []].map { absorber in
+        var absorber = absorber
+        if isFlipped { absorber.element = absorber.element.inverted }
+        return absorber
+      }
+    }
+    return Site(
+      name: "\(role.rawValue)/\(anchor(absorbers))", role: role, family: network.family,
+      group: draft.group, width: width, writers: oriented(.writer), readers: oriented(.reader),
+      carriers: oriented(.carrier),
+      values: valueElements.map { ($0.place, isFlipped ? $0.element.inverted : $0.element) },
+      frontier: frontier, adapted: adapted, inputs: inputs)
+  }
+
+  /// Channels of T: those of a place where it does not repeat.
+  private var width: Int {
+    draft.order.map { $0.channels.count / (draft.elements[$0]?.repeats ?? 1) }.min() ?? 0
+  }
+
+  private var valueElements: [(place: Site.Place, element: Site.Element)] {
+    draft.order.compactMap { place in
+      guard case .value = place.holder, let element = draft.elements[place] else { return nil }
+      return (place, element)
+    }
+  }
+
+  private var adapted: [OperationID] {
+    draft.order.compactMap { place in
+      guard case .constant(let id, let operand) = place.holder,
+        operand >= graph[id].operands.count
+      else { return nil }
+      return id
+    }
+  }
+
+  // MARK: Parts
+
+  /// What a constant does for the site.
+  private enum Part {
+    case writer, reader, carrier
+  }
+
+  /// A constant beside a value that moves is a reader if nothing behind the operation moves, and a writer the other way round.
+  private func part(
+    of place: Site.Place, _ id: OperationID, _ operand: Int
+  ) -> (Part, input: Site.Place?) {
+    let operation = graph[id]
+    let port = OperatorAxis.operand(operand, place.axis)
+    var input: Site.Place?
+    for (tieID, tie) in draft.usedTies where tieID.operation == id && tie.axes.contains(port) {
+      for axis in tie.axes {
+        guard case .operand = axis.port else { continue }
+        input = input ?? moved(axis, operation)
+      }
+    }
+    let movesResults = operation.results.contains { result in
+      draft.order.contains { $0.holder == .value(result) }
+    }
+    switch (input, movesResults) {
+    case (let input?, false): return (.reader, input)
+    case (let input?, true): return (.carrier, input)
+    case (nil, _): return (.writer, nil)
+    }
+  }
+
+  /// The place of an axis, if it is a value that moves.
+  private func moved(_ port: OperatorAxis, _ operation: Operation) -> Site.Place? {
+    let axis = network.axis(port, of: operation)
+    guard case .value = axis.holder else { return nil }
+    return draft.order.first { $0.holder == axis.holder && $0.axis == axis.axis }
+  }
+
+  /// A value from outside is transformed for its readers in the site alone, so readers outside need nothing.
+  private var usefulFrontier: [Site.Edge] {
+    var entries: Set<Site.Place> = []
+    for case .entry(let place, _) in draft.frontier { entries.insert(place) }
+    return draft.frontier.filter { edge in
+      switch edge {
+      case .entry: true
+      case .exit(let place, _), .output(let place, _): !entries.contains(place)
+      }
+    }
+  }
+
+  // MARK: Names
+
+  private func role(_ frontier: [Site.Edge]) -> SiteRole {
+    if let role = draft.usedTies.values.compactMap(\.role).min() { return role }
+    for case .entry(let place, _) in frontier {
+      guard case .value(let value) = place.holder else { continue }
+      let producer = graph.producer(of: value)
+      let port = OperatorAxis.result(graph.resultIndex(of: value), place.axis)
+      let ties = (network.ties[producer.id] ?? []).filter { $0.axes.contains(port) }
+      return ties.compactMap(\.role).min() ?? .input
+    }
+    return frontier.isEmpty ? .lowRank : .input
+  }
+
+  /// The tensor that reads the site first, else the one that writes it first, else where the first operation comes from.
+  private func anchor(_ absorbers: [Part: [Site.Absorber]]) -> String {
+    for part in [Part.reader, .writer, .carrier] {
+      for absorber in absorbers[part, default: []].sorted(by: isBefore) {
+        let operands = graph[absorber.operation].operands
+        if absorber.operand < operands.count,
+          let name = graph.parameterName(of: operands[absorber.operand])
+        {
+          return name.hasSuffix(".weight") ? String(name.dropLast(7)) : name
+        }
+      }
+    }
+    for operation in network.operations
+    where draft.usedTies.keys.contains(where: { $0.operation == operation.id }) {
+      if let name = operation.location.checkpointName {
+        return name.hasSuffix(".weight") ? String(name.dropLast(7)) : name
+      }
+      return "\(operation.op.operatorName)"
+    }
+    return "graph"
+  }
+
+  private func isBefore(_ a: Site.Absorber, _ b: Site.Absorber) -> Bool {
+    (network.position(of: a.operation), a.operand) < (network.position(of: b.operation), b.operand)
+  }
+}
+
+extension TransformGroup {
+  /// True for a group of pairs of channels, the same or another element in each block.
+  var isOfPairs: Bool {
+    switch self {
+    case .complexPairs, .pairRotations, .pairScales: true
+    case .blocks(let inner, _): inner.isOfPairs
+    default: false
+    }
+  }
+}

@@ -1,0 +1,249 @@
+public import IRCGraph
+public import IRCTensor
+
+/// An invertible change of basis of channels, x' = x·T, as a chain of factors that have operators of their own.
+///
+/// Kept as factors, so that a Hadamard matrix is never written out and an inverse is exact.
+public struct ChannelTransform: Sendable {
+  /// One factor of the chain.
+  public enum Factor: Sendable {
+    /// diag(signs)·H/√block on each run of `block` channels, the same on each; nil seed: no signs.
+    case hadamard(block: Int, seed: Int?, isTransposed: Bool)
+    /// Matrices [count, d, d] of f64 on the blocks of d channels, each standing `repeats` times in a row.
+    case matrices(Matrices)
+    /// Factors [width] of f64, or their reciprocals.
+    case diagonal(Tensor, isInverse: Bool)
+    /// Channel j of the result is channel `order[j]` of x.
+    case permutation([Int])
+  }
+
+  /// Dense blocks with their inverses.
+  public struct Matrices: Sendable {
+    /// [count, d, d] of f64.
+    public let direct: Tensor
+    /// The inverses; nil for rotations, whose inverses are their transposes.
+    public let inverse: Tensor?
+    /// How often each stands in a row.
+    public let repeats: Int
+    /// What they are elements of, blocks included.
+    public let group: TransformGroup
+    /// Which of T, T⁻¹, Tᵀ and T⁻ᵀ is meant.
+    var form = Form()
+    /// Tells chains of the same matrices from others.
+    let identity: Int
+  }
+
+  /// T, T⁻¹, Tᵀ or T⁻ᵀ.
+  struct Form: Hashable, Sendable {
+    var isInverse = false
+    var isTransposed = false
+
+    /// Factors of a chain change places under one of the two operations, not under both.
+    var reverses: Bool { isInverse != isTransposed }
+  }
+
+  /// Number of channels.
+  public let width: Int
+  /// The factors in the order in which they are applied to x.
+  public private(set) var factors: [Factor]
+
+  /// A chain; neighbours that undo each other are left out.
+  private init(width: Int, _ factors: [Factor]) {
+    self.width = width
+    self.factors = factors.reduce(into: []) { chain, factor in
+      if let last = chain.last, last.cancels(factor) {
+        chain.removeLast()
+      } else {
+        chain.append(factor)
+      }
+    }
+  }
+
+  /// Leaves everything as it is.
+  public static func identity(width: Int) -> ChannelTransform {
+    ChannelTransform(width: width, [])
+  }
+
+  /// A Hadamard rotation of each run of `block` channels, with random signs if there is a seed.
+  ///
+  /// - Precondition: `block` divides `width` and is the order of a Hadamard matrix that `Hadamard` knows.
+  public static func hadamard(width: Int, block: Int, seed: Int?) -> ChannelTransform {
+    ChannelTransform(width: width, [.hadamard(block: block, seed: seed, isTransposed: false)])
+  }
+
+  /// A rotation of each of equal blocks of channels.
+  ///
+  /// - Parameters:
+  ///   - matrices: orthogonal, [count, d, d] of f64.
+  ///   - width: count·d, or a multiple of it if each matrix serves several blocks in a row.
+  public static func rotation(_ matrices: Tensor, width: Int) -> ChannelTransform {
+    dense(matrices, inverse: nil, .orthogonal, width: width)
+  }
+
+  /// Any invertible matrices on equal blocks of channels, with their inverses, both [count, d, d] of f64.
+  public static func general(
+    _ matrices: Tensor, inverse: Tensor, width: Int
+  ) -> ChannelTransform {
+    dense(matrices, inverse: inverse, .general, width: width)
+  }
+
+  /// A complex factor for each rotary pair (channel i with channel i + d/2) of each block, [count, d/2] each of f64.
+  public static func pairs(real: Tensor, imaginary: Tensor, width: Int) -> ChannelTransform {
+    let (count, half) = (real.shape[0], real.shape[1])
+    func blocks(_ entry: (Double, Double) -> (Double, Double)) -> Tensor {
+      let (a, b) = (real.array(of: Double.self), imaginary.array(of: Double.self))
+      return unsafe Tensor([count, 2 * half, 2 * half], of: Double.self) { target in
+        for block in 0..<count {
+          for pair in 0..<half {
+            let (re, im) = entry(a[block * half + pair], b[block * half + pair])
+            let (i, j) = (pair, pair + half)
+            let base = block * 4 * half * half
+            unsafe target[base + i * 2 * half + i] = re
+            unsafe target[base + j * 2 * half + j] = re
+            unsafe target[base + i * 2 * half + j] = im
+            unsafe target[base + j * 2 * half + i] = -im
+          }
+        }
+      }
+    }
+    return dense(
+      blocks { ($0, $1) },
+      inverse: blocks { re, im in (re / (re * re + im * im), -im / (re * re + im * im)) },
+      .complexPairs, width: width)
+  }
+
+  /// A factor for each channel.
+  public static func diagonal(_ factors: [Double]) -> ChannelTransform {
+    ChannelTransform(
+      width: factors.count, [.diagonal(Tensor([factors.count], factors), isInverse: false)])
+  }
+
+  /// Channel j of the result is channel `order[j]` of x.
+  public static func permutation(_ order: [Int]) -> ChannelTransform {
+    ChannelTransform(width: order.count, [.permutation(order)])
+  }
+
+  private static func dense(
+    _ matrices: Tensor, inverse: Tensor?, _ inner: TransformGroup, width: Int
+  ) -> ChannelTransform {
+    let (count, size) = (matrices.shape[0], matrices.shape[1])
+    let isPaired = inner == .complexPairs
+    let blocks = width / max(1, size)
+    return ChannelTransform(
+      width: width,
+      [
+        .matrices(
+          Matrices(
+            direct: matrices, inverse: inverse, repeats: blocks / max(1, count),
+            group: blocks == 1 && !isPaired ? inner : .blocks(of: inner, count: blocks),
+            identity: matrices.contentHash))
+      ])
+  }
+
+  // MARK: Algebra
+
+  /// First this one, then another of the same width: x·T·U.
+  public func then(_ other: ChannelTransform) -> ChannelTransform {
+    precondition(width == other.width, "transforms of different widths")
+    return ChannelTransform(width: width, factors + other.factors)
+  }
+
+  /// The transform that undoes this one.
+  public var inverse: ChannelTransform { formed(Form(isInverse: true)) }
+
+  /// True if nothing is left of it.
+  public var isIdentity: Bool { factors.isEmpty }
+
+  func formed(_ form: Form) -> ChannelTransform {
+    let chain = form.reverses ? factors.reversed() : factors
+    return ChannelTransform(width: width, chain.map { $0.formed(form) })
+  }
+
+  /// True if T is an element of a group.
+  public func isElement(of group: TransformGroup) -> Bool {
+    factors.allSatisfy { $0.isElement(of: group, width: width) }
+  }
+}
+
+extension ChannelTransform.Factor {
+  fileprivate func formed(_ form: ChannelTransform.Form) -> ChannelTransform.Factor {
+    switch self {
+    case .hadamard(let block, let seed, let isTransposed):
+      return .hadamard(block: block, seed: seed, isTransposed: isTransposed != form.reverses)
+    case .matrices(var matrices):
+      matrices.form = .init(
+        isInverse: matrices.form.isInverse != form.isInverse,
+        isTransposed: matrices.form.isTransposed != form.isTransposed)
+      return .matrices(matrices)
+    case .diagonal(let factors, let isInverse):
+      return .diagonal(factors, isInverse: isInverse != form.isInverse)
+    case .permutation(let order):
+      guard form.reverses else { return self }
+      var inverse = order
+      for (place, source) in order.enumerated() { inverse[source] = place }
+      return .permutation(inverse)
+    }
+  }
+
+  fileprivate func cancels(_ other: ChannelTransform.Factor) -> Bool {
+    switch (self, other) {
+    case (.hadamard(let a, let s, let t), .hadamard(let b, let u, let v)):
+      a == b && s == u && t != v
+    case (.matrices(let a), .matrices(let b)):
+      a.identity == b.identity && a.repeats == b.repeats
+        && (a.inverse == nil
+          ? a.form.reverses != b.form.reverses
+          : a.form.isInverse != b.form.isInverse && a.form.isTransposed == b.form.isTransposed)
+    case (.diagonal(let a, let s), .diagonal(let b, let t)):
+      s != t && a.contentHash == b.contentHash
+    case (.permutation(let a), .permutation(let b)):
+      a.count == b.count && a.indices.allSatisfy { a[b[$0]] == $0 }
+    default: false
+    }
+  }
+
+  fileprivate func isElement(of group: TransformGroup, width: Int) -> Bool {
+    switch self {
+    case .hadamard(let block, _, _):
+      return
+        (block == width
+        ? TransformGroup.orthogonal : .blocks(of: .orthogonal, count: width / block))
+        .isSubgroup(of: group)
+    case .matrices(let matrices): return matrices.group.isSubgroup(of: group)
+    case .diagonal(let factors, _):
+      let isPositive = factors.array(of: Double.self).allSatisfy { $0 > 0 }
+      return (isPositive ? TransformGroup.positiveDiagonal : .diagonal).isSubgroup(of: group)
+    case .permutation(let order):
+      guard case .blocks(let inner, let count) = group else {
+        return TransformGroup.permutation.isSubgroup(of: group)
+      }
+      let block = width / count
+      return TransformGroup.permutation.isSubgroup(of: inner)
+        && order.indices.allSatisfy { $0 / block == order[$0] / block }
+    }
+  }
+}
+
+extension Tensor {
+  /// A number that depends on type, shape and bytes alone and is the same in every process.
+  var contentHash: Int {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    func add(_ value: UInt64) {
+      hash = (hash ^ value) &* 0x0000_0100_0000_01B3
+      hash ^= hash >> 29
+    }
+    for extent in shape { add(UInt64(extent)) }
+    unsafe withBytes { bytes in
+      var index = 0
+      while index + 8 <= bytes.count {
+        add(unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+        index += 8
+      }
+      while index < bytes.count {
+        add(UInt64(unsafe bytes[index]))
+        index += 1
+      }
+    }
+    return Int(truncatingIfNeeded: hash)
+  }
+}

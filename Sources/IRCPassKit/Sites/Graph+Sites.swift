@@ -1,0 +1,71 @@
+public import IRCGraph
+import IRCOps
+import IRCTensor
+
+/// What applying a transform to a site did besides changing weights.
+public struct SiteChange: Sendable {
+  /// Tensors that were read in several places as one and are now several, with the elements of a copy.
+  public var untied: [(name: String, elements: Int)] = []
+  /// Number of operators that now run online.
+  public var onlineCount = 0
+}
+
+/// Why a transform cannot be applied to a site.
+public struct SiteError: Error, Sendable, CustomStringConvertible {
+  /// One sentence without a full stop.
+  public let description: String
+}
+
+extension Graph {
+  /// The sites of one family.
+  public func sites(_ family: TransformFamily) -> [Site] {
+    InvarianceAnalysis(self).sites(family)
+  }
+
+  /// Moves the channels of a site by a transform: constants are rewritten, as operators above them that fold when weights
+  /// are written, and where nothing can absorb the transform an operator runs online, if that is allowed.
+  ///
+  /// Sites stay valid while others of the same analysis are applied.
+  ///
+  /// - Parameters:
+  ///   - transform: an element of the site's group.
+  ///   - site: a site of this graph.
+  ///   - allowsOnline: whether operators may be put on the frontier.
+  ///   - context: names the pass in the locations of what is made.
+  /// - Throws: `SiteError` when the transform does not fit the site; the graph is then as it was.
+  @discardableResult
+  public mutating func apply(
+    _ transform: ChannelTransform, at site: Site, allowsOnline: Bool = false,
+    in context: PassContext
+  ) throws -> SiteChange {
+    guard transform.width == site.width else {
+      throw SiteError(
+        description:
+          "a transform of \(transform.width) channels does not fit site '\(site.name)', which has \(site.width)"
+      )
+    }
+    guard transform.isElement(of: site.group) else {
+      throw SiteError(
+        description:
+          "site '\(site.name)' admits \(site.group), and the transform is not of that group")
+    }
+    guard allowsOnline || site.isOffline else {
+      throw SiteError(
+        description:
+          "site '\(site.name)' needs \(site.onlineCount) operators that run online, which were not allowed"
+      )
+    }
+    return try applyUnchecked(transform, at: site, in: context)
+  }
+
+  /// Applies a transform whether or not the site admits it: for tests that show what would go wrong.
+  package mutating func applyUnchecked(
+    _ transform: ChannelTransform, at site: Site, in context: PassContext
+  ) throws -> SiteChange {
+    if transform.isIdentity { return SiteChange() }
+    var rewriter = SiteRewriter(self, site, transform, context)
+    try rewriter.run()
+    self = rewriter.graph
+    return rewriter.change
+  }
+}

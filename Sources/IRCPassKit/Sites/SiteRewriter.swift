@@ -1,0 +1,236 @@
+import IRCGraph
+import IRCOps
+import IRCTensor
+
+/// Applies one transform to one site of a graph.
+struct SiteRewriter {
+  private(set) var graph: Graph
+  private(set) var change = SiteChange()
+  private let site: Site
+  private let transform: ChannelTransform
+  private let context: PassContext
+  /// What a constant became, so that one that is read in several places stays one where it can.
+  private var rewritten: [Rewrite: ValueID] = [:]
+  private var attached: [Int: ValueID] = [:]
+
+  private struct Rewrite: Hashable {
+    var value: ValueID
+    var axis: Int
+    var channels: Range<Int>
+    var form: ChannelTransform.Form
+    var repeats: Int
+  }
+
+  init(
+    _ graph: Graph, _ site: Site, _ transform: ChannelTransform, _ context: PassContext
+  ) {
+    self.graph = graph
+    self.site = site
+    self.transform = transform
+    self.context = context
+  }
+
+  mutating func run() throws {
+    try adapt()
+    let before = graph.uses()
+    var results: [ValueID: Set<ValueID>] = [:]
+    var order: [ValueID] = []
+    for absorber in site.absorbers {
+      let old = graph[absorber.operation].operands[absorber.operand]
+      let new = try absorb(absorber, old)
+      graph.setOperand(absorber.operand, of: absorber.operation, to: new)
+      if results[old] == nil { order.append(old) }
+      results[old, default: []].insert(new)
+    }
+    let after = graph.uses()
+    for old in order {
+      let isStillRead = (after[old] ?? []).contains { use in
+        (before[old] ?? []).contains { $0 == use }
+      }
+      let copies = (results[old]?.count ?? 0) + (isStillRead ? 1 : 0) - 1
+      if copies > 0, let name = graph.parameterName(of: old) {
+        change.untied.append((name, copies * graph.type(of: old).elementCount))
+      }
+    }
+    for edge in site.frontier { try insert(at: edge) }
+  }
+
+  /// Makes the parameters explicit that take up the transform in operations that pass it only so.
+  private mutating func adapt() throws {
+    for id in site.adapted {
+      let operation = graph[id]
+      let types = operation.operands.map(graph.type(of:))
+      guard
+        site.absorbers.contains(where: {
+          $0.operation == id && $0.operand == operation.operands.count
+        }), let adaptation = operation.op.adaptation(types)
+      else { continue }
+      let unit = try graph.add(
+        Generated(
+          shape: adaptation.unit.shape.map { $0.fixed ?? 0 }, values: .splat(1)), before: id,
+        at: context.derived(from: operation.location))
+      try graph.replace(id, with: adaptation.becomes, operation.operands + unit)
+    }
+  }
+
+  private mutating func absorb(_ absorber: Site.Absorber, _ value: ValueID) throws -> ValueID {
+    let form = form(of: absorber.element)
+    let key = Rewrite(
+      value: value, axis: absorber.axis, channels: absorber.channels, form: form,
+      repeats: absorber.element.repeats)
+    if let known = rewritten[key] { return known }
+    let made = try move(
+      value, axis: absorber.axis, channels: absorber.channels, absorber.element, form,
+      before: absorber.operation)
+    rewritten[key] = made
+    return made
+  }
+
+  // MARK: Online
+
+  private mutating func insert(at edge: Site.Edge) throws {
+    switch edge {
+    case .entry(let place, let readers):
+      guard case .value(let value) = place.holder, let first = first(of: readers) else { return }
+      let element = element(at: place)
+      let moved = try move(
+        value, axis: place.axis, channels: place.channels, element, form(of: element),
+        before: first, isOnline: true)
+      for reader in readers { graph.setOperand(reader.operand, of: reader.operation, to: moved) }
+      for (name, next) in graph.nextStates where next == value { graph.setNextState(name, moved) }
+    case .exit(let place, let use):
+      let element = element(at: place)
+      let moved = try move(
+        graph[use.operation].operands[use.operand], axis: place.axis, channels: place.channels,
+        element, undoing(element), before: use.operation, isOnline: true)
+      graph.setOperand(use.operand, of: use.operation, to: moved)
+    case .output(let place, let name):
+      guard case .value(let value) = place.holder else { return }
+      let element = element(at: place)
+      let moved = try move(
+        value, axis: place.axis, channels: place.channels, element, undoing(element), before: nil,
+        isOnline: true)
+      graph.setOutput(name, moved)
+    }
+    change.onlineCount += 1
+  }
+
+  /// The earliest of some readers, so that what they read stands before all of them.
+  private func first(of readers: [Site.Use]) -> OperationID? {
+    let ids = Set(readers.map(\.operation))
+    return graph.operations.first { ids.contains($0.id) }?.id
+  }
+
+  private func element(at place: Site.Place) -> Site.Element {
+    site.values.first { $0.place == place }?.element ?? .direct
+  }
+
+  /// E itself: T, or T⁻ᵀ on the other side of a contraction.
+  private func form(of element: Site.Element) -> ChannelTransform.Form {
+    element.isInverse ? .init(isInverse: true, isTransposed: true) : .init()
+  }
+
+  /// E⁻¹.
+  private func undoing(_ element: Site.Element) -> ChannelTransform.Form {
+    element.isInverse
+      ? .init(isInverse: false, isTransposed: true) : .init(isInverse: true, isTransposed: false)
+  }
+
+  // MARK: Factors
+
+  /// value·E along an axis, of some of its channels.
+  private mutating func move(
+    _ value: ValueID, axis: Int, channels: Range<Int>, _ element: Site.Element,
+    _ form: ChannelTransform.Form, before anchor: OperationID?, isOnline: Bool = false
+  ) throws -> ValueID {
+    let location = context.derived(from: graph.producer(of: value).location)
+    let extent = graph.type(of: value).shape[axis].fixed ?? 0
+    func part(_ range: Range<Int>) throws -> [ValueID] {
+      range.isEmpty
+        ? []
+        : try graph.add(
+          Slice(axis: axis, lower: range.lowerBound, upper: range.upperBound), [value],
+          before: anchor, at: location)
+    }
+    let isWhole = channels == 0..<extent
+    var moved = isWhole ? value : try part(channels)[0]
+    for factor in transform.formed(form).factors {
+      moved = try multiply(
+        moved, axis, factor, element, before: anchor, at: location, isOnline: isOnline)
+    }
+    if isWhole { return moved }
+    let parts = try part(0..<channels.lowerBound) + [moved] + part(channels.upperBound..<extent)
+    return try graph.add(Concatenate(axis: axis), parts, before: anchor, at: location)[0]
+  }
+
+  private mutating func multiply(
+    _ value: ValueID, _ axis: Int, _ factor: ChannelTransform.Factor, _ element: Site.Element,
+    before anchor: OperationID?, at location: Location, isOnline: Bool
+  ) throws -> ValueID {
+    let op: any Operator
+    var operands = [value]
+    switch factor {
+    case .hadamard(let block, let seed, let isTransposed):
+      op = HadamardTransform(axis: axis, block: block, seed: seed, isTransposed: isTransposed)
+    case .matrices(let matrices):
+      let form = matrices.form
+      let isOrthogonal = matrices.inverse == nil
+      let tensor = form.isInverse ? matrices.inverse ?? matrices.direct : matrices.direct
+      let isTransposed = isOrthogonal ? form.reverses : form.isTransposed
+      if isOnline {
+        return try multiplyOnline(
+          value, tensor, isTransposed, element, before: anchor, at: location)
+      }
+      let blocks = RepeatedBlocks(
+        element, of: transform.width, unit: tensor.shape[1] * matrices.repeats)
+      operands.append(try attach(blocks.expand(tensor), "matrices"))
+      // One matrix for all blocks serves the repeated ones as well.
+      op = ChannelMatmul(
+        axis: axis, repeats: matrices.repeats * (tensor.shape[0] == 1 ? element.repeats : 1),
+        isTransposed: isTransposed, isOrthogonal: isOrthogonal)
+    case .diagonal(let factors, let isInverse):
+      let blocks = RepeatedBlocks(element, of: transform.width, unit: 1)
+      operands.append(try attach(blocks.expand(factors), "factors"))
+      op = ChannelScale(axis: axis, isInverse: isInverse)
+    case .permutation(let order):
+      let blocks = RepeatedBlocks(element, of: transform.width, unit: 1)
+      let places = blocks.expand(order: order).map(Int32.init)
+      operands.append(try attach(Tensor([places.count], places), "order"))
+      op = ChannelGather(axis: axis)
+    }
+    return try graph.add(op, operands, before: anchor, at: location)[0]
+  }
+
+  /// x·M at run time is a linear layer with the weights Mᵀ.
+  private mutating func multiplyOnline(
+    _ value: ValueID, _ matrices: Tensor, _ isTransposed: Bool, _ element: Site.Element,
+    before anchor: OperationID?, at location: Location
+  ) throws -> ValueID {
+    guard matrices.shape[0] == 1, matrices.shape[1] == transform.width, element.repeats == 1 else {
+      throw SiteError(
+        description:
+          "site '\(site.name)' would run blocks of dense matrices online, for which there is no kernel"
+      )
+    }
+    let size = matrices.shape[1]
+    let weights = try attach(matrices.reshaped([size, size]), "online")
+    let transposed =
+      isTransposed
+      ? weights
+      : try graph.add(Transpose(order: [1, 0]), [weights], before: anchor, at: location)[0]
+    return try graph.add(Linear(), [value, transposed], before: anchor, at: location)[0]
+  }
+
+  /// A constant of the graph that holds a computed tensor; the same one for the same content.
+  private mutating func attach(_ tensor: Tensor, _ label: String) throws -> ValueID {
+    let hash = tensor.contentHash
+    if let known = attached[hash] { return known }
+    let name = "\(context.instance)/\(site.name)/\(label)"
+    // Before everything, since what reads it may stand anywhere.
+    let value = try graph.attach(
+      tensor, named: attached.isEmpty ? name : "\(name)#\(attached.count + 1)",
+      before: graph.operations.first?.id, at: context.derived(from: .unknown))
+    attached[hash] = value
+    return value
+  }
+}
