@@ -63,7 +63,7 @@ package final class ContentCache: Sendable {
     try file.close()
     try files.commit()
     let isOver = total.withLock { total in
-      let sum = (total ?? size(of: entries())) + entry.count
+      let sum = total.map { $0 + entry.count } ?? size(of: entries())
       total = sum
       return sum > limit
     }
