@@ -19,7 +19,7 @@ SCHEMAS := model pipeline scheme
 export SWIFT
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test test-slow lint format docs check-docs bench install clean
+.PHONY: help setup build run test test-slow lint format docs check-docs results bench install clean
 
 help:
 	@echo 'make run        build, lower the example model, compile it and let it speak'
@@ -30,6 +30,7 @@ help:
 	@echo 'make lint       check the format of all Swift files'
 	@echo 'make format     put all Swift files into that format'
 	@echo 'make docs       write the generated reference and schemas'
+	@echo 'make results    run again what the pages under docs/results show'
 	@echo 'make bench      measure speed and memory of lowering a model of 1 GB'
 	@echo 'make install    install under PREFIX ($(PREFIX)); DESTDIR is put in front'
 	@echo 'make clean      remove what was built'
@@ -73,6 +74,10 @@ check-docs:
 	  file=pipelines/$$kind.schema.json; \
 	  $(IRC) schema $$kind | diff -u $$file - || { echo "$$file: run 'make docs'"; exit 1; }; \
 	done
+
+# Models and data are in IRC_SHARED (../shared); what needs others than are there stays as it is.
+results: build
+	@.ci/results
 
 # Options, as in make bench BENCH='--runs 9 --pipeline rtn-w4a16'
 BENCH ?=

@@ -58,13 +58,18 @@ package struct Compilation {
   ///
   /// - Throws: `DiagnosticList` with everything that is wrong with the model's folder.
   package init(_ plan: CompilationPlan, in environment: CompilerEnvironment) throws {
-    self.plan = plan
-    self.environment = environment
-    model = try ModelFolder.load(plan.model.source)
+    self.init(plan, try ModelFolder.load(plan.model.source), in: environment)
     // Only text needs a tokenizer, and its own errors are told when text is read; but one of another model is told at once.
     if let tokenizer = try? Tokenizer(folder: plan.model.source) {
       try tokenizer.validate(vocabularySize: model.facts.vocabularySize)
     }
+  }
+
+  /// Takes the plan's model from whoever has loaded it.
+  init(_ plan: CompilationPlan, _ model: LoadedModel, in environment: CompilerEnvironment) {
+    self.plan = plan
+    self.environment = environment
+    self.model = model
   }
 
   /// Runs every pass and writes the output folder.

@@ -14,15 +14,20 @@ package struct CompilerEnvironment: Sendable {
   package let shipped: ShippedFiles
   /// Where progress goes.
   package let reporter: Reporter
+  /// Results of earlier runs; nil when nothing is to be taken from there or kept.
+  package let cache: ContentCache?
 
   /// Gathers the parts.
   ///
   /// - Parameter executable: path of the running program; the shipped files are looked up from there.
-  package init(passes: [any Pass.Type], executable: String, reporter: Reporter) throws {
+  package init(
+    passes: [any Pass.Type], executable: String, reporter: Reporter, cache: ContentCache? = nil
+  ) throws {
     registry = try PassRegistry(passes)
     shipped = ShippedFiles(
       directory: ShippedFiles.pipelinesDirectory(executable: executable))
     self.reporter = reporter
+    self.cache = cache
   }
 
   /// Reads a model file with everything that it includes.
@@ -31,5 +36,14 @@ package struct CompilerEnvironment: Sendable {
   ) throws -> CompilationPlan {
     try CompilationPlan(
       reading: path, settings: settings, output: output, passes: registry.passes, shipped: shipped)
+  }
+
+  /// Reads a model file once for each of several pipelines; see `CompilationPlan.comparing`.
+  package func plans(
+    _ path: String, pipelines: String, prefix: String?, settings: [String] = []
+  ) throws -> [CompilationPlan] {
+    try CompilationPlan.comparing(
+      path, pipelines: pipelines, prefix: prefix, settings: settings, passes: registry.passes,
+      shipped: shipped)
   }
 }

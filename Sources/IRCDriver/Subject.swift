@@ -76,7 +76,8 @@ package struct Subject {
       scratch: scratch)
   }
 
-  private init(_ kind: Kind, _ loaded: LoadedModel, _ model: (any LanguageModel)? = nil) throws {
+  /// A model that was loaded, to be run as it is or as `model`.
+  init(_ kind: Kind, _ loaded: LoadedModel, _ model: (any LanguageModel)? = nil) throws {
     self.kind = kind
     self.model = try model ?? GraphLanguageModel(loaded.graph)
     tokenizer = try Tokenizer(folder: loaded.checkpoint.folder)

@@ -11,6 +11,13 @@ package struct CompilationPlan: Sendable {
   /// Every YAML file that was read, the model file first: what a build depends on besides the model and its text.
   package var files: [String]
 
+  /// Joins the parts of a plan.
+  init(model: ModelFile, passes: [PassInstance], files: [String]) {
+    self.model = model
+    self.passes = passes
+    self.files = files
+  }
+
   /// Reads a model file with all that it includes.
   ///
   /// - Parameters:
@@ -24,39 +31,13 @@ package struct CompilationPlan: Sendable {
     reading path: String, settings: [String] = [], output: String? = nil,
     passes: [any Pass.Type], shipped: ShippedFiles
   ) throws {
+    let reader = try PlanReader(
+      path, overrides: Overrides(settings), passes: passes, shipped: shipped)
+    let draft = reader.draft(reader.pipeline)
     var problems = ProblemList()
-    var overrides = Overrides(settings)
-    var files = SourceFiles()
-    guard var root = files.document(at: path, from: nil) else {
-      problems.add(files.problems + overrides.problems)
-      try problems.report(files: [path, "--set"])
-      throw DiagnosticList(Diagnostic("file.unreadable", "cannot read '\(path)'"))
-    }
-    overrides.apply(to: &root)
-    var found: [Diagnostic] = []
-    let reading = ModelReading(root, path: path, &found)
-    problems.add(found)
-
-    var expander = PipelineExpander(
-      shipped: shipped, emit: reading.emit, target: reading.target, files: files)
-    if let pipeline = reading.pipeline { expander.expand(pipeline, in: path) }
-    var requests = expander.requests
-    requests.number()
-    problems.add(expander.problems)
-
-    // A pass that is missing because its pipeline could not be read is no error of the argument.
-    if reading.pipeline != nil, expander.problems.isEmpty, expander.files.problems.isEmpty {
-      overrides.apply(to: &requests)
-    }
-    problems.add(overrides.problems)
-    var binder = PassBinder(passes: passes, shipped: shipped, files: expander.files)
-    binder.bind(requests)
-    problems.add(binder.problems + binder.files.problems)
-    try problems.report(files: binder.files.paths + ["--set"])
-
-    model = reading.model
+    problems.add(reader.problems + draft.settingProblems + draft.problems)
+    try problems.report(files: draft.plan.files + ["--set"])
+    self = draft.plan
     if let output { model.output = output }
-    self.passes = binder.bound
-    self.files = binder.files.paths
   }
 }

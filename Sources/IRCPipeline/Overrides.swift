@@ -75,6 +75,14 @@ struct Overrides {
     return Change(path: path, value: value)
   }
 
+  /// Complains about a change of a key that the rest of the command line decides.
+  mutating func refuse(_ key: String, hint: String) {
+    for part in modelChanges.compactMap(\.path.first) where part.text == key {
+      problems.append(
+        part.span.error("set.excluded", "'\(key)' is not the model file's here", hint: hint))
+    }
+  }
+
   /// Changes a model file's tree; what is wrong with the result is found when it is read.
   func apply(to root: inout OptionValue) {
     for change in modelChanges { root.set(change.path[...], to: change.value) }

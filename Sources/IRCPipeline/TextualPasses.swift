@@ -10,16 +10,27 @@ package enum TextualPasses {
   package static func read(
     _ text: String, passes: [any Pass.Type], shipped: ShippedFiles
   ) throws -> [PassInstance] {
-    let line = text.replacing("\r\n", with: " ").replacing("\n", with: " ")
-    var scanner = Scanner(file: TextFile(path: "--passes", text: line), characters: Array(line))
-    var requests = scanner.requests()
+    let (asked, found) = Self.requests(text, as: "--passes")
+    var requests = asked
     requests.number()
     var binder = PassBinder(passes: passes, shipped: shipped, files: SourceFiles())
     binder.bind(requests)
     var problems = ProblemList()
-    problems.add(scanner.problems + binder.problems + binder.files.problems)
+    problems.add(found + binder.problems + binder.files.problems)
     try problems.report(files: ["--passes"] + binder.files.paths)
     return binder.bound
+  }
+
+  /// The passes as asked for, not yet looked up or numbered, and what is wrong with the text.
+  ///
+  /// - Parameter name: the command's option that the text was given with; places in the text are called by it.
+  static func requests(
+    _ text: String, as name: String
+  ) -> (requests: [PassRequest], problems: [Diagnostic]) {
+    let line = text.replacing("\r\n", with: " ").replacing("\n", with: " ")
+    var scanner = Scanner(file: TextFile(path: name, text: line), characters: Array(line))
+    let requests = scanner.requests()
+    return (requests, scanner.problems)
   }
 
   /// Writes passes so that `read` gives them again; options at their default are left out unless asked for.

@@ -21,13 +21,16 @@ struct CommonOptions: ParsableArguments {
     if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1") }
   }
 
-  /// The passes, the shipped files and a way to talk to the user.
-  func environment() throws -> CompilerEnvironment {
+  /// The passes, the shipped files and a way to talk to the user; with `usesCache`, also results of earlier runs.
+  func environment(usesCache: Bool = false) throws -> CompilerEnvironment {
     Parallel.setThreads(jobs)
+    let cache =
+      usesCache
+      ? ContentCache.standardDirectory(in: ProcessInfo.processInfo.environment) : nil
     return try CompilerEnvironment(
       passes: builtInPasses,
       executable: Bundle.main.executablePath ?? CommandLine.arguments[0],
-      reporter: Reporter(isQuiet: quiet))
+      reporter: Reporter(isQuiet: quiet), cache: cache.map { ContentCache(directory: $0) })
   }
 
   /// Writes a result in the form that the user asked for.

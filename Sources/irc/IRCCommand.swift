@@ -11,8 +11,8 @@ struct IRCCommand: ParsableCommand {
     discussion: "Exit codes: 0 success, 1 diagnostics, 64 wrong usage, 70 a defect of irc.",
     version: CompilerEnvironment.version,
     subcommands: [
-      LowerCommand.self, EvalCommand.self, RunCommand.self, OptCommand.self, PassesCommand.self,
-      InspectCommand.self, SchemaCommand.self,
+      LowerCommand.self, EvalCommand.self, CompareCommand.self, RunCommand.self, OptCommand.self,
+      PassesCommand.self, InspectCommand.self, SchemaCommand.self,
     ])
 
   /// Runs the command and turns errors into messages and exit codes.

@@ -30,6 +30,9 @@ struct CommandLineTests {
     (["lower", "model.yaml", "--no-such-option"], 64), (["passes", "--jobs", "0"], 64),
     (["run", Workbench.example, "--tokens", "0"], 64), (["schema", "poem"], 64),
     (["eval", Workbench.example, "--data", "x", "--context", "0"], 64),
+    (["compare", "no-such-file.yaml", "--pipelines", "float", "--data", "x.txt"], 1),
+    (["compare", "no-such-file.yaml", "--data", "x.txt"], 64),
+    (["compare", "x.yaml", "--pipelines", "float", "--data", "x", "--windows", "0"], 64),
   ]
 
   @Test(

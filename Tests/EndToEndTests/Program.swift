@@ -27,7 +27,37 @@ enum Program {
   }
 
   /// Runs `irc`, or another program, with these arguments.
-  static func run(_ arguments: [String], executable: String = path) throws -> Outcome {
+  ///
+  /// - Parameter environment: variables that differ from those of the tests.
+  static func run(
+    _ arguments: [String], executable: String = path, environment: [String: String] = [:]
+  ) throws -> Outcome {
+    try start(arguments, executable: executable, environment: environment).wait()
+  }
+
+  /// A program that runs.
+  struct Running {
+    fileprivate let process: Process
+    fileprivate let folder: TemporaryFolder
+
+    /// What it leaves when it ends.
+    func wait() throws -> Outcome {
+      process.waitUntilExit()
+      func text(_ name: String) throws -> String {
+        try String(
+          decoding: Data(contentsOf: URL(fileURLWithPath: folder.file(name))), as: UTF8.self)
+      }
+      let status = process.terminationStatus
+      return try Outcome(
+        code: process.terminationReason == .exit ? status : -status, output: text("output"),
+        errors: text("errors"))
+    }
+  }
+
+  /// Starts a program without waiting for it; see `run`.
+  static func start(
+    _ arguments: [String], executable: String = path, environment: [String: String] = [:]
+  ) throws -> Running {
     // Files instead of pipes: neither can fill up while the other is read.
     let folder = try TemporaryFolder()
     func handle(_ name: String) throws -> FileHandle {
@@ -40,15 +70,9 @@ enum Program {
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try handle("output")
     process.standardError = try handle("errors")
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     try process.run()
-    process.waitUntilExit()
-    func text(_ name: String) throws -> String {
-      try String(decoding: Data(contentsOf: URL(fileURLWithPath: folder.file(name))), as: UTF8.self)
-    }
-    let status = process.terminationStatus
-    return try Outcome(
-      code: process.terminationReason == .exit ? status : -status, output: text("output"),
-      errors: text("errors"))
+    return Running(process: process, folder: folder)
   }
 
   static func run(_ arguments: String...) throws -> Outcome { try run(arguments) }

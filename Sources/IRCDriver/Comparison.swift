@@ -1,0 +1,189 @@
+import IRCCodegen
+import IRCExecution
+import IRCFrontend
+package import IRCPipeline
+import IRCSupport
+
+/// Several pipelines on one model, measured on one text: what `irc compare` shows.
+///
+/// Each pipeline is lowered once, into a folder that goes away; what that run leaves is emitted and simulated. Finished rows are kept
+/// in the cache of the environment.
+package final class Comparison {
+  /// What is compared, and on what.
+  package struct Request: Sendable {
+    /// The model file.
+    package var model: String
+    /// Names of pipelines, with commas between them.
+    package var pipelines: String
+    /// Passes that run before each pipeline; nil for none.
+    package var prefix: String?
+    /// Arguments of `--set`.
+    package var settings: [String]
+    /// The text; see `Subject.windows`.
+    package var data: String
+    /// Ids predicted of each window at most.
+    package var context: Int
+    /// How many windows to take; nil for all.
+    package var windows: Int?
+    /// Whether passes that preserve the function are checked.
+    package var functionCheck: FunctionCheckMode
+
+    /// Gathers what the command line says.
+    package init(
+      model: String, pipelines: String, prefix: String?, settings: [String], data: String,
+      context: Int, windows: Int?, functionCheck: FunctionCheckMode
+    ) {
+      self.model = model
+      self.pipelines = pipelines
+      self.prefix = prefix
+      self.settings = settings
+      self.data = data
+      self.context = context
+      self.windows = windows
+      self.functionCheck = functionCheck
+    }
+  }
+
+  /// What is compared, and on what.
+  package let request: Request
+  /// A plan for each pipeline, in order.
+  package let plans: [CompilationPlan]
+  private let environment: CompilerEnvironment
+  private var loaded: (model: LoadedModel, windows: [[Int32]])?
+
+  /// Checks the request; nothing is computed yet.
+  ///
+  /// - Throws: `DiagnosticList` with everything that is wrong with the model file and the arguments.
+  package init(_ request: Request, in environment: CompilerEnvironment) throws {
+    self.request = request
+    self.environment = environment
+    plans = try environment.plans(
+      request.model, pipelines: request.pipelines, prefix: request.prefix,
+      settings: request.settings)
+  }
+
+  /// The rows in order, the float model first; a pipeline that fails does not keep the others from running.
+  ///
+  /// - Parameter tell: receives each row as it finishes.
+  /// - Throws: when the float model cannot be measured.
+  package func run(_ tell: (ComparisonRow) -> Void) throws -> [ComparisonRow] {
+    guard let source = plans.first?.model.source else { return [] }
+    let keys = try environment.cache.map { _ in
+      try ComparisonKeys(request, source: source)
+    }
+    let (float, isCached) = try figures("float", keys?.float) { try measureFloat(source) }
+    var rows = [
+      ComparisonRow(pipeline: "float", outcome: .success(float), change: 0, isCached: isCached)
+    ]
+    tell(rows[0])
+    for plan in plans {
+      let row = row(plan, float.perplexity, keys)
+      rows.append(row)
+      tell(row)
+    }
+    return rows
+  }
+
+  private func row(
+    _ plan: CompilationPlan, _ float: Double, _ keys: ComparisonKeys?
+  ) -> ComparisonRow {
+    let name = plan.model.pipeline
+    func failed(_ problems: DiagnosticList) -> ComparisonRow {
+      ComparisonRow(pipeline: name, outcome: .failure(problems), change: nil, isCached: false)
+    }
+    do {
+      let (figures, isCached) = try figures(name, keys?.pipeline(plan)) { try measure(plan) }
+      return ComparisonRow(
+        pipeline: name, outcome: .success(figures), change: figures.perplexity / float - 1,
+        isCached: isCached)
+    } catch let problems as DiagnosticList {
+      return failed(problems)
+    } catch let problem as Diagnostic {
+      return failed(DiagnosticList(problem))
+    } catch {
+      return failed(DiagnosticList(Diagnostic("compare.failed", "\(error)")))
+    }
+  }
+
+  /// What the cache has, else what `measure` finds.
+  private func figures(
+    _ name: String, _ key: ContentKey?, _ measure: () throws -> ComparisonRow.Figures
+  ) throws -> (ComparisonRow.Figures, isCached: Bool) {
+    if let key, let entry = environment.cache?.get(key),
+      let known = try? ComparisonRow.Figures(entry: entry)
+    {
+      environment.reporter.note("\(name): known from an earlier run")
+      return (known, true)
+    }
+    environment.reporter.note("\(name): measuring")
+    let figures = try measure()
+    if let key {
+      do {
+        try environment.cache?.put(figures.entry, for: key)
+      } catch let problem as Diagnostic {
+        environment.reporter.note("\(name): the result is not kept: \(problem.message)")
+      }
+    }
+    return (figures, false)
+  }
+
+  // MARK: - Measuring
+
+  /// The model and the windows of the text, from the first row on that needs them.
+  private func load(_ source: String) throws -> (model: LoadedModel, windows: [[Int32]]) {
+    if let loaded { return loaded }
+    let model = try ModelFolder.load(source)
+    let windows = try Subject(.float, model).windows(
+      of: request.data, context: request.context, limit: request.windows)
+    loaded = (model, windows)
+    return (model, windows)
+  }
+
+  private func measureFloat(_ source: String) throws -> ComparisonRow.Figures {
+    let (model, windows) = try load(source)
+    let tensors = model.accounting.used
+    let bytes = tensors.reduce(0) { $0 + $1.bytes.count }
+    return ComparisonRow.Figures(
+      perplexity: try perplexity(GraphLanguageModel(model.graph), windows, .float),
+      windows: windows.count, bitsPerWeight: bits(of: bytes, model), bytes: bytes, seconds: nil)
+  }
+
+  private func measure(_ plan: CompilationPlan) throws -> ComparisonRow.Figures {
+    let (model, windows) = try load(plan.model.source)
+    let scratch = ScratchFolder()
+    var plan = plan
+    plan.model.output = scratch.path
+    var options = Compilation.Options()
+    options.functionCheck = request.functionCheck
+    let clock = ContinuousClock()
+    let start = clock.now
+    // Exporters leave the graph as it is, so what was lowered is also the simulation.
+    let result = try withExtendedLifetime(scratch) {
+      try Compilation(plan, model, in: environment).lower(options)
+    }
+    let seconds = (clock.now - start) / .seconds(1)
+    let emission = result.emissions.first
+    return ComparisonRow.Figures(
+      perplexity: try perplexity(GraphLanguageModel(result.graph), windows, .simulation),
+      windows: windows.count,
+      bitsPerWeight: emission.map { emission in
+        bits(of: emission.tensors.reduce(0) { $0 + $1.bytes }, model)
+      },
+      bytes: emission?.weightBytes, seconds: seconds)
+  }
+
+  private func perplexity(
+    _ model: GraphLanguageModel, _ windows: [[Int32]], _ kind: Subject.Kind
+  ) throws -> Double {
+    let reporter = environment.reporter
+    return try Perplexity.evaluate(model, windows: windows) {
+      reporter.progress("evaluate \(kind.rawValue)", $0, of: $1)
+    }.perplexity
+  }
+
+  /// Bits of `bytes` for each weight of the checkpoint that the network reads; tied ones count once.
+  private func bits(of bytes: Int, _ model: LoadedModel) -> Double {
+    let weights = model.accounting.used.reduce(0) { $0 + $1.count }
+    return Double(bytes) * 8 / Double(max(1, weights))
+  }
+}

@@ -1,0 +1,69 @@
+import IRCCodegen
+import IRCPassManager
+import IRCPipeline
+import IRCSupport
+
+/// Names of the rows of a comparison in the cache.
+struct ComparisonKeys {
+  private static let kind = "comparison-row 1"
+  private let request: Comparison.Request
+  private let program: String
+  private let checkpoint: String
+  private let data: String
+
+  /// Hashes what all rows depend on: the program, the model's folder and the text.
+  ///
+  /// - Throws: `Diagnostic` when one of them cannot be read.
+  init(_ request: Comparison.Request, source: String) throws {
+    self.request = request
+    program = try FileDigests.digestOfProgram().description
+    checkpoint = try FileDigests.digest(ofFolder: source).description
+    data = try FileDigests.digest(of: request.data).description
+  }
+
+  /// The key of the float model.
+  var float: ContentKey { key(plan: "", calibration: "") }
+
+  /// The key of a pipeline: every pass with every option, whatever file or argument it came from.
+  ///
+  /// - Throws: `Diagnostic` when the calibration text cannot be read.
+  func pipeline(_ plan: CompilationPlan) throws -> ContentKey {
+    var calibration = ""
+    if let asked = plan.model.calibration {
+      let content = try FileDigests.digest(of: asked.source.path)
+      calibration =
+        "\(asked.source.kind) \(content) \(asked.tokens) \(asked.window) \(asked.seed)"
+    }
+    let passes = TextualPasses.text(of: plan.passes.map(\.pass), includingDefaults: true)
+    return key(
+      plan: """
+        \(plan.model.name)
+        \(plan.model.target.rawValue)
+        \(request.functionCheck.rawValue)
+        \(passes)
+        """, calibration: calibration)
+  }
+
+  private func key(plan: String, calibration: String) -> ContentKey {
+    ContentKey(
+      Self.kind,
+      [
+        "version": CompilerEnvironment.version, "program": program, "checkpoint": checkpoint,
+        "plan": plan, "calibration": calibration, "data": data,
+        "documents": "\(TextSource(path: request.data).isDocuments)",
+        "context": "\(request.context)",
+        "windows": request.windows.map { "\($0)" } ?? "all",
+      ])
+  }
+}
+
+extension ModelFile.Calibration.Source {
+  /// How the file is read.
+  fileprivate var kind: String {
+    switch self {
+    case .text: "text"
+    case .documents: "documents"
+    case .ids: "ids"
+    }
+  }
+}

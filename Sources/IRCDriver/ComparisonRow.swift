@@ -1,0 +1,120 @@
+package import IRCSupport
+
+/// One line of a comparison: the float model, or a pipeline on it.
+package struct ComparisonRow: Sendable {
+  /// What was measured.
+  package struct Figures: Hashable, Sendable {
+    /// Perplexity of the float model or of the pipeline's simulation.
+    package var perplexity: Double
+    /// Windows or documents that it was measured on.
+    package var windows: Int
+    /// Bits of everything that is stored, for each weight of the checkpoint; nil when nothing was emitted.
+    package var bitsPerWeight: Double?
+    /// Size of the weights file; of the checkpoint's tensors for the float model; nil when nothing was emitted.
+    package var bytes: Int?
+    /// Wall time of lowering; nil for the float model.
+    package var seconds: Double?
+  }
+
+  /// `float`, or the pipeline as it was named.
+  package let pipeline: String
+  /// The figures, or why there are none.
+  package let outcome: Result<Figures, DiagnosticList>
+  /// Perplexity in relation to the float model's, minus 1.
+  package let change: Double?
+  /// True if an earlier run had computed it.
+  package let isCached: Bool
+
+  /// True if there are no figures.
+  package var isFailed: Bool { if case .failure = outcome { true } else { false } }
+
+  /// Keys are documented in `docs/commands.md`.
+  package var json: JSON {
+    let figures = try? outcome.get()
+    var members: [(key: String, value: JSON)] = [
+      ("pipeline", .string(pipeline)),
+      ("perplexity", figures.map { .real($0.perplexity) } ?? .null),
+      ("change", change.map(JSON.real) ?? .null),
+      ("bits_per_weight", figures?.bitsPerWeight.map(JSON.real) ?? .null),
+      ("bytes", figures?.bytes.map(JSON.integer) ?? .null),
+      ("seconds", figures?.seconds.map(JSON.real) ?? .null),
+      ("cached", .bool(isCached)),
+    ]
+    if case .failure(let problems) = outcome {
+      members.append(("error", .string(problems.diagnostics.first?.message ?? "")))
+    }
+    return .object(members)
+  }
+}
+
+extension ComparisonRow.Figures {
+  /// The figures as a cache keeps them.
+  var entry: [UInt8] {
+    let json = JSON.object([
+      ("perplexity", .real(perplexity)), ("windows", .integer(windows)),
+      ("bits_per_weight", bitsPerWeight.map(JSON.real) ?? .null),
+      ("bytes", bytes.map(JSON.integer) ?? .null), ("seconds", seconds.map(JSON.real) ?? .null),
+    ])
+    return Array(json.serialized().utf8)
+  }
+
+  /// Reads what `entry` wrote.
+  ///
+  /// - Throws: `Diagnostic` when it is something else.
+  init(entry: [UInt8]) throws {
+    let json = try JSONValue(parsing: String(decoding: entry, as: UTF8.self), path: "cache")
+    perplexity = try json["perplexity"].double()
+    windows = try json["windows"].int()
+    bitsPerWeight = try json.optional("bits_per_weight")?.double()
+    bytes = try json.optional("bytes")?.int()
+    seconds = try json.optional("seconds")?.double()
+  }
+}
+
+/// The table of a comparison for people: columns of fixed width, so that rows can be written as they finish.
+package struct ComparisonTable {
+  private let nameWidth: Int
+  private static let titles = ["perplexity", "change", "bits/weight", "bytes", "seconds"]
+  private static let widths = [12, 10, 11, 12, 9]
+
+  /// Makes room for the names of the pipelines.
+  package init(pipelines: [String]) {
+    nameWidth = (pipelines + ["pipeline"]).map(\.count).max() ?? 0
+  }
+
+  /// The line above the rows.
+  package var head: String { line("pipeline", Self.titles) }
+
+  /// One row.
+  package func text(of row: ComparisonRow) -> String {
+    switch row.outcome {
+    case .success(let figures):
+      let isFloat = figures.seconds == nil
+      return line(
+        row.pipeline,
+        [
+          fixed(figures.perplexity, 4),
+          isFloat ? "" : row.change.map { fixed($0 * 100, 2) + " %" } ?? "",
+          figures.bitsPerWeight.map { fixed($0, 2) } ?? "-",
+          figures.bytes.map { "\($0)" } ?? "-",
+          figures.seconds.map { fixed($0, 1) } ?? "",
+        ])
+    case .failure(let problems):
+      let first = problems.diagnostics.first
+      return padded(row.pipeline) + "  failed: \(first.map { "\($0.message) [\($0.id)]" } ?? "")\n"
+    }
+  }
+
+  private func line(_ name: String, _ cells: [String]) -> String {
+    var text = padded(name)
+    for (cell, width) in zip(cells, Self.widths) {
+      text += "  " + String(repeating: " ", count: max(0, width - cell.count)) + cell
+    }
+    while text.last == " " { text.removeLast() }
+    return text + "\n"
+  }
+
+  private func padded(_ name: String) -> String {
+    name + String(repeating: " ", count: max(0, nameWidth - name.count))
+  }
+}

@@ -1,0 +1,174 @@
+/// The hash function SHA-256 of FIPS 180-4, section 6.2: names of contents that nobody can make collide.
+///
+/// Bytes may come in pieces of any size; the digest depends on the bytes alone.
+public struct SHA256: Sendable {
+  /// The 256 bits that a hash comes to.
+  public struct Digest: Hashable, Sendable, CustomStringConvertible {
+    /// The 32 bytes, first byte first.
+    public let bytes: [UInt8]
+
+    /// 64 hexadecimal digits in lower case.
+    public var description: String {
+      bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+  }
+
+  private static let blockSize = 64
+  private var state: SIMD8<UInt32> = [
+    0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A,
+    0x510E_527F, 0x9B05_688C, 0x1F83_D9AB, 0x5BE0_CD19,
+  ]
+  /// What does not fill a block yet.
+  private var rest: [UInt8] = []
+  private var count: UInt64 = 0
+
+  /// Starts with no bytes.
+  public init() {}
+
+  /// The digest of bytes that are at hand.
+  public static func hash(_ bytes: some Collection<UInt8>) -> Digest {
+    var hash = SHA256()
+    hash.add(bytes)
+    return hash.digest()
+  }
+
+  /// Appends bytes.
+  public mutating func add(_ bytes: some Collection<UInt8>) {
+    let isContiguous: Void? = bytes.withContiguousStorageIfAvailable {
+      unsafe add(UnsafeRawBufferPointer($0))
+    }
+    if isContiguous == nil { unsafe Array(bytes).withUnsafeBytes { unsafe add($0) } }
+  }
+
+  /// Appends bytes in memory.
+  public mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    count &+= UInt64(bytes.count)
+    var bytes = unsafe bytes
+    if !rest.isEmpty {
+      let missing = min(SHA256.blockSize - rest.count, bytes.count)
+      unsafe rest.append(contentsOf: bytes.prefix(missing))
+      unsafe bytes = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(missing))
+      if rest.count < SHA256.blockSize { return }
+      let block = rest
+      rest.removeAll(keepingCapacity: true)
+      unsafe block.withUnsafeBytes { unsafe compress($0) }
+    }
+    let whole = bytes.count - bytes.count % SHA256.blockSize
+    unsafe compress(UnsafeRawBufferPointer(rebasing: bytes.prefix(whole)))
+    unsafe rest.append(contentsOf: bytes.dropFirst(whole))
+  }
+
+  /// The digest of everything that was appended; more may follow.
+  public func digest() -> Digest {
+    // One bit, zeros and the length in bits fill the last block (FIPS 180-4, section 5.1.1).
+    var last = self
+    let bits = count &* 8
+    var padding: [UInt8] = [0x80]
+    while (rest.count + padding.count) % SHA256.blockSize != 56 { padding.append(0) }
+    for shift in stride(from: 56, through: 0, by: -8) {
+      padding.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
+    }
+    last.add(padding)
+    var bytes: [UInt8] = []
+    for word in 0..<8 {
+      for shift in stride(from: 24, through: 0, by: -8) {
+        bytes.append(UInt8(truncatingIfNeeded: last.state[word] >> UInt32(shift)))
+      }
+    }
+    return Digest(bytes: bytes)
+  }
+
+  /// Takes in a whole number of blocks.
+  private mutating func compress(_ blocks: UnsafeRawBufferPointer) {
+    guard let start = blocks.baseAddress else { return }
+    precondition(blocks.count % SHA256.blockSize == 0, "only whole blocks are compressed")
+    var state = state
+    unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { words in
+      unsafe words.initialize(repeating: 0)
+      unsafe SHA256.constants.withUnsafeBufferPointer { constants in
+        guard let words = words.baseAddress, let constants = constants.baseAddress else { return }
+        for at in stride(from: 0, to: blocks.count, by: SHA256.blockSize) {
+          unsafe SHA256.compress(start + at, into: &state, words, constants)
+        }
+      }
+    }
+    self.state = state
+  }
+
+  /// Takes in one block; `words` and `constants` have 64 elements.
+  @inline(__always)
+  private static func compress(
+    _ block: UnsafeRawPointer, into state: inout SIMD8<UInt32>,
+    _ words: UnsafeMutablePointer<UInt32>, _ constants: UnsafePointer<UInt32>
+  ) {
+    for t in 0..<16 {
+      unsafe words[t] = UInt32(
+        bigEndian: (block + 4 * t).loadUnaligned(as: UInt32.self))
+    }
+    for t in 16..<64 {
+      let (w15, w2) = unsafe (words[t - 15], words[t - 2])
+      let s0 = rotated(w15, 7) ^ rotated(w15, 18) ^ w15 >> 3
+      let s1 = rotated(w2, 17) ^ rotated(w2, 19) ^ w2 >> 10
+      unsafe words[t] = words[t - 16] &+ s0 &+ words[t - 7] &+ s1
+    }
+    var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+    var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+    // Eight rounds bring every variable back to its place, so none has to be moved.
+    for t in stride(from: 0, to: 64, by: 8) {
+      unsafe round(a, b, c, &d, e, f, g, &h, words[t] &+ constants[t])
+      unsafe round(h, a, b, &c, d, e, f, &g, words[t + 1] &+ constants[t + 1])
+      unsafe round(g, h, a, &b, c, d, e, &f, words[t + 2] &+ constants[t + 2])
+      unsafe round(f, g, h, &a, b, c, d, &e, words[t + 3] &+ constants[t + 3])
+      unsafe round(e, f, g, &h, a, b, c, &d, words[t + 4] &+ constants[t + 4])
+      unsafe round(d, e, f, &g, h, a, b, &c, words[t + 5] &+ constants[t + 5])
+      unsafe round(c, d, e, &f, g, h, a, &b, words[t + 6] &+ constants[t + 6])
+      unsafe round(b, c, d, &e, f, g, h, &a, words[t + 7] &+ constants[t + 7])
+    }
+    state = state &+ [a, b, c, d, e, f, g, h]
+  }
+
+  /// One round; `input` is the sum of the round's word and constant.
+  @inline(__always)
+  private static func round(
+    _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: inout UInt32,
+    _ e: UInt32, _ f: UInt32, _ g: UInt32, _ h: inout UInt32, _ input: UInt32
+  ) {
+    let choice = g ^ (e & (f ^ g))
+    let majority = (a & b) | (c & (a | b))
+    let first = h &+ (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) &+ choice &+ input
+    let second = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) &+ majority
+    d = d &+ first
+    h = first &+ second
+  }
+
+  @inline(__always)
+  private static func rotated(_ word: UInt32, _ count: UInt32) -> UInt32 {
+    word &>> count | word &<< (32 - count)
+  }
+
+  /// The first 32 bits of the fractions of the cube roots of the first 64 primes (FIPS 180-4, section 4.2.2).
+  private static let constants: [UInt32] = cubeRootFractions(64)
+
+  private static func cubeRootFractions(_ count: Int) -> [UInt32] {
+    var result: [UInt32] = []
+    var candidate: UInt64 = 2
+    while result.count < count {
+      if (2..<candidate).allSatisfy({ candidate % $0 != 0 }) {
+        result.append(cubeRootFraction(candidate))
+      }
+      candidate += 1
+    }
+    return result
+  }
+
+  /// The low 32 bits of the largest r with r³ ≤ p·2⁹⁶, found bit by bit in whole numbers.
+  private static func cubeRootFraction(_ prime: UInt64) -> UInt32 {
+    let target = UInt128(prime) << 96
+    var root: UInt128 = 0
+    for bit in stride(from: UInt128(34), through: 0, by: -1) {
+      let larger = root | 1 << bit
+      if larger * larger * larger <= target { root = larger }
+    }
+    return UInt32(truncatingIfNeeded: root)
+  }
+}

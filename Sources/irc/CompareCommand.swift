@@ -1,0 +1,68 @@
+import ArgumentParser
+import Foundation
+import IRCDriver
+import IRCPipeline
+import IRCSupport
+
+/// `irc compare`: several pipelines on one model, in one table.
+struct CompareCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare", abstract: "Compare pipelines on one model: perplexity, bits, bytes.",
+    discussion: """
+      The first row is the float model. Every pipeline is lowered into a folder that goes away again and evaluated as its \
+      simulation; rows appear as they finish, and what was computed before is not computed again. A pipeline that fails \
+      says so in its row, the others go on, and the exit code is 1.
+      """)
+
+  @Argument(help: "A model file; its own pipeline does not count.")
+  var model: String
+  @Option(help: "Pipelines as in a model file, with commas between them: names, or paths.")
+  var pipelines: String
+  @Option(
+    help: "Passes to put before each pipeline, as in 'fold-norm-gains,quantize{scheme: w8a8}'.")
+  var prefix: String?
+  @Option(help: "Text to predict: a .txt file, or a .jsonl file of {\"text\": …} documents.")
+  var data: String
+  @Option(
+    name: .customLong("function-check"),
+    help: "Check passes that preserve the function, as in 'lower': auto, always, never.")
+  var functionCheck = FunctionCheckMode.auto
+  @Flag(
+    name: .customLong("no-cache"),
+    help: "Compute everything, and keep nothing for the next time.")
+  var ignoresCache = false
+  @OptionGroup var evaluation: EvaluationOptions
+  @OptionGroup var overrides: Overrides
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let comparison = try Comparison(
+      Comparison.Request(
+        model: model, pipelines: pipelines, prefix: prefix, settings: overrides.settings,
+        data: data, context: evaluation.context, windows: evaluation.windows,
+        functionCheck: functionCheck),
+      in: common.environment(usesCache: !ignoresCache))
+    let table = ComparisonTable(pipelines: comparison.plans.map(\.model.pipeline))
+    var head = table.head
+    let rows = try comparison.run { row in
+      if !common.json { StandardStream.output.write(head + table.text(of: row)) }
+      head = ""
+      if case .failure(let problems) = row.outcome {
+        StandardStream.error.write(problems.description + "\n")
+      }
+    }
+    if common.json { StandardStream.output.write(json(rows).serialized(indent: 2) + "\n") }
+    if rows.contains(where: \.isFailed) { throw ExitCode(1) }
+  }
+
+  private func json(_ rows: [ComparisonRow]) -> JSON {
+    let float = rows.first.flatMap { try? $0.outcome.get() }
+    return .object([
+      ("model", .string(model)), ("data", .string(data)),
+      ("context", .integer(evaluation.context)),
+      ("windows", float.map { .integer($0.windows) } ?? .null),
+      ("prefix", prefix.map(JSON.string) ?? .null),
+      ("rows", .array(rows.map(\.json))),
+    ])
+  }
+}
