@@ -60,7 +60,8 @@ public final class ChannelCalibration: Sendable {
   public func statistics(
     of groups: [StatisticGroup], in graph: Graph
   ) throws -> [ChannelStatistics] {
-    let keys = try groups.map { try key(of: $0, in: graph) }
+    var parameters: [[UInt8]: Fingerprint] = [:]
+    let keys = try groups.map { try key(of: $0, in: graph, &parameters) }
     var found: [String: ChannelStatistics] = [:]
     var missing: [(key: String, group: StatisticGroup)] = []
     for (key, group) in zip(keys, groups) where found[key] == nil {
@@ -92,12 +93,14 @@ public final class ChannelCalibration: Sendable {
     return stored
   }
 
-  private func key(of group: StatisticGroup, in graph: Graph) throws -> String {
+  private func key(
+    of group: StatisticGroup, in graph: Graph, _ parameters: inout [[UInt8]: Fingerprint]
+  ) throws -> String {
     var hasher = Fingerprinter()
     hasher.add(Self.version)
     hasher.add(textFingerprint.bytes)
     hasher.add(Int(group.request.rawValue))
-    try fingerprints.add(graph.part(computing: group.values), to: &hasher)
+    try fingerprints.add(graph.part(computing: group.values), to: &hasher, seen: &parameters)
     return hasher.finished().description
   }
 

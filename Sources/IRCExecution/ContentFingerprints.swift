@@ -17,7 +17,8 @@ final class ContentFingerprints: Sendable {
 
   private struct Place: Hashable {
     let address: UInt
-    let byteCount: Int
+    let type: ElementType
+    let shape: [Int]
   }
 
   private let known = Mutex<[Place: Known]>([:])
@@ -25,26 +26,35 @@ final class ContentFingerprints: Sendable {
   /// Bytes that are hashed as one: the pieces of a large tensor are hashed on all threads.
   private static let piece = 1 << 22
 
-  /// Takes in what the values of a group are computed from: the operations with their attributes, and the parameters.
+  /// Takes in what the values of a part are computed from: the operations with their attributes, and the parameters.
   ///
+  /// - Parameter seen: parameters of the same source that were read before, by the bytes of their names.
   /// - Throws: `Diagnostic` when a parameter cannot be read.
-  func add(_ part: Graph, to hasher: inout Fingerprinter) throws {
+  func add(
+    _ part: Graph, to hasher: inout Fingerprinter, seen: inout [[UInt8]: Fingerprint]
+  ) throws {
     hasher.add(part.text)
     for parameter in part.operations(of: Parameter.self) {
-      let tensor: Tensor
-      do {
-        tensor = try part.parameters.tensor(named: parameter.op.name)
-      } catch {
-        throw parameter.operation.located(error)
+      let name = Array(parameter.op.name.utf8)
+      let content: Fingerprint
+      if let known = seen[name] {
+        content = known
+      } else {
+        do {
+          content = try fingerprint(of: part.parameters.tensor(named: parameter.op.name))
+        } catch {
+          throw parameter.operation.located(error)
+        }
+        seen[name] = content
       }
-      hasher.add("\(tensor.elementType.rawValue)\(tensor.shape)")
-      hasher.add(try fingerprint(of: tensor).bytes)
+      hasher.add(content.bytes)
     }
   }
 
   private func fingerprint(of tensor: Tensor) throws -> Fingerprint {
     let place = unsafe tensor.withBytes {
-      Place(address: UInt(bitPattern: $0.baseAddress), byteCount: $0.count)
+      Place(
+        address: UInt(bitPattern: $0.baseAddress), type: tensor.elementType, shape: tensor.shape)
     }
     if tensor.isMapped, let known = known.withLock({ $0[place] }) { return known.fingerprint }
     let pieces = (tensor.byteCount + Self.piece - 1) / Self.piece
@@ -56,6 +66,7 @@ final class ContentFingerprints: Sendable {
       }
     }
     var hasher = Fingerprinter()
+    hasher.add("\(tensor.elementType.rawValue)\(tensor.shape)")
     for part in parts { hasher.add(part.bytes) }
     let fingerprint = hasher.finished()
     if tensor.isMapped {

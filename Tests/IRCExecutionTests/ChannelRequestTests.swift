@@ -19,7 +19,7 @@ import Testing
       return try #require(states[state.name]).array(of: Float.self)
     }
     func measure(_ axis: StatisticRequest) throws -> ChannelStatistics {
-      let request: StatisticRequest = [.quantiles, .secondMoment].union(axis)
+      let request: StatisticRequest = [.quantiles, .secondMoment, axis]
       return try #require(
         try Calibration.collectChannels(
           graph, requests: [state.value: request], windows: windows)[state.value])

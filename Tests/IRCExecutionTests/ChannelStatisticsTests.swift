@@ -40,11 +40,13 @@ import Testing
     #expect(measured.minimum == [-5, -2, 0])
     #expect(measured.maximum == [3, 4, 2])
     #expect(measured.absoluteMaximum == [5, 4, 2])
-    #expect(measured.mean == [4.0 / 6, 4.0 / 6, 5.25 / 6])
-    let sums = [44.0, -16, 9.75, -16, 32, 6, 9.75, 6, 8.5625]
+    let means: [Double] = [4, 4, 5.25]
+    #expect(measured.mean == means.map { $0 / 6 })
+    let sums: [Double] = [44, -16, 9.75, -16, 32, 6, 9.75, 6, 8.5625]
+    let moment = try #require(measured.secondMoment)
     #expect(measured.momentRows == 6)
-    #expect(measured.secondMoment?.shape == [3, 3])
-    #expect(measured.secondMoment?.values == sums.map { $0 / 6 })
+    #expect(moment.shape == [3, 3])
+    #expect(moment.values == sums.map { $0 / 6 })
     let ranges = try Self.measure([[1, 2]], [[0]], .range)
     #expect(ranges.secondMoment == nil && ranges.percentile(50) == nil && ranges.rows == 1)
   }
