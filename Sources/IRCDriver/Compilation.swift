@@ -112,6 +112,7 @@ package struct Compilation {
         [calibration = plan.model.calibration, model, reporter = environment.reporter]
         values, graph in
         guard let calibration else { return try PassServices.none.statistics(values, graph) }
+        try model.checkFinite()
         let windows = try calibration.windows(
           { try Tokenizer(folder: model.checkpoint.folder) }, start: model.startID)
         return try Calibration.collect(graph, values: values, windows: windows) {

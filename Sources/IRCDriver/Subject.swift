@@ -26,12 +26,15 @@ package struct Subject {
 
   /// The float model of a Hugging Face folder.
   package init(folder: String) throws {
-    try self.init(.float, ModelFolder.load(folder))
+    let loaded = try ModelFolder.load(folder)
+    try loaded.checkFinite()
+    try self.init(.float, loaded)
   }
 
   /// The simulation of what a model file asks for.
   package init(simulating plan: CompilationPlan, in environment: CompilerEnvironment) throws {
     let compilation = try Compilation(plan, in: environment)
+    try compilation.model.checkFinite()
     let graph = try compilation.simulate().graph
     try self.init(.simulation, compilation.model, GraphLanguageModel(graph))
   }
