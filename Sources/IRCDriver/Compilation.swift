@@ -78,7 +78,12 @@ package struct Compilation {
     }
     let files = OutputFiles(directory: plan.model.output)
     var result = try run(plan.passes, files, options)
-    if options.stopAfter == nil, !result.emissions.isEmpty {
+    // What an exporter staged before the stop goes away with the rest.
+    if options.stopAfter != nil {
+      files.discard()
+      return result
+    }
+    if !result.emissions.isEmpty {
       let manifest = Manifest(plan: plan, model: model, result: result)
       try files.write("manifest.json", manifest.json().serialized(indent: 2) + "\n")
     }

@@ -156,6 +156,9 @@ struct CommandLineTests {
     let graph = try folder.write("stopped.irc", stopped.output)
     let again = try Program.run("opt", graph)
     #expect(again.output == stopped.output, "\(again.errors)")
+    let emitting = try Program.run("lower", model, "--stop-after", "emit-c", "--quiet")
+    #expect(emitting.code == 0, "\(emitting.errors)")
+    #expect((try? contents(of: folder.file("out")))?.isEmpty ?? true)
     let unknown = try Program.run("lower", model, "--stop-after", "quantise", "--quiet")
     #expect(unknown.code == 1)
     #expect(
