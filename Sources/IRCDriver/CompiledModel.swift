@@ -169,11 +169,18 @@ private final class CompiledContext {
   init(_ library: CompiledLibrary, _ weights: String) throws {
     self.library = library
     let bytes = library.contextBytes(0)
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(64, bytes), alignment: 64)
+    var room: UnsafeMutableRawPointer?
+    guard bytes > 0, unsafe posix_memalign(&room, 64, bytes) == 0, let memory = unsafe room else {
+      throw Diagnostic(
+        "library.no-memory",
+        "there is no memory for a context of \(library.contextLength) tokens"
+          + (bytes > 0 ? ", \(bytes) bytes" : ""),
+        hint: "set a smaller one with --set passes.emit-c.context=N")
+    }
     var made: OpaquePointer?
     let status = unsafe library.create(&made, memory, bytes, 0, weights)
     guard status == 0, let context = unsafe made else {
-      unsafe memory.deallocate()
+      unsafe free(memory)
       try library.check(status, "'\(weights)'")
       throw Diagnostic("library.failed", "'\(weights)' gives no context")
     }
@@ -183,7 +190,7 @@ private final class CompiledContext {
 
   deinit {
     unsafe library.destroy(context)
-    unsafe memory.deallocate()
+    unsafe free(memory)
   }
 
   func verify() throws {

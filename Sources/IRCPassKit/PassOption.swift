@@ -32,6 +32,14 @@ public struct PassOption<Value: PassOptionValue>: Sendable {
     schema = .integer(range)
   }
 
+  /// Declares an option with bounds that may be absent.
+  public init(wrappedValue: Value, _ help: String, in range: ClosedRange<Int>)
+  where Value == Int? {
+    box = OptionBox(wrappedValue)
+    self.help = help
+    schema = .integer(range)
+  }
+
   /// Declares an option with a default and bounds.
   public init(
     wrappedValue: Value, _ help: String, in range: ClosedRange<Double>

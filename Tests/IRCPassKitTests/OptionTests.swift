@@ -26,6 +26,13 @@ private struct Sample: Pass {
   func run(on graph: inout Graph, in context: PassContext) throws {}
 }
 
+private struct Limited: Pass {
+  static let info = PassInfo(name: "limited", summary: "None.", preservesFunction: true)
+  @PassOption("Most.", in: 1...9) var most: Int? = nil
+  init() {}
+  func run(on graph: inout Graph, in context: PassContext) throws {}
+}
+
 @Suite struct OptionTests {
   @Test func declarations() {
     let options = Sample().options
@@ -42,6 +49,18 @@ private struct Sample: Pass {
     let (first, second) = (Sample(), Sample())
     try first.options[1].set(scalar("7"))
     #expect(first.rounds == 7 && second.rounds == 3)
+  }
+
+  @Test func absentOptions() throws {
+    let pass = Limited()
+    #expect(pass.options.map(\.text) == ["null"])
+    #expect(pass.options.map(\.schema.description) == ["a whole number from 1 to 9"])
+    try pass.options[0].set(scalar("7"))
+    #expect(pass.most == 7 && pass.options[0].text == "7")
+    #expect(throws: DiagnosticList.self) { try pass.options[0].set(scalar("10")) }
+    let span = SourceSpan(file: file, line: 1, column: 1, length: 1)
+    try pass.options[0].set(OptionValue(.null, span: span))
+    #expect(pass.most == nil)
   }
 
   @Test(arguments: [
