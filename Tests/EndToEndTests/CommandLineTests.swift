@@ -19,7 +19,8 @@ struct CommandLineTests {
 
   private static let usages: [(arguments: [String], code: Int32)] = [
     (["--version"], 0), (["passes"], 0), (["passes", "quantize"], 0), (["schema", "model"], 0),
-    (["--help"], 0), (["inspect", Workbench.example], 0),
+    (["--help"], 0), (["help"], 0), (["help", "lower"], 0), (["lower", "--help"], 0), ([], 0),
+    (["inspect", Workbench.example], 0),
     (["passes", "quantise"], 1), (["lower", "no-such-file.yaml"], 1),
     (["inspect", "no-such-folder"], 1),
     (["eval", "no-such-file.yaml", "--data", "x.txt"], 1), (["opt", "no-such.irc"], 1),
