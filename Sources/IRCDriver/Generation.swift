@@ -20,7 +20,7 @@ package struct Generation {
   /// - Throws: `Diagnostic` when there is nothing to start from.
   package init(
     of subject: Subject, prompt: String, limit: Int, sampling: TokenGenerator.Sampling,
-    write: @escaping (String) -> Void
+    write: @escaping (String) throws -> Void
   ) throws {
     var ids: [Int32] = []
     if !prompt.isEmpty { ids = try subject.tokenizer.encode(prompt, addSpecialTokens: true) }
@@ -28,7 +28,7 @@ package struct Generation {
     var decoder = subject.tokenizer.streamDecoder(skipSpecialTokens: true)
     var text = ""
     for id in ids { text += decoder.append(id) }
-    write(text)
+    try write(text)
     let clock = ContinuousClock()
     var first: ContinuousClock.Instant?
     var last = clock.now
@@ -39,10 +39,10 @@ package struct Generation {
       if first == nil { first = last }
       let piece = decoder.append(id)
       text += piece
-      write(piece)
+      try write(piece)
     }
     let rest = decoder.finish()
-    write(rest)
+    try write(rest)
     self.text = text + rest
     tokens = added.count
     if let first, added.count > 1, last > first {

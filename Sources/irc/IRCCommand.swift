@@ -29,7 +29,7 @@ struct IRCCommand: ParsableCommand {
       let isOurs = configuration.subcommands.contains { $0 == type(of: command) }
       if !isOurs { exit(withError: error) }
       let failure = Failure(error)
-      StandardStream.error.write(failure.text)
+      StandardStream.error(failure.text)
       exit(withError: ExitCode(failure.code))
     }
   }

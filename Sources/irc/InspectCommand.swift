@@ -21,6 +21,6 @@ struct InspectCommand: ParsableCommand {
   func run() throws {
     let inspection = try Inspection(
       path, showsGraph: graph, settings: overrides.settings, in: common.environment())
-    common.write(inspection.json, or: inspection.text)
+    try common.write(inspection.json, or: inspection.text)
   }
 }

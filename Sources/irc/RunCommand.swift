@@ -50,12 +50,12 @@ struct RunCommand: ParsableCommand {
     }
     let sampling = temperature.map { TokenGenerator.Sampling.random(temperature: $0, seed: seed) }
     let showsText = !common.json
-    if showsText { StandardStream.output.write("\n") }
+    if showsText { try StandardStream.output("\n") }
     let generation = try Generation(
       of: subject, prompt: prompt, limit: tokens, sampling: sampling ?? .greedy
-    ) { if showsText { StandardStream.output.write($0) } }
+    ) { if showsText { try StandardStream.output($0) } }
     let speed = generation.tokensPerSecond.map { "\(fixed($0, 0)) tokens/s" } ?? "no speed"
-    common.write(
+    try common.write(
       .object(fields + generation.json),
       or: "\n\n\(generation.tokens) tokens, \(speed), \(subject.kind.rawValue)\n")
   }
@@ -73,8 +73,8 @@ struct RunCommand: ParsableCommand {
       ("source_bytes", .integer(sizes.before)), ("weight_bytes", .integer(sizes.after)),
       ("output", .string(plan.model.output)),
     ]
-    tell("\(plan.model.name), pipeline \(plan.model.pipeline), written to \(plan.model.output)")
-    tell(
+    try tell("\(plan.model.name), pipeline \(plan.model.pipeline), written to \(plan.model.output)")
+    try tell(
       "size        \(sizes.before) -> \(sizes.after) bytes (\(fixed(Double(sizes.before) / Double(max(1, sizes.after)), 2))x smaller)"
     )
     if let data {
@@ -82,7 +82,7 @@ struct RunCommand: ParsableCommand {
         Subject(folder: plan.model.source), data, "before", environment.reporter)
       let after = try measure(subject, data, "after", environment.reporter)
       if case .real(let a)? = before.first?.value, case .real(let b)? = after.first?.value {
-        tell(
+        try tell(
           "perplexity  \(fixed(a, 4)) -> \(fixed(b, 4)) (\(fixed((b / a - 1) * 100, 2)) %) on \(data)"
         )
       }
@@ -99,7 +99,7 @@ struct RunCommand: ParsableCommand {
     return [("perplexity_\(when)", .real(report.result.perplexity))]
   }
 
-  private func tell(_ line: String) {
-    if !common.json { StandardStream.output.write(line + "\n") }
+  private func tell(_ line: String) throws {
+    if !common.json { try StandardStream.output(line + "\n") }
   }
 }

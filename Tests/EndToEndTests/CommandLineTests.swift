@@ -45,6 +45,27 @@ struct CommandLineTests {
     }
   }
 
+  @Test("Output that cannot be written is an error; messages that cannot be written are not")
+  func unwritableStreams() throws {
+    let (folder, model) = try project()
+    func run(_ redirection: String, _ arguments: [String]) throws -> Program.Outcome {
+      try Program.run(
+        ["-c", "exec \"$0\" \"$@\" \(redirection)", Program.path] + arguments,
+        executable: "/bin/sh")
+    }
+    for arguments in [
+      ["passes", "--markdown"], ["schema", "model"], ["inspect", Workbench.example, "--json"],
+    ] {
+      let full = try run(">/dev/full", arguments)
+      #expect(full.code == 1, "\(arguments)")
+      #expect(full.errors.contains("standard output") && full.errors.contains("output.unwritable"))
+    }
+    // Progress, and the message of an error.
+    #expect(try run("2>/dev/full", ["lower", model]).code == 0)
+    #expect(try run("2>/dev/full", ["passes", "quantise"]).code == 1)
+    withExtendedLifetime(folder) {}
+  }
+
   @Test("An unknown pass is answered with the nearest one")
   func nearestPass() throws {
     let outcome = try Program.run("passes", "quantise")
