@@ -16,18 +16,17 @@ package final class CompiledModel: LanguageModel {
   /// Keeps the folder, since each session opens the weights file.
   private let scratch: ScratchFolder?
 
-  /// Compiles the library in `folder` and loads it.
+  /// Compiles the library `names` in `folder`, which may hold others, and loads it.
   ///
   /// - Parameters:
   ///   - checksWeights: reads the whole weights file first and compares its checksum.
   ///   - scratch: `folder`, if it is to go away with the model.
   /// - Throws: `Diagnostic` when there is no compiler, it fails, or the library or its weights do not load.
   package init(
-    folder: String, target: Target = .native, compiler: CCompiler? = nil,
+    folder: String, names: ArtifactNames, target: Target = .native, compiler: CCompiler? = nil,
     checksWeights: Bool = true, scratch: ScratchFolder? = nil
   ) throws {
     self.scratch = scratch
-    let names = try CompiledModel.names(in: folder)
     let compiler = try compiler ?? CCompiler.find()
     let place = FileManager.default.temporaryDirectory.appendingPathComponent(
       "irc-\(ProcessInfo.processInfo.processIdentifier)-\(UUID().uuidString).so"
@@ -40,23 +39,6 @@ package final class CompiledModel: LanguageModel {
     vocabularySize = library.vocabulary
     contextLength = library.contextLength == 0 ? nil : library.contextLength
     if checksWeights { try CompiledContext(library, weights).verify() }
-  }
-
-  /// What the only model in a folder is called.
-  ///
-  /// - Throws: `Diagnostic` `file.unreadable` when there is none or more than one.
-  package static func names(in folder: String) throws -> ArtifactNames {
-    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let stems = files.filter { $0.hasSuffix(".weights") && !$0.hasPrefix(".") }.map {
-      String($0.dropLast(".weights".count))
-    }
-    guard stems.count == 1 else {
-      throw Diagnostic(
-        "file.unreadable",
-        "'\(folder)' holds \(stems.count) weights files, expected one with its C source",
-        hint: "give the output folder of 'irc lower'")
-    }
-    return ArtifactNames(model: stems[0])
   }
 
   package func makeSession() throws -> any LanguageSession {

@@ -1,4 +1,5 @@
 import Foundation
+import IRCCodegen
 package import IRCExecution
 import IRCFrontend
 package import IRCPipeline
@@ -51,7 +52,8 @@ package struct Subject {
     let compilation = try Compilation(plan, in: environment)
     result(try compilation.lower())
     let compiled = try CompiledModel(
-      folder: plan.model.output, target: plan.model.target, scratch: scratch)
+      folder: plan.model.output, names: ArtifactNames(model: plan.model.name),
+      target: plan.model.target, scratch: scratch)
     try self.init(.compiled, compilation.model, compiled)
   }
 

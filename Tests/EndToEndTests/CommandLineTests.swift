@@ -140,6 +140,18 @@ struct CommandLineTests {
       ])
   }
 
+  @Test("A model that was given another name runs beside what its old name left")
+  func renaming() throws {
+    let (folder, model) = try project()
+    #expect(try Program.run("lower", model, "--quiet").code == 0)
+    let text = try String(contentsOfFile: model, encoding: .utf8)
+    try folder.write("model.yaml", text.replacing("name: tested", with: "name: renamed"))
+    let run = try Program.run("run", model, "--tokens", "3", "--quiet")
+    #expect(run.code == 0, "\(run.errors)")
+    #expect(try contents(of: folder.file("out")).keys.contains("tested.weights"))
+    #expect(try contents(of: folder.file("out")).keys.contains("renamed.weights"))
+  }
+
   @Test("--set and -o change what a model file asks for, and are checked like it")
   func overrides() throws {
     let (folder, model) = try project()
