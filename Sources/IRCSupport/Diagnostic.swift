@@ -17,6 +17,8 @@ public struct Diagnostic: Error, Hashable, Sendable {
   public var length: Int
   /// The whole line of text at `location`, for the caret; nil when there is none to show.
   public var sourceLine: String?
+  /// Bytes of the longest line that is shown.
+  static let longestSourceLine = 400
   /// What to do about it.
   public var hint: String?
   /// Further facts, one a line.
