@@ -8,7 +8,6 @@ package import IRCPassManager
 package import IRCPipeline
 import IRCSupport
 import IRCTensor
-import IRCTokenizer
 
 /// Runs the passes of a plan over its model.
 package struct Compilation {
@@ -61,10 +60,6 @@ package struct Compilation {
     self.plan = plan
     self.environment = environment
     model = try ModelFolder.load(plan.model.source)
-    // Only text needs a tokenizer, and its own errors are told when text is read; but one of another model is told at once.
-    if let tokenizer = try? Tokenizer(folder: plan.model.source) {
-      try tokenizer.validate(vocabularySize: model.facts.vocabularySize)
-    }
   }
 
   /// Runs every pass and writes the output folder.
@@ -119,7 +114,7 @@ package struct Compilation {
         guard let calibration else { return try PassServices.none.statistics(values, graph) }
         try model.checkFinite()
         let windows = try calibration.windows(
-          { try Tokenizer(folder: model.checkpoint.folder) }, start: model.startID)
+          { try model.tokenizer.get() }, start: model.startID)
         return try Calibration.collect(graph, values: values, windows: windows) {
           reporter.progress("calibrate", $0, of: $1)
         }

@@ -35,6 +35,8 @@ package struct Subject {
   /// The simulation of what a model file asks for.
   package init(simulating plan: CompilationPlan, in environment: CompilerEnvironment) throws {
     let compilation = try Compilation(plan, in: environment)
+    // Told before the work, not after it.
+    _ = try compilation.model.tokenizer.get()
     try compilation.model.checkFinite()
     let graph = try compilation.simulate().graph
     try self.init(.simulation, compilation.model, GraphLanguageModel(graph))
@@ -50,6 +52,8 @@ package struct Subject {
     scratch: ScratchFolder? = nil, result: (Compilation.Result) -> Void = { _ in }
   ) throws {
     let compilation = try Compilation(plan, in: environment)
+    // Told before the work, not after it.
+    _ = try compilation.model.tokenizer.get()
     result(try compilation.lower())
     let compiled = try CompiledModel(
       folder: plan.model.output, names: ArtifactNames(model: plan.model.name),
@@ -84,8 +88,7 @@ package struct Subject {
   private init(_ kind: Kind, _ loaded: LoadedModel, _ model: (any LanguageModel)? = nil) throws {
     self.kind = kind
     self.model = try model ?? GraphLanguageModel(loaded.graph)
-    tokenizer = try Tokenizer(folder: loaded.checkpoint.folder)
-    try tokenizer.validate(vocabularySize: loaded.facts.vocabularySize)
+    tokenizer = try loaded.tokenizer.get()
     startID = loaded.startID ?? tokenizer.startID
     endIDs = Set(loaded.facts.endIDs.map { Int32($0) } + (tokenizer.endID.map { [$0] } ?? []))
   }

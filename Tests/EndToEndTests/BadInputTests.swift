@@ -160,6 +160,20 @@ struct BadInputTests {
     #expect(try contents(of: model.output) == before)
   }
 
+  @Test("Lowering without text does without a tokenizer that cannot be read; reading text does not")
+  func unreadableTokenizer() throws {
+    let model = try BrokenModel()
+    try model.edit("tokenizer.json", "\"type\": \"BPE\"", "\"type\": \"Bigram\"")
+    let lowered = try Program.run("lower", model.modelFile, "--quiet")
+    #expect(lowered.code == 0, "\(lowered.errors)")
+    for arguments in [
+      ["eval", model.source, "--data", Workbench.prose], ["run", model.modelFile, "--tokens", "3"],
+      ["lower", model.modelFile, "--set", "pipeline=rtn-w8a8-static"],
+    ] {
+      expect(try Program.run(arguments + ["--quiet"]), ["tokenizer.", "tokenizer.json", "Bigram"])
+    }
+  }
+
   private static let requests: [(pipeline: String, expected: [String])] = [
     ("rtn-w9a9", ["model.yaml:5:11", "rtn-w9a9"]),
     ("[{quantize: {scheme: w8a9}}]", ["model.yaml", "w8a9", "did you mean"]),
