@@ -64,13 +64,6 @@ package struct Compilation {
 
   /// Runs every pass and writes the output folder.
   package func lower(_ options: Options = Options()) throws -> Result {
-    if let name = options.stopAfter ?? options.printAfter?.first,
-      !plan.passes.contains(where: { $0.id == name })
-    {
-      throw Diagnostic(
-        "passes.unknown-instance", "the pipeline has no pass '\(name)'",
-        hint: "it has \(plan.passes.map { "'\($0.id)'" }.joined(separator: ", "))")
-    }
     let files = OutputFiles(directory: plan.model.output)
     var result = try run(plan.passes, files, options)
     // What an exporter staged before the stop goes away with the rest.
@@ -169,7 +162,7 @@ final class Watch {
     }
     if let names = options.printAfter {
       instruments.append(
-        DumpInstrument(after: names.isEmpty ? nil : Set(names)) { [unowned self] in
+        DumpInstrument(after: names.isEmpty ? nil : names) { [unowned self] in
           dumps.append($0)
         })
     }

@@ -197,6 +197,20 @@ struct CommandLineTests {
     #expect(unknown.code == 1)
     #expect(
       unknown.errors.contains("the pipeline has no pass 'quantise' [passes.unknown-instance]"))
+    #expect(unknown.errors.contains("did you mean 'quantize'?"))
+    // Every name is looked up, in every command.
+    for command in [["lower", model], ["opt", graph, "--passes", "fold-norm-gains"]] {
+      let several = try Program.run(
+        command + [
+          "--print-ir-after", "fold-norm-gains", "--print-ir-after", "one", "--print-ir-after",
+          "two", "--stop-after", "three",
+        ])
+      #expect(several.code == 1 && several.output.isEmpty)
+      for name in ["one", "two", "three"] {
+        #expect(several.errors.contains("the pipeline has no pass '\(name)'"), "\(several.errors)")
+      }
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out/tested.c")))
   }
 
   @Test("irc opt runs passes on the example of docs/ir.md")
