@@ -9,7 +9,6 @@ import IRCTensor
 /// Each session has a context of its own, so sessions may run at the same time.
 package final class CompiledModel: LanguageModel {
   package let vocabularySize: Int
-  /// Tokens that a session has room for; nil if there is no limit.
   package let contextLength: Int?
   private let library: CompiledLibrary
   private let weights: String

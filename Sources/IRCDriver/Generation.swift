@@ -10,6 +10,8 @@ package struct Generation {
   package let tokens: Int
   /// Tokens added in a second, from the first to the last of them; nil for fewer than two.
   package let tokensPerSecond: Double?
+  /// Tokens of the model's context, if that is why the text ends; else nil.
+  package let fullContext: Int?
 
   /// Lets a model continue a prompt.
   ///
@@ -32,7 +34,8 @@ package struct Generation {
     let clock = ContinuousClock()
     var first: ContinuousClock.Instant?
     var last = clock.now
-    let added = try TokenGenerator(subject.model, sampling: sampling).generate(
+    let generator = TokenGenerator(subject.model, sampling: sampling)
+    let added = try generator.generate(
       after: ids, limit: limit, stop: subject.endIDs
     ) { id in
       last = clock.now
@@ -45,6 +48,8 @@ package struct Generation {
     try write(rest)
     self.text = text + rest
     tokens = added.count
+    let isFull = try added.count < limit && added.count == generator.room(after: ids)
+    fullContext = isFull ? subject.model.contextLength : nil
     if let first, added.count > 1, last > first {
       tokensPerSecond = Double(added.count - 1) / ((last - first) / .seconds(1))
     } else {

@@ -54,6 +54,11 @@ struct RunCommand: ParsableCommand {
     let generation = try Generation(
       of: subject, prompt: prompt, limit: tokens, sampling: sampling ?? .greedy
     ) { if showsText { try StandardStream.output($0) } }
+    if let context = generation.fullContext {
+      environment.reporter.note(
+        "the text ends since the context of \(context) tokens is full; up to the model's limit, --set passes.emit-c.context=N makes room for more"
+      )
+    }
     let speed = generation.tokensPerSecond.map { "\(fixed($0, 0)) tokens/s" } ?? "no speed"
     try common.write(
       .object(fields + generation.json),

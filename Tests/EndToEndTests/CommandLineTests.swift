@@ -284,6 +284,14 @@ struct CommandLineTests {
     let folder = try TemporaryFolder()
     let model = try folder.write(
       "model.yaml", Workbench.modelFile(source: source, pipeline: "float"))
+    // More tokens than there is room for: the text ends there, and why is told.
+    let short = try Program.run(
+      "run", model, "--set", "passes.emit-c.context=32", "--prompt", "Once upon a time", "--tokens",
+      "150", "--json")
+    #expect(short.code == 0, "\(short.errors)")
+    #expect(short.errors.contains("the context of 32 tokens is full"))
+    #expect(published.hasPrefix(try short.json()["text"].string()))
+    #expect((20..<32).contains(try short.json()["tokens"].int()))
     for subject in [source, model] {
       let outcome = try Program.run(
         "run", subject, "--prompt", "Once upon a time", "--tokens", "150", "--json", "--quiet")
