@@ -180,7 +180,8 @@ private final class CompiledContext {
 
   /// The logits after each token, [ids.count, vocabulary].
   func score(_ ids: [Int32]) throws -> Tensor {
-    try unsafe Tensor([ids.count, library.vocabulary], of: Float.self) { logits in
+    try Tensor.checkSize([ids.count, library.vocabulary], .f32)
+    return try unsafe Tensor([ids.count, library.vocabulary], of: Float.self) { logits in
       guard let start = logits.baseAddress else { return }
       try library.check(
         unsafe library.score(context, ids, ids.count, start), "reading \(ids.count) tokens")
