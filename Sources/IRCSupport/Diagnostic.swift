@@ -5,7 +5,7 @@ public struct Diagnostic: Error, Hashable, Sendable {
     case error, warning, remark
   }
 
-  /// Stable identifier, such as `options.unknown-key`; listed in `docs/diagnostics.md`.
+  /// Stable identifier, such as `options.unknown-key`, at the end of the message.
   public var id: String
   /// How bad it is.
   public var severity: Severity

@@ -17,6 +17,8 @@ struct RunCommand: ParsableCommand {
 
   @Argument(help: "A model file, or a Hugging Face folder.")
   var model: String
+  @Option(name: .shortAndLong, help: "Output folder, instead of the model file's.")
+  var output: String?
   @Option(help: "Text to continue.")
   var prompt = ""
   @Option(help: "Tokens to add at most.")
@@ -69,7 +71,7 @@ struct RunCommand: ParsableCommand {
   private func compile(
     _ environment: CompilerEnvironment, _ fields: inout [(key: String, value: JSON)]
   ) throws -> Subject {
-    let plan = try environment.plan(model, settings: overrides.settings)
+    let plan = try environment.plan(model, settings: overrides.settings, output: output)
     var sizes: (before: Int, after: Int) = (0, 0)
     let subject = try Subject(compiling: plan, in: environment) { result in
       sizes = (result.sourceBytes, result.emissions.reduce(0) { $0 + $1.weightBytes })

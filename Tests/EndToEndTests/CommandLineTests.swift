@@ -162,6 +162,19 @@ struct CommandLineTests {
     #expect(try outcome.json()["output"].string() == other)
     #expect(try outcome.json()["weight_bytes"].int() < 600_000)
     #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    let run = try Program.run(
+      "run", model, "--set", "pipeline=rtn-w4a16", "-o", folder.file("run"), "--tokens", "2",
+      "--json", "--quiet")
+    #expect(run.code == 0, "\(run.errors)")
+    #expect(try run.json()["output"].string() == folder.file("run"))
+    #expect(FileManager.default.fileExists(atPath: folder.file("run/tested.c")))
+    // As on the page for beginners: the names are those of the example.
+    let page = try String(
+      contentsOfFile: Workbench.repository + "/docs/getting-started.md", encoding: .utf8)
+    let exclusion = try #require(page.firstMatch(of: /--set '(passes\.quantize\.exclude=.*)'/))
+    let excluding = try Program.run(
+      "lower", model, "--set", String(exclusion.output.1), "-o", other, "--quiet")
+    #expect(excluding.code == 0, "\(excluding.errors)")
     for (setting, message) in [
       ("passes.quantize.scheme=w4a61", "w4a61"), ("passes.quantise.scheme=w4a16", "quantise"),
       ("passes.quantize.shceme=w4a16", "did you mean 'scheme'?"), ("pipeline=rtn-w9a9", "rtn-w9a9"),
