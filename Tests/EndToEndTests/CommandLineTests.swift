@@ -125,7 +125,13 @@ struct CommandLineTests {
       ])
     #expect(try run["text"].string().hasPrefix("The old man"))
     #expect(try run["tokens"].int() == 12)
-    _ = try check(["inspect", Workbench.example], ["kind", "architecture", "bytes", "tensors"])
+    let checkpoint = try check(
+      ["inspect", Workbench.example], ["kind", "architecture", "bytes", "tensors"])
+    #expect(
+      try checkpoint["tensors"].array().contains {
+        try $0["name"].string() == "backbone.embeddings.weight"
+          && $0["shape"].array().map { try $0.int() } == [1024, 128]
+      })
     _ = try check(["inspect", folder.file("out")], ["kind", "manifest"])
     _ = try check(
       ["inspect", model], ["kind", "name", "stage", "facts", "operations", "ir"])
