@@ -25,7 +25,8 @@ struct LowerCommand: ParsableCommand {
     let plan = try environment.plan(model, settings: overrides.settings, output: output)
     let result = try Compilation(plan, in: environment).lower(pipeline.options)
     pipeline.show(result)
-    let emission = result.emissions.first
+    // What a run that stops has staged is not written.
+    let emission = pipeline.stopAfter == nil ? result.emissions.first : nil
     try common.write(
       .object([
         ("output", .string(plan.model.output)),
