@@ -23,7 +23,7 @@ import Testing
     """
 
   private func run(
-    contextLength: Int?, set: (EmitC) -> Void = { _ in }
+    contextLength: Int?, set: (inout EmitC) -> Void = { _ in }
   ) throws -> (header: String, files: [String], graphs: [Graph], context: PassContext) {
     let graph = try GraphParser.parse(text, file: "test.irc", registry: .standard)
     let folder = try TemporaryFolder()
@@ -37,8 +37,8 @@ import Testing
       target: .avx2,
       services: PassServices(
         statistics: { _, _ in [:] }, output: { target }))
-    let pass = EmitC()
-    set(pass)
+    var pass = EmitC()
+    set(&pass)
     var after = graph
     try pass.run(on: &after, in: context)
     try files.commit()
