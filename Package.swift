@@ -103,7 +103,8 @@ let package = Package(
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CBLAS", providers: [.apt(["libopenblas-dev"])]),
     .target(name: "CKernels", exclude: ["README.md"]),
-    .testTarget(name: "CKernelsTests", dependencies: ["CKernels"], swiftSettings: testing),
+    .testTarget(
+      name: "CKernelsTests", dependencies: ["CKernels", "IRCTestSupport"], swiftSettings: testing),
     .target(
       name: "IRCTestSupport",
       dependencies: ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps", "IRCExecution"],

@@ -8,6 +8,11 @@ public struct EmitC: Pass {
     details: """
       Writes `NAME.h`, `NAME.c`, `NAME.weights` and the kernels that they use. Tokens of a prompt run in chunks; the memory \
       for values between operators is planned for one chunk. Results do not depend on the chunk.
+
+      A model that attends keeps something of every token, so its contexts are made for a number of tokens. Callers \
+      name one; for those who do not, `context` does, up to the model's own limit. Without it that is the model's limit, but \
+      8192 at most, since a context for all of a limit of 131072 would take more memory than most machines have; and 2048 \
+      for a model without a limit.
       """,
     preservesFunction: true, emitsFiles: true,
     statistics: [tensors, weightBytes, arenaBytes])
@@ -20,9 +25,14 @@ public struct EmitC: Pass {
   public var chunk = 32
 
   @PassOption(
-    "Tokens that a context has room for when the caller does not say and the model has no limit.",
+    "Tokens that a context has room for when the caller does not say; the model's limit at most.",
     in: 1...(1 << 24))
-  public var context = 2048
+  public var context: Int? = nil
+
+  /// Most tokens that a context has room for without the option.
+  private static let usualContext = 8192
+  /// Tokens that a context has room for when neither the option nor the model says.
+  private static let unlimitedContext = 2048
 
   public init() {}
 
@@ -30,11 +40,17 @@ public struct EmitC: Pass {
     let emitter = CEmitter(
       CEmitter.Options(
         name: context.model.name, chunk: chunk,
-        contextLength: context.model.contextLength ?? self.context, target: context.target))
+        contextLength: contextLength(limit: context.model.contextLength), target: context.target))
     let report = try emitter.emit(graph, to: try context.output())
     context.report(report)
     context.count(Self.tensors, by: report.tensors.count)
     context.count(Self.weightBytes, by: report.weightBytes)
     context.count(Self.arenaBytes, by: report.arenaBytes)
+  }
+
+  /// Tokens of a context by default, for a model with this limit.
+  private func contextLength(limit: Int?) -> Int {
+    guard let limit else { return context ?? Self.unlimitedContext }
+    return min(limit, context ?? Self.usualContext)
   }
 }

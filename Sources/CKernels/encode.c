@@ -41,6 +41,12 @@ IRC_CLONES void IRC_NAME(mul_columns_f32)(
   for (size_t r = 0; r < rows; r++, y += cols, w += cols) IRC_NAME(mul_f32)(y, w, gain, cols);
 }
 
+void IRC_NAME(code_bounds)(int32_t *low, int32_t *high, uint32_t bits, bool symmetric) {
+  irc_code_range range = irc_range_of_codes(bits, symmetric);
+  *low = range.low;
+  *high = range.high;
+}
+
 IRC_CLONES size_t IRC_NAME(count_nonfinite_f32)(const float *x, size_t n, size_t *first) {
   enum { CHUNK = 4096 };
   size_t count = 0, at = n;

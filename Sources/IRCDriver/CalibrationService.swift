@@ -47,8 +47,15 @@ final class CalibrationService: Sendable {
     try prepared.withLock { prepared in
       if let prepared { return prepared }
       guard let calibration else { throw PassServices.noCalibration }
+      try model.checkFinite()
       let windows = try calibration.windows(
-        { try Tokenizer(folder: model.checkpoint.folder) }, start: model.startID)
+        { try model.tokenizer.get() }, start: model.startID)
+      let count = windows.reduce(0) { $0 + $1.count }
+      if count < calibration.tokens {
+        reporter.note(
+          "the calibration text '\(calibration.source.path)' has \(count) of the \(calibration.tokens) tokens asked for"
+        )
+      }
       let made = (
         windows, ChannelCalibration(windows: windows, cache: cache, progress: showProgress)
       )

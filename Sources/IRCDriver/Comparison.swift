@@ -66,7 +66,7 @@ package final class Comparison {
   ///
   /// - Parameter tell: receives each row as it finishes.
   /// - Throws: when the float model cannot be measured.
-  package func run(_ tell: (ComparisonRow) -> Void) throws -> [ComparisonRow] {
+  package func run(_ tell: (ComparisonRow) throws -> Void) throws -> [ComparisonRow] {
     guard let source = plans.first?.model.source else { return [] }
     let keys = try environment.cache.map { _ in
       try ComparisonKeys(request, source: source)
@@ -75,11 +75,11 @@ package final class Comparison {
     var rows = [
       ComparisonRow(pipeline: "float", outcome: .success(float), change: 0, isCached: isCached)
     ]
-    tell(rows[0])
+    try tell(rows[0])
     for plan in plans {
       let row = row(plan, float.perplexity, keys)
       rows.append(row)
-      tell(row)
+      try tell(row)
     }
     return rows
   }

@@ -32,7 +32,7 @@ struct ComparisonKeys {
     if let asked = plan.model.calibration {
       let content = try FileDigests.digest(of: asked.source.path)
       calibration =
-        "\(asked.source.kind) \(content) \(asked.tokens) \(asked.window) \(asked.seed)"
+        "\(asked.source.kind) \(content) \(asked.skip) \(asked.tokens) \(asked.window) \(asked.seed)"
     }
     let passes = TextualPasses.text(of: plan.passes.map(\.pass), includingDefaults: true)
     return key(

@@ -8,7 +8,6 @@ package import IRCPassManager
 package import IRCPipeline
 import IRCSupport
 import IRCTensor
-import IRCTokenizer
 
 /// Runs the passes of a plan over its model.
 package struct Compilation {
@@ -59,10 +58,6 @@ package struct Compilation {
   /// - Throws: `DiagnosticList` with everything that is wrong with the model's folder.
   package init(_ plan: CompilationPlan, in environment: CompilerEnvironment) throws {
     self.init(plan, try ModelFolder.load(plan.model.source), in: environment)
-    // Only text needs a tokenizer, and its own errors are told when text is read; but one of another model is told at once.
-    if let tokenizer = try? Tokenizer(folder: plan.model.source) {
-      try tokenizer.validate(vocabularySize: model.facts.vocabularySize)
-    }
   }
 
   /// Takes the plan's model from whoever has loaded it.
@@ -74,16 +69,14 @@ package struct Compilation {
 
   /// Runs every pass and writes the output folder.
   package func lower(_ options: Options = Options()) throws -> Result {
-    if let name = options.stopAfter ?? options.printAfter?.first,
-      !plan.passes.contains(where: { $0.id == name })
-    {
-      throw Diagnostic(
-        "passes.unknown-instance", "the pipeline has no pass '\(name)'",
-        hint: "it has \(plan.passes.map { "'\($0.id)'" }.joined(separator: ", "))")
-    }
     let files = OutputFiles(directory: plan.model.output)
     var result = try run(plan.passes, files, options)
-    if options.stopAfter == nil, !result.emissions.isEmpty {
+    // What an exporter staged before the stop goes away with the rest.
+    if options.stopAfter != nil {
+      files.discard()
+      return result
+    }
+    if !result.emissions.isEmpty {
       let manifest = Manifest(plan: plan, model: model, result: result)
       try files.write("manifest.json", manifest.json().serialized(indent: 2) + "\n")
     }
@@ -113,7 +106,8 @@ package struct Compilation {
     graph.name = plan.model.name
     let output = files.map(SharedOutput.init)
     let calibration = CalibrationService(
-      plan.model.calibration, of: model, environment.reporter)
+      plan.model.calibration, of: model, environment.reporter,
+      cache: DiskStatisticsCache(environment.cache))
     let services = PassServices(
       statistics: calibration.statistics(of:in:),
       channelStatistics: calibration.channelStatistics(of:in:),
@@ -167,7 +161,7 @@ final class Watch {
     }
     if let names = options.printAfter {
       instruments.append(
-        DumpInstrument(after: names.isEmpty ? nil : Set(names)) { [unowned self] in
+        DumpInstrument(after: names.isEmpty ? nil : names) { [unowned self] in
           dumps.append($0)
         })
     }

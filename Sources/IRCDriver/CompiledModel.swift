@@ -9,25 +9,23 @@ import IRCTensor
 /// Each session has a context of its own, so sessions may run at the same time.
 package final class CompiledModel: LanguageModel {
   package let vocabularySize: Int
-  /// Tokens that a session has room for; nil if there is no limit.
   package let contextLength: Int?
   private let library: CompiledLibrary
   private let weights: String
   /// Keeps the folder, since each session opens the weights file.
   private let scratch: ScratchFolder?
 
-  /// Compiles the library in `folder` and loads it.
+  /// Compiles the library `names` in `folder`, which may hold others, and loads it.
   ///
   /// - Parameters:
   ///   - checksWeights: reads the whole weights file first and compares its checksum.
   ///   - scratch: `folder`, if it is to go away with the model.
   /// - Throws: `Diagnostic` when there is no compiler, it fails, or the library or its weights do not load.
   package init(
-    folder: String, target: Target = .native, compiler: CCompiler? = nil,
+    folder: String, names: ArtifactNames, target: Target = .native, compiler: CCompiler? = nil,
     checksWeights: Bool = true, scratch: ScratchFolder? = nil
   ) throws {
     self.scratch = scratch
-    let names = try CompiledModel.names(in: folder)
     let compiler = try compiler ?? CCompiler.find()
     let place = FileManager.default.temporaryDirectory.appendingPathComponent(
       "irc-\(ProcessInfo.processInfo.processIdentifier)-\(UUID().uuidString).so"
@@ -40,23 +38,6 @@ package final class CompiledModel: LanguageModel {
     vocabularySize = library.vocabulary
     contextLength = library.contextLength == 0 ? nil : library.contextLength
     if checksWeights { try CompiledContext(library, weights).verify() }
-  }
-
-  /// What the only model in a folder is called.
-  ///
-  /// - Throws: `Diagnostic` `file.unreadable` when there is none or more than one.
-  package static func names(in folder: String) throws -> ArtifactNames {
-    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let stems = files.filter { $0.hasSuffix(".weights") && !$0.hasPrefix(".") }.map {
-      String($0.dropLast(".weights".count))
-    }
-    guard stems.count == 1 else {
-      throw Diagnostic(
-        "file.unreadable",
-        "'\(folder)' holds \(stems.count) weights files, expected one with its C source",
-        hint: "give the output folder of 'irc lower'")
-    }
-    return ArtifactNames(model: stems[0])
   }
 
   package func makeSession() throws -> any LanguageSession {
@@ -169,11 +150,18 @@ private final class CompiledContext {
   init(_ library: CompiledLibrary, _ weights: String) throws {
     self.library = library
     let bytes = library.contextBytes(0)
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(64, bytes), alignment: 64)
+    var room: UnsafeMutableRawPointer?
+    guard bytes > 0, unsafe posix_memalign(&room, 64, bytes) == 0, let memory = unsafe room else {
+      throw Diagnostic(
+        "library.no-memory",
+        "there is no memory for a context of \(library.contextLength) tokens"
+          + (bytes > 0 ? ", \(bytes) bytes" : ""),
+        hint: "set a smaller one with --set passes.emit-c.context=N")
+    }
     var made: OpaquePointer?
     let status = unsafe library.create(&made, memory, bytes, 0, weights)
     guard status == 0, let context = unsafe made else {
-      unsafe memory.deallocate()
+      unsafe free(memory)
       try library.check(status, "'\(weights)'")
       throw Diagnostic("library.failed", "'\(weights)' gives no context")
     }
@@ -183,7 +171,7 @@ private final class CompiledContext {
 
   deinit {
     unsafe library.destroy(context)
-    unsafe memory.deallocate()
+    unsafe free(memory)
   }
 
   func verify() throws {
@@ -192,7 +180,8 @@ private final class CompiledContext {
 
   /// The logits after each token, [ids.count, vocabulary].
   func score(_ ids: [Int32]) throws -> Tensor {
-    try unsafe Tensor([ids.count, library.vocabulary], of: Float.self) { logits in
+    try Tensor.checkSize([ids.count, library.vocabulary], .f32)
+    return try unsafe Tensor([ids.count, library.vocabulary], of: Float.self) { logits in
       guard let start = logits.baseAddress else { return }
       try library.check(
         unsafe library.score(context, ids, ids.count, start), "reading \(ids.count) tokens")

@@ -10,6 +10,8 @@ package struct Generation {
   package let tokens: Int
   /// Tokens added in a second, from the first to the last of them; nil for fewer than two.
   package let tokensPerSecond: Double?
+  /// Tokens of the model's context, if that is why the text ends; else nil.
+  package let fullContext: Int?
 
   /// Lets a model continue a prompt.
   ///
@@ -20,7 +22,7 @@ package struct Generation {
   /// - Throws: `Diagnostic` when there is nothing to start from.
   package init(
     of subject: Subject, prompt: String, limit: Int, sampling: TokenGenerator.Sampling,
-    write: @escaping (String) -> Void
+    write: @escaping (String) throws -> Void
   ) throws {
     var ids: [Int32] = []
     if !prompt.isEmpty { ids = try subject.tokenizer.encode(prompt, addSpecialTokens: true) }
@@ -28,23 +30,26 @@ package struct Generation {
     var decoder = subject.tokenizer.streamDecoder(skipSpecialTokens: true)
     var text = ""
     for id in ids { text += decoder.append(id) }
-    write(text)
+    try write(text)
     let clock = ContinuousClock()
     var first: ContinuousClock.Instant?
     var last = clock.now
-    let added = try TokenGenerator(subject.model, sampling: sampling).generate(
+    let generator = TokenGenerator(subject.model, sampling: sampling)
+    let added = try generator.generate(
       after: ids, limit: limit, stop: subject.endIDs
     ) { id in
       last = clock.now
       if first == nil { first = last }
       let piece = decoder.append(id)
       text += piece
-      write(piece)
+      try write(piece)
     }
     let rest = decoder.finish()
-    write(rest)
+    try write(rest)
     self.text = text + rest
     tokens = added.count
+    let isFull = try added.count < limit && added.count == generator.room(after: ids)
+    fullContext = isFull ? subject.model.contextLength : nil
     if let first, added.count > 1, last > first {
       tokensPerSecond = Double(added.count - 1) / ((last - first) / .seconds(1))
     } else {

@@ -64,7 +64,7 @@ package struct Inspection {
   }
 
   private init(checkpoint model: LoadedModel) {
-    let rows = model.accounting.accounts.map { account -> (String, String, String, Int, String) in
+    let rows = model.accounting.accounts.map { account -> (String, String, [Int], Int, String) in
       let role =
         switch account.role {
         case .used: "used"
@@ -73,7 +73,7 @@ package struct Inspection {
         }
       let tensor = account.tensor
       return (
-        tensor.name, tensor.type.name, "\(tensor.shape)", tensor.bytes.count, role
+        tensor.name, tensor.type.name, tensor.shape, tensor.bytes.count, role
       )
     }
     let width = rows.map(\.0.count).max() ?? 0
@@ -91,7 +91,8 @@ package struct Inspection {
         .array(
           rows.map { name, type, shape, bytes, role in
             .object([
-              ("name", .string(name)), ("type", .string(type)), ("shape", .string(shape)),
+              ("name", .string(name)), ("type", .string(type)),
+              ("shape", .array(shape.map { .integer($0) })),
               ("bytes", .integer(bytes)), ("role", .string(role)),
             ])
           })

@@ -44,7 +44,5 @@ package final class Reporter: Sendable {
     }
   }
 
-  private func write(_ text: String) {
-    FileHandle.standardError.write(Data(text.utf8))
-  }
+  private func write(_ text: String) { StandardStream.error(text) }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import IRCCodegen
 package import IRCExecution
 import IRCFrontend
 package import IRCPipeline
@@ -26,12 +27,17 @@ package struct Subject {
 
   /// The float model of a Hugging Face folder.
   package init(folder: String) throws {
-    try self.init(.float, ModelFolder.load(folder))
+    let loaded = try ModelFolder.load(folder)
+    try loaded.checkFinite()
+    try self.init(.float, loaded)
   }
 
   /// The simulation of what a model file asks for.
   package init(simulating plan: CompilationPlan, in environment: CompilerEnvironment) throws {
     let compilation = try Compilation(plan, in: environment)
+    // Told before the work, not after it.
+    _ = try compilation.model.tokenizer.get()
+    try compilation.model.checkFinite()
     let graph = try compilation.simulate().graph
     try self.init(.simulation, compilation.model, GraphLanguageModel(graph))
   }
@@ -46,9 +52,12 @@ package struct Subject {
     scratch: ScratchFolder? = nil, result: (Compilation.Result) -> Void = { _ in }
   ) throws {
     let compilation = try Compilation(plan, in: environment)
+    // Told before the work, not after it.
+    _ = try compilation.model.tokenizer.get()
     result(try compilation.lower())
     let compiled = try CompiledModel(
-      folder: plan.model.output, target: plan.model.target, scratch: scratch)
+      folder: plan.model.output, names: ArtifactNames(model: plan.model.name),
+      target: plan.model.target, scratch: scratch)
     try self.init(.compiled, compilation.model, compiled)
   }
 
@@ -80,8 +89,7 @@ package struct Subject {
   init(_ kind: Kind, _ loaded: LoadedModel, _ model: (any LanguageModel)? = nil) throws {
     self.kind = kind
     self.model = try model ?? GraphLanguageModel(loaded.graph)
-    tokenizer = try Tokenizer(folder: loaded.checkpoint.folder)
-    try tokenizer.validate(vocabularySize: loaded.facts.vocabularySize)
+    tokenizer = try loaded.tokenizer.get()
     startID = loaded.startID ?? tokenizer.startID
     endIDs = Set(loaded.facts.endIDs.map { Int32($0) } + (tokenizer.endID.map { [$0] } ?? []))
   }

@@ -73,33 +73,49 @@ struct TextSource {
 }
 
 extension ModelFile.Calibration {
-  /// The windows to calibrate on: as many as make up `tokens`, chosen with `seed` if there are more.
+  /// The windows to calibrate on: as many as make up `tokens`, chosen with `seed` if there are more; the last one chosen may be
+  /// cut. The first `skip` tokens of the text, or as many whole documents as they fill, have no part in it.
   ///
   /// - Throws: `Diagnostic` when a file cannot be read.
   func windows(_ tokenizer: () throws -> Tokenizer, start: Int32?) throws -> [[Int32]] {
     let all: [[Int32]]
     switch source {
     case .ids(let path):
-      all = try TextSource(path: path).sequences().flatMap { $0.chunks(of: window) }
+      let ids = try TextSource(path: path).sequences()
+      all = withoutBeginning(ids).flatMap { $0.chunks(of: window) }
     case .documents(let path):
       let text = TextSource(path: path)
       let first = start.map { [$0] } ?? []
-      all = try text.documents(tokenizer()).map { Array((first + $0).prefix(window)) }
+      all = try withoutBeginning(text.documents(tokenizer())).map {
+        Array((first + $0).prefix(window))
+      }
     case .text(let path):
       let text = try TextFile(reading: path).text
-      all = try tokenizer().encode(text, addSpecialTokens: false).chunks(of: window)
+      let ids = try tokenizer().encode(text, addSpecialTokens: false)
+      all = Array(ids.dropFirst(skip)).chunks(of: window)
     }
     let random = RandomNumbers(seed: UInt64(bitPattern: Int64(seed)))
     let shuffled = all.indices.sorted {
       (random.bits($0), $0) < (random.bits($1), $1)
     }
     var budget = tokens
-    var chosen: [Int] = []
+    var chosen: [Int: [Int32]] = [:]
     for index in shuffled where budget > 0 && !all[index].isEmpty {
-      chosen.append(index)
-      budget -= all[index].count
+      let part = Array(all[index].prefix(budget))
+      chosen[index] = part
+      budget -= part.count
     }
-    return chosen.sorted().map { all[$0] }
+    return all.indices.compactMap { chosen[$0] }
+  }
+
+  /// The sequences after those that the first `skip` tokens fill or touch.
+  private func withoutBeginning(_ sequences: [[Int32]]) -> [[Int32]] {
+    var passed = 0
+    return Array(
+      sequences.drop { sequence in
+        defer { passed += sequence.count }
+        return passed < skip
+      })
   }
 }
 

@@ -1,4 +1,5 @@
 import IRCGraph
+import IRCOps
 import IRCSupport
 import IRCTensor
 
@@ -37,6 +38,7 @@ struct ConstantEvaluator: Sendable {
       open += operation.operands
     }
     for operation in inOrder(needed.values.map { ($0, $0) }) {
+      try checkSizes(of: operation)
       let operands = operation.operands.compactMap { tensors[$0] }
       let results = try operation.run(operands, in: context)
       for (value, tensor) in zip(operation.results, results) where uses[value] != nil {
@@ -48,6 +50,19 @@ struct ConstantEvaluator: Sendable {
       }
     }
     return values.compactMap { tensors[$0] }
+  }
+
+  /// Refuses a constant that no memory could hold.
+  private func checkSizes(of operation: Operation) throws {
+    for type in operation.results.map(graph.type(of:)) {
+      let element = type.element == .f32 ? context.precision.elementType : type.element
+      guard let shape = type.fixedShape, !(operation.op is Parameter) else { continue }
+      do {
+        try Tensor.checkSize(shape, element)
+      } catch {
+        throw operation.located(error)
+      }
+    }
   }
 
   /// Things that belong to operations, in the graph's order.

@@ -23,7 +23,7 @@ public final class Interpreter: Sendable {
   ///
   /// - Parameter cacheLimit: bytes of constants to keep between uses; mapped tensors of the running precision do not count.
   ///   Beyond it a constant is computed for each use, weights of linear layers a block of rows at a time.
-  /// - Throws: `Diagnostic` when the graph is not valid.
+  /// - Throws: `Diagnostic` when the graph is not valid, or a state does not fit into memory.
   public init(
     _ graph: Graph, precision: Precision = .single, cacheLimit: Int = 1 << 30
   ) throws {
@@ -31,6 +31,10 @@ public final class Interpreter: Sendable {
     self.graph = graph
     self.precision = precision
     plan = ExecutionPlan(graph)
+    for leaf in plan.leaves where leaf.isState {
+      let element = leaf.type.element == .f32 ? precision.elementType : leaf.type.element
+      try Tensor.checkSize(leaf.type.shape.map(\.constant), element)
+    }
     evaluator = ConstantEvaluator(graph, precision)
     store = ConstantStore(evaluator, roots: plan.roots, byteLimit: cacheLimit)
   }
@@ -62,13 +66,14 @@ public final class Interpreter: Sendable {
     inputs: [String: Tensor], states: inout [String: Tensor], observe: Observer? = nil
   ) throws -> [String: Tensor] {
     var places = [Tensor?](repeating: nil, count: plan.placeCount)
-    try bindLeaves(inputs, states, &places)
+    let extents = try bindLeaves(inputs, states, &places)
     if let observe {
       for leaf in plan.leaves {
         if let tensor = places[leaf.place] { try observe(leaf.value, tensor) }
       }
     }
     for step in plan.steps {
+      try checkSizes(of: step, with: extents)
       let results = try run(step, places)
       for (index, tensor) in results.enumerated() {
         places[step.results[index]] = tensor
@@ -98,6 +103,22 @@ public final class Interpreter: Sendable {
     case .place(let place):
       guard let tensor = places[place] else { throw OperatorError("an operand has no value") }
       return tensor
+    }
+  }
+
+  /// Refuses an operation whose results no memory could hold.
+  private func checkSizes(
+    of step: ExecutionPlan.Step, with extents: [String: Int]
+  ) throws {
+    for value in step.operation.results {
+      let type = graph.type(of: value)
+      let shape = type.shape.compactMap { $0.value(with: extents) }
+      guard shape.count == type.rank else { continue }
+      do {
+        try Tensor.checkSize(shape, element(of: type))
+      } catch {
+        throw step.operation.located(error)
+      }
     }
   }
 
@@ -155,10 +176,10 @@ public final class Interpreter: Sendable {
 // MARK: - Inputs and states
 
 extension Interpreter {
-  /// Puts inputs and states in their places after checking that their types fit and agree on dynamic extents.
+  /// Puts inputs and states in their places after checking that their types fit and agree on dynamic extents, which it returns.
   private func bindLeaves(
     _ inputs: [String: Tensor], _ states: [String: Tensor], _ places: inout [Tensor?]
-  ) throws {
+  ) throws -> [String: Int] {
     var extents: [String: Int] = [:]
     var bound: [(leaf: ExecutionPlan.Leaf, tensor: Tensor)] = []
     for leaf in plan.leaves {
@@ -190,6 +211,7 @@ extension Interpreter {
       guard expected == tensor.shape.map(Optional.some) else { throw misfit(leaf, tensor, extents) }
       places[leaf.place] = tensor
     }
+    return extents
   }
 
   private func misfit(

@@ -4,8 +4,14 @@ public import IRCTensor
 public protocol LanguageModel: Sendable {
   /// Number of token ids, and of logits.
   var vocabularySize: Int { get }
+  /// Tokens that a session has room for; nil if there is no limit.
+  var contextLength: Int? { get }
   /// Starts a sequence from a fresh state. Sessions of one model may run at the same time.
   func makeSession() throws -> any LanguageSession
+}
+
+extension LanguageModel {
+  public var contextLength: Int? { nil }
 }
 
 /// One sequence that is being read.

@@ -22,7 +22,8 @@ public struct TokenGenerator: Sendable {
     self.sampling = sampling
   }
 
-  /// Reads the prompt at once, then adds tokens one at a time.
+  /// Reads the prompt at once, then adds tokens one at a time, up to the model's context: the last token that it has room for
+  /// is read, and the one after it still chosen.
   ///
   /// - Parameters:
   ///   - prompt: at least one id.
@@ -30,7 +31,7 @@ public struct TokenGenerator: Sendable {
   ///   - stop: ids that end the text and are not part of it.
   ///   - onToken: called with each new token.
   /// - Returns: the new tokens.
-  /// - Throws: `Diagnostic` when the prompt is empty, or what the model throws.
+  /// - Throws: `Diagnostic` when the prompt is empty or longer than the context, or what the model throws.
   public func generate(
     after prompt: [Int32], limit: Int, stop: Set<Int32> = [],
     onToken: ((Int32) throws -> Void)? = nil
@@ -40,6 +41,7 @@ public struct TokenGenerator: Sendable {
         "run.empty-prompt", "there is no token to continue from",
         hint: "start with the model's start id or with some text")
     }
+    let limit = min(limit, try room(after: prompt) ?? limit)
     var session = try model.makeSession()
     var added: [Int32] = []
     var pending = prompt
@@ -51,6 +53,22 @@ public struct TokenGenerator: Sendable {
       pending = [next]
     }
     return added
+  }
+}
+
+extension TokenGenerator {
+  /// How many tokens the model's context allows after a prompt, at least 1; nil if there is no limit.
+  ///
+  /// - Throws: `Diagnostic` `run.prompt-too-long`.
+  public func room(after prompt: [Int32]) throws -> Int? {
+    guard let context = model.contextLength else { return nil }
+    guard prompt.count <= context else {
+      throw Diagnostic(
+        "run.prompt-too-long",
+        "the prompt has \(prompt.count) tokens, and the model's context is \(context)",
+        hint: "give a shorter prompt, or a larger context with --set passes.emit-c.context=N")
+    }
+    return context - prompt.count + 1
   }
 }
 

@@ -1,3 +1,4 @@
+import IRCSupport
 import IRCTensor
 
 /// An element that is not a number or infinite.
@@ -34,6 +35,28 @@ extension Checkpoint {
       rest /= extent
     }
     return NonFiniteElement(indices: indices.reversed(), value: found.value)
+  }
+}
+
+extension LoadedModel {
+  /// Refuses a model of which a weight that the graph reads is NaN or infinite: whatever it computed would be no figure of the
+  /// model.
+  ///
+  /// Reads all of these weights once, on all threads; emission does without, since it looks at each element that it packs.
+  ///
+  /// - Throws: `Diagnostic` `weights.non-finite` with the first such tensor, its file and the element.
+  public func checkFinite() throws {
+    let tensors = accounting.used
+    try Parallel.forEach(tensors.count) { index in
+      let tensor = tensors[index]
+      guard let found = try checkpoint.firstNonFinite(in: tensor.name) else { return }
+      let value = found.value == "nan" ? "NaN" : found.value
+      throw Diagnostic(
+        "weights.non-finite",
+        "tensor '\(tensor.name)' has the value \(value) at element \(found.indices)",
+        at: SourceLocation(file: tensor.file),
+        hint: "the checkpoint is damaged, or it was trained to overflow; no scale can represent it")
+    }
   }
 }
 

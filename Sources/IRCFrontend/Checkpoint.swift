@@ -72,6 +72,8 @@ public final class Checkpoint: ParameterSource {
     return try file.read(tensor)
   }
 
+  public func file(of name: String) -> String? { self[name]?.file }
+
   /// The file and the description of a tensor that must be there.
   ///
   /// - Throws: `Diagnostic` `checkpoint.missing-tensor`.

@@ -1,6 +1,6 @@
 import Foundation
 public import IRCGraph
-import IRCSupport
+public import IRCSupport
 public import IRCTokenizer
 
 /// A trained network, read from a folder.
@@ -15,8 +15,8 @@ public struct LoadedModel: Sendable {
   public let facts: ModelFacts
   /// What became of each tensor of the checkpoint.
   public let accounting: TensorAccounting
-  /// The tokenizer; nil when the folder has no `tokenizer.json`.
-  public let tokenizer: Tokenizer?
+  /// The tokenizer, or why the folder has none that can be read: only text needs one, so that is told when text is read.
+  public let tokenizer: Result<Tokenizer, DiagnosticList>
 }
 
 /// A Hugging Face model folder: `config.json`, safetensors weights and a tokenizer.
@@ -25,8 +25,8 @@ public enum ModelFolder {
   ///
   /// The graph is named after the folder. Input `ids` i32[tokens], output `logits` f32[tokens, vocabulary].
   ///
-  /// - Throws: `DiagnosticList` with `checkpoint.*`, `config.*`, `tokenizer.*`, `json.*` or `file.unreadable`; problems of the
-  ///   tensors and of the tokenizer together.
+  /// - Throws: `DiagnosticList` with `checkpoint.*`, `config.*`, `json.*`, `file.unreadable`, or `tokenizer.vocabulary-mismatch` for
+  ///   a tokenizer of another model; problems of the tensors and that of the tokenizer together.
   public static func load(
     _ folder: String, registry: FrontendRegistry = .standard
   ) throws -> LoadedModel {
@@ -72,7 +72,12 @@ public enum ModelFolder {
       return nil
     }
     let finished = try attempt { try builder.finish() }
-    let tokenizer: Tokenizer? = try attempt { try self.tokenizer(in: folder, facts) } ?? nil
+    let tokenizer = try self.tokenizer(in: folder)
+    _ = try attempt {
+      if case .success(let tokenizer) = tokenizer {
+        try tokenizer.validate(vocabularySize: facts.vocabularySize)
+      }
+    }
     guard let (graph, accounting) = finished, problems.isEmpty else {
       throw DiagnosticList(problems)
     }
@@ -81,11 +86,14 @@ public enum ModelFolder {
       accounting: accounting, tokenizer: tokenizer)
   }
 
-  /// The tokenizer of the folder, if there is one; it must not know ids that the model does not.
-  private static func tokenizer(in folder: String, _ facts: ModelFacts) throws -> Tokenizer? {
-    guard FileManager.default.fileExists(atPath: "\(folder)/tokenizer.json") else { return nil }
-    let tokenizer = try Tokenizer(folder: folder)
-    try tokenizer.validate(vocabularySize: facts.vocabularySize)
-    return tokenizer
+  /// The tokenizer of the folder, or what is wrong with it.
+  private static func tokenizer(in folder: String) throws -> Result<Tokenizer, DiagnosticList> {
+    do {
+      return .success(try Tokenizer(folder: folder))
+    } catch let error as Diagnostic {
+      return .failure(DiagnosticList(error))
+    } catch let error as DiagnosticList {
+      return .failure(error)
+    }
   }
 }

@@ -93,6 +93,7 @@ private struct GraphParsing {
           if case .string(let name) = item {
             graph.facts.insert(Fact(name))
           } else {
+            try tokens.checkRoom()
             tokens.report("ir.attribute", "a fact is a quoted name", at: attribute.range)
           }
         }
@@ -147,6 +148,7 @@ private struct GraphParsing {
     let place = tokens.current.range
     let name = try tokens.valueName()
     if let value = values[name] { return value }
+    try tokens.checkRoom()
     tokens.report(
       "ir.undefined-value", "'%\(name)' is not made before this line", at: place,
       hint: suggestion(name, names).map { "did you mean '%\($0)'?" })
@@ -248,11 +250,11 @@ private struct GraphParsing {
       op = kind.init(reading: &reader)
     }
 
-    for problem in reader.problems {
+    for problem in reader.problems where !tokens.isFull {
       let attribute = attributes.first { $0.name == problem.attribute }
       tokens.report("ir.attribute", problem.message, at: attribute?.range ?? place)
     }
-    for unused in reader.unused {
+    for unused in reader.unused where !tokens.isFull {
       let attribute = attributes.first { $0.name == unused }
       let known = op.attributes.map(\.name)
       tokens.report(

@@ -91,6 +91,13 @@ public protocol ParameterSource: Sendable {
   ///
   /// - Throws: `Diagnostic` when there is no such tensor.
   func tensor(named name: String) throws -> Tensor
+
+  /// Path of the file that holds the tensor, for messages; nil when there is none.
+  func file(of name: String) -> String?
+}
+
+extension ParameterSource {
+  public func file(of name: String) -> String? { nil }
 }
 
 /// A source without any tensor, for graphs whose constants are all generated.

@@ -103,10 +103,16 @@ struct TokenReader {
   /// True when enough errors were collected.
   var isFull: Bool { problems.count >= TokenReader.problemLimit }
 
-  /// Notes an error at the current token or elsewhere.
+  /// Gives a statement up when no more errors are collected: what is left of it may be long.
+  func checkRoom() throws(SyntaxFailure) {
+    if isFull { throw SyntaxFailure() }
+  }
+
+  /// Notes an error at the current token or elsewhere, if there is room for it.
   mutating func report(
     _ id: String, _ message: String, at range: Range<Int>? = nil, hint: String? = nil
   ) {
+    if isFull { return }
     let range = range ?? current.range
     problems.append((range.lowerBound, diagnostic(id, message, range, hint)))
   }
@@ -232,6 +238,7 @@ extension TokenReader {
       let name = try word("the name of an attribute")
       if !names.insert(name).inserted {
         report("ir.duplicate", "attribute '\(name)' is given twice", at: start..<previousEnd)
+        try checkRoom()
       }
       try expect("=")
       let value = try attribute(depth: 0)

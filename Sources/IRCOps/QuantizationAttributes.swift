@@ -1,6 +1,6 @@
 import CKernels
 import IRCGraph
-import IRCQuant
+public import IRCQuant
 
 extension QuantizationSpec {
   /// The attributes `format`, `granularity`, `symmetric` and `scales`.
@@ -44,7 +44,10 @@ extension QuantizationSpec {
     }
   }
 
-  /// Names of the operands or results that hold a tensor in this form.
+  /// Number of operands or results that hold a tensor in this form: codes, scale, perhaps zero points.
+  public var partCount: Int { parts("").count }
+
+  /// Their names.
   func parts(_ name: String) -> [String] {
     ["\(name) codes", "\(name) scale"] + (isSymmetric ? [] : ["\(name) zero"])
   }

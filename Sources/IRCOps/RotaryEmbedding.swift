@@ -73,7 +73,7 @@ public struct RotaryEmbedding: KernelOperator {
   }
 
   /// Turn of each pair from one position to the next, in radians.
-  private var frequencies: [Double] {
+  public var frequencies: [Double] {
     (0..<headDimension / 2).map { pow(theta, -2 * Double($0) / Double(headDimension)) }
   }
 

@@ -6,16 +6,17 @@ import Synchronization
 ///     @PassOption("Largest share of values that may be clipped.", in: 0...0.5)
 ///     public var clip = 0.0
 ///
-/// The declaration feeds validation, help, JSON Schema and docs.
+/// The declaration feeds validation, help, JSON Schema and docs. Options are values like any property: a copy of a pass has its own.
 @propertyWrapper
 public struct PassOption<Value: PassOptionValue>: Sendable {
-  private let box: OptionBox<Value>
+  private var box: OptionBox<Value>
   private let help: String
   private let schema: OptionSchema
 
   public var wrappedValue: Value {
     get { box.value.withLock { $0 } }
-    nonmutating set { box.value.withLock { $0 = newValue } }
+    // Copies of the pass keep the box that they share.
+    set { box = OptionBox(newValue) }
   }
 
   /// Declares an option with a default.
@@ -32,6 +33,14 @@ public struct PassOption<Value: PassOptionValue>: Sendable {
     schema = .integer(range)
   }
 
+  /// Declares an option with bounds that may be absent.
+  public init(wrappedValue: Value, _ help: String, in range: ClosedRange<Int>)
+  where Value == Int? {
+    box = OptionBox(wrappedValue)
+    self.help = help
+    schema = .integer(range)
+  }
+
   /// Declares an option with a default and bounds.
   public init(
     wrappedValue: Value, _ help: String, in range: ClosedRange<Double>
@@ -42,7 +51,8 @@ public struct PassOption<Value: PassOptionValue>: Sendable {
   }
 }
 
-/// The current value, shared by the copies of one pass instance.
+/// The value of an option. A reference, since reflection finds the options of a pass but can only copy them; it is written
+/// only while the pass that it belongs to is being made.
 private final class OptionBox<Value: Sendable>: Sendable {
   let value: Mutex<Value>
 
@@ -61,25 +71,45 @@ public struct DeclaredOption: Sendable {
   public let schema: OptionSchema
   /// The value now, as YAML.
   public let text: String
-  fileprivate let assign: @Sendable (OptionValue) throws -> Void
+  /// Name of the property that holds it.
+  fileprivate let label: String
 
-  /// Sets the option from what a user wrote.
+  /// Sets the option of a pass from what a user wrote.
   ///
-  /// - Throws: `DiagnosticList` when the value is of the wrong kind or out of bounds.
-  public func set(_ value: OptionValue) throws { try assign(value) }
+  /// - Throws: `DiagnosticList` when the value is of the wrong kind or out of bounds; `pass` is then as it was.
+  public func set<Owner: Pass>(_ value: OptionValue, of pass: inout Owner) throws {
+    let changed = Owner()
+    for (old, new) in zip(properties(of: pass), properties(of: changed)) {
+      new.option.take(from: old.option)
+      if new.label == label { try new.option.assign(value) }
+    }
+    pass = changed
+  }
 }
 
+/// An option of a pass that has just been made and is not yet shared.
 private protocol AnyPassOption {
-  func declared(key: String) -> DeclaredOption
+  func declared(key: String, label: String) -> DeclaredOption
+  func take(from other: any AnyPassOption)
+  func assign(_ option: OptionValue) throws
 }
 
 extension PassOption: AnyPassOption {
-  fileprivate func declared(key: String) -> DeclaredOption {
-    DeclaredOption(key: key, help: help, schema: schema, text: wrappedValue.optionText) { option in
-      let value = try Value(option: option)
-      try checkBounds(value, option)
-      wrappedValue = value
-    }
+  fileprivate func declared(key: String, label: String) -> DeclaredOption {
+    DeclaredOption(
+      key: key, help: help, schema: schema, text: wrappedValue.optionText, label: label)
+  }
+
+  fileprivate func take(from other: any AnyPassOption) {
+    guard let other = other as? PassOption<Value> else { return }
+    let value = other.wrappedValue
+    box.value.withLock { $0 = value }
+  }
+
+  fileprivate func assign(_ option: OptionValue) throws {
+    let value = try Value(option: option)
+    try checkBounds(value, option)
+    box.value.withLock { $0 = value }
   }
 
   private func checkBounds(_ value: Value, _ option: OptionValue) throws {
@@ -97,14 +127,21 @@ extension PassOption: AnyPassOption {
   }
 }
 
+/// The options of a pass with the names of their properties, in the order of their declaration.
+private func properties(of pass: any Pass) -> [(label: String, option: any AnyPassOption)] {
+  Mirror(reflecting: pass).children.compactMap { child in
+    guard let label = child.label, let option = child.value as? any AnyPassOption else {
+      return nil
+    }
+    return (label, option)
+  }
+}
+
 extension Pass {
   /// The options of this instance in the order of their declaration.
   public var options: [DeclaredOption] {
-    Mirror(reflecting: self).children.compactMap { child in
-      guard let label = child.label, let option = child.value as? any AnyPassOption else {
-        return nil
-      }
-      return option.declared(key: snakeCase(label.drop { $0 == "_" }))
+    properties(of: self).map { label, option in
+      option.declared(key: snakeCase(label.drop { $0 == "_" }), label: label)
     }
   }
 }

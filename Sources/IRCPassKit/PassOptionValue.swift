@@ -92,6 +92,15 @@ extension Array: PassOptionValue where Element: PassOptionValue {
   public var optionText: String { "[" + map(\.optionText).joined(separator: ", ") + "]" }
 }
 
+/// An option that may be absent, written `null`.
+extension Optional: PassOptionValue where Wrapped: PassOptionValue {
+  public static var schema: OptionSchema { Wrapped.schema }
+  public init(option: OptionValue) throws {
+    self = option.isNull ? nil : try Wrapped(option: option)
+  }
+  public var optionText: String { self?.optionText ?? "null" }
+}
+
 /// An option that takes one of a few words: the raw values of an enumeration.
 public protocol PassOptionChoice: PassOptionValue, CaseIterable, RawRepresentable
 where RawValue == String {}

@@ -3,6 +3,8 @@ public import IRCPassKit
 
 /// Watches a schedule run: verification, timing, dumps and checks are all instruments on one list.
 public protocol Instrument: AnyObject {
+  /// Names of the instances that it waits for, in order; a schedule that lacks one is not run.
+  var awaited: [String] { get }
   /// Called before a pass runs.
   func before(_ instance: PassInstance, _ graph: Graph) throws
   /// Called after a pass ran, with the graph as it was and as it is.
@@ -12,6 +14,7 @@ public protocol Instrument: AnyObject {
 }
 
 extension Instrument {
+  public var awaited: [String] { [] }
   public func before(_ instance: PassInstance, _ graph: Graph) throws {}
 }
 

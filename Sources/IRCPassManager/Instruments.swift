@@ -23,11 +23,12 @@ public final class VerifyInstrument: Instrument {
 
 /// Prints the graph after chosen passes.
 public final class DumpInstrument: Instrument {
-  private let instances: Set<String>?
+  public var awaited: [String] { instances ?? [] }
+  private let instances: [String]?
   private let write: (String) -> Void
 
   /// Prints after the instances named, or after all of them when `instances` is nil.
-  public init(after instances: Set<String>?, write: @escaping (String) -> Void) {
+  public init(after instances: [String]?, write: @escaping (String) -> Void) {
     self.instances = instances
     self.write = write
   }

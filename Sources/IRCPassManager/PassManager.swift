@@ -54,14 +54,30 @@ public struct PassManager {
     return problems
   }
 
+  /// Names that no instance of the schedule has.
+  private func instanceProblems(_ names: [String]) -> [Diagnostic] {
+    let known = schedule.map(\.id)
+    var seen = Set(known)
+    return names.filter { seen.insert($0).inserted }.map { name in
+      let list = known.map { "'\($0)'" }.joined(separator: ", ")
+      return Diagnostic(
+        "passes.unknown-instance", "the pipeline has no pass '\(name)'",
+        hint: nearestMatch(to: name, in: known).map { "did you mean '\($0)'?" }
+          ?? (known.isEmpty ? "it has no passes" : "it has \(list)"))
+    }
+  }
+
   /// Runs the schedule, or the part of it up to the instance `lastInstance`.
   ///
-  /// - Throws: `DiagnosticList` naming the pass that failed; `graph` is then as it was before that pass.
+  /// - Throws: `DiagnosticList` naming the pass that failed; `graph` is then as it was before that pass. Nothing runs when a
+  ///   fact is missing, or an instance that `lastInstance` or an instrument names.
   package func run(
     on graph: inout Graph, model: ModelDescription, target: Target, services: PassServices,
     until lastInstance: String? = nil
   ) throws {
-    let problems = factProblems(startingWith: graph.facts)
+    let problems =
+      instanceProblems(instruments.flatMap(\.awaited) + (lastInstance.map { [$0] } ?? []))
+      + factProblems(startingWith: graph.facts)
     if !problems.isEmpty { throw DiagnosticList(problems) }
     for instance in schedule {
       try runOne(instance, on: &graph, model: model, target: target, services: services)

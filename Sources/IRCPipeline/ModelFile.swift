@@ -25,6 +25,8 @@ package struct ModelFile: Sendable {
 
     /// Where the tokens come from.
     package var source: Source
+    /// Tokens at the beginning of the text that are left for other uses.
+    package var skip = 0
     /// Number of tokens to use.
     package var tokens = 16_384
     /// Tokens of one window.
@@ -156,6 +158,7 @@ struct ModelReading {
     }
     return source.map { source in
       var result = ModelFile.Calibration(source: source)
+      if let skip = keys.integer("skip") { result.skip = skip }
       if let tokens = keys.integer("tokens") { result.tokens = tokens }
       if let window = keys.integer("window") { result.window = window }
       if let seed = keys.integer("seed") { result.seed = seed }

@@ -25,7 +25,7 @@ struct PassBinder {
       problems.append(unknown(request))
       return
     }
-    let pass: any Pass = type.init()
+    var pass: any Pass = type.init()
     let options = pass.options
     let before = problems.count + files.problems.count
     for entry in request.options {
@@ -35,7 +35,7 @@ struct PassBinder {
       }
       guard let value = withSchemes(entry.value, option.schema) else { continue }
       do {
-        try option.set(value)
+        try option.set(value, of: &pass)
       } catch let list as DiagnosticList {
         problems += list.diagnostics
       } catch let problem as Diagnostic {

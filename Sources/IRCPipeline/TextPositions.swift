@@ -29,10 +29,16 @@ struct TextPositions {
   /// The characters from one code point up to another; of several lines, what stands on the first.
   func span(from start: Int, to end: Int) -> SourceSpan {
     let (first, last) = (place(start), place(end))
-    let line = Int(first.line)
-    let rest = line <= file.lines.count ? file.lines[line - 1].count - Int(first.column) + 1 : 1
-    let length = first.line == last.line ? Int(last.column - first.column) : rest
-    return SourceSpan(file: file, line: line, column: Int(first.column), length: length)
+    let length =
+      first.line == last.line ? Int(last.column - first.column) : lengthOfRest(from: first)
+    return SourceSpan(
+      file: file, line: Int(first.line), column: Int(first.column), length: length)
+  }
+
+  /// Number of characters from a place to the end of its line; counts the line, so it is asked for only where spans need it.
+  private func lengthOfRest(from place: Place) -> Int {
+    let line = Int(place.line)
+    return line <= file.lines.count ? file.lines[line - 1].count - Int(place.column) + 1 : 1
   }
 
   private func place(_ index: Int) -> Place {

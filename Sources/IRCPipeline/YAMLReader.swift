@@ -127,6 +127,7 @@ package struct YAMLDocument {
 
   private mutating func mappingEntries() -> [OptionValue.Entry] {
     var entries: [OptionValue.Entry] = []
+    var known: [String: SourceSpan] = [:]
     while !isAtEnd {
       let keyEvent = events[next]
       let key = node()
@@ -146,13 +147,14 @@ package struct YAMLDocument {
             "yaml.unsupported", "merge keys are not supported", hint: "write the keys out"))
         continue
       }
-      if let first = entries.first(where: { $0.key == name }) {
+      if let first = known[name] {
         problems.append(
           key.span.error(
             "yaml.duplicate-key", "key '\(name)' is there already",
-            notes: ["the first one is at \(first.keySpan.location)"]))
+            notes: ["the first one is at \(first.location)"]))
         continue
       }
+      known[name] = key.span
       entries.append(.init(key: name, keySpan: key.span, value: value))
     }
     return entries

@@ -5,7 +5,7 @@ public struct Diagnostic: Error, Hashable, Sendable {
     case error, warning, remark
   }
 
-  /// Stable identifier, such as `options.unknown-key`; listed in `docs/diagnostics.md`.
+  /// Stable identifier, such as `options.unknown-key`, at the end of the message.
   public var id: String
   /// How bad it is.
   public var severity: Severity
@@ -17,6 +17,8 @@ public struct Diagnostic: Error, Hashable, Sendable {
   public var length: Int
   /// The whole line of text at `location`, for the caret; nil when there is none to show.
   public var sourceLine: String?
+  /// Bytes of the longest line that is shown.
+  static let longestSourceLine = 400
   /// What to do about it.
   public var hint: String?
   /// Further facts, one a line.

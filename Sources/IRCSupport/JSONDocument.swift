@@ -68,7 +68,7 @@ func jsonDiagnostic(
   let length = String(decoding: bytes[offset..<marked], as: UTF8.self).count
   // A whole minified document on one line would bury the message.
   let shown: String? =
-    stop - start > 400
+    stop - start > Diagnostic.longestSourceLine
     ? nil
     : String(
       String.UnicodeScalarView(

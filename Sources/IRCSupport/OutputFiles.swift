@@ -45,21 +45,40 @@ public final class OutputFiles {
 
   /// Moves every staged file into place and returns the names of those whose bytes changed.
   ///
+  /// All or nothing: a place that cannot take its file is found before anything is moved, and when a move fails all the same the
+  /// earlier files come back.
+  ///
   /// - Throws: `Diagnostic` `output.unwritable` when a file cannot be moved.
   @discardableResult
   public func commit() throws -> [String] {
-    var changed: [String] = []
+    var moves: [Move] = []
     for (name, temporary) in staged {
       let final = "\(directory)/\(name)"
-      if OutputFiles.holdSameBytes(temporary, final) {
-        unsafe unlink(temporary)
-        continue
-      }
-      guard unsafe rename(temporary, final) == 0 else { throw OutputFiles.failure(final, errno) }
-      changed.append(name)
+      if OutputFiles.holdSameBytes(temporary, final) { continue }
+      try OutputFiles.checkPlace(final)
+      moves.append(Move(name: name, temporary: temporary, final: final))
     }
-    staged = []
-    return changed
+    for (index, move) in moves.enumerated() {
+      let code = move.make()
+      if code == 0 { continue }
+      for earlier in moves[..<index].reversed() { earlier.undo() }
+      throw OutputFiles.failure(move.final, code)
+    }
+    for move in moves { move.finish() }
+    // What is left are files that equal those in place.
+    discard()
+    return moves.map(\.name)
+  }
+
+  /// Complains of a place that holds anything but a file, which no file could replace.
+  private static func checkPlace(_ path: String) throws {
+    var status = stat()
+    guard unsafe lstat(path, &status) == 0 else { return }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG, S_IFLNK: return
+    case S_IFDIR: throw failure(path, EISDIR)
+    default: throw failure(path, EEXIST)
+    }
   }
 
   /// True if both files are there and have the same bytes.
@@ -84,6 +103,41 @@ public final class OutputFiles {
       "output.unwritable", "cannot write '\(path)': \(systemMessage(code))",
       hint: "choose another folder with -o, or free space")
   }
+}
+
+/// One staged file on its way into place, with what it replaces kept until all are there.
+private struct Move {
+  let name: String
+  let temporary: String
+  let final: String
+  /// Where the earlier file is kept.
+  private var backup: String { temporary + ".earlier" }
+
+  init(name: String, temporary: String, final: String) {
+    self.name = name
+    self.temporary = temporary
+    self.final = final
+  }
+
+  /// Moves the file; the `errno` of what failed, after which everything is as it was, else 0.
+  func make() -> Int32 {
+    // A second name for the earlier file, so that there is one in place at any time; without links it is moved aside.
+    if unsafe link(final, backup) != 0, errno != ENOENT, unsafe rename(final, backup) != 0 {
+      return errno
+    }
+    if unsafe rename(temporary, final) == 0 { return 0 }
+    let code = errno
+    undo()
+    return code
+  }
+
+  /// Brings the earlier file back, or leaves none if there was none.
+  func undo() {
+    if unsafe rename(backup, final) != 0 { unsafe unlink(final) }
+  }
+
+  /// Drops the earlier file.
+  func finish() { unsafe unlink(backup) }
 }
 
 /// One output file that is being written beside its final place.

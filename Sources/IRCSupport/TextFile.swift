@@ -43,12 +43,14 @@ public struct TextFile: Sendable {
       hint: "save the file as UTF-8")
   }
 
-  /// A diagnostic at a place of this file, with its line for the caret.
+  /// A diagnostic at a place of this file, with its line for the caret unless that is very long.
   public func diagnostic(
     _ id: String, _ message: String, line: Int, column: Int, length: Int = 1, hint: String? = nil,
     notes: [String] = []
   ) -> Diagnostic {
-    let shown = line >= 1 && line <= lines.count ? String(lines[line - 1]) : nil
+    // A whole document on one line would bury the message, and a copy for each message exhaust the memory.
+    let source = line >= 1 && line <= lines.count ? lines[line - 1] : ""
+    let shown = source.utf8.count <= Diagnostic.longestSourceLine ? String(source) : nil
     return Diagnostic(
       id, message, at: SourceLocation(file: path, line: line, column: column), length: length,
       sourceLine: shown, hint: hint, notes: notes)

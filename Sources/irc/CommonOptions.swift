@@ -34,8 +34,8 @@ struct CommonOptions: ParsableArguments {
   }
 
   /// Writes a result in the form that the user asked for.
-  func write(_ json: JSON, or text: @autoclosure () -> String) {
-    StandardStream.output.write(self.json ? json.serialized(indent: 2) + "\n" : text())
+  func write(_ json: JSON, or text: @autoclosure () -> String) throws {
+    try StandardStream.output(self.json ? json.serialized(indent: 2) + "\n" : text())
   }
 }
 

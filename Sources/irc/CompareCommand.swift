@@ -45,13 +45,13 @@ struct CompareCommand: ParsableCommand {
     let table = ComparisonTable(pipelines: comparison.plans.map(\.model.pipeline))
     var head = table.head
     let rows = try comparison.run { row in
-      if !common.json { StandardStream.output.write(head + table.text(of: row)) }
+      if !common.json { try StandardStream.output(head + table.text(of: row)) }
       head = ""
       if case .failure(let problems) = row.outcome {
-        StandardStream.error.write(problems.description + "\n")
+        StandardStream.error(problems.description + "\n")
       }
     }
-    if common.json { StandardStream.output.write(json(rows).serialized(indent: 2) + "\n") }
+    if common.json { try StandardStream.output(json(rows).serialized(indent: 2) + "\n") }
     if rows.contains(where: \.isFailed) { throw ExitCode(1) }
   }
 

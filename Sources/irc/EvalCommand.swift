@@ -36,13 +36,13 @@ struct EvalCommand: ParsableCommand {
       let report = try AgreementReport(
         of: model, settings: overrides.settings, data: data, context: evaluation.context,
         windows: evaluation.windows, in: environment)
-      common.write(report.json, or: report.text)
+      try common.write(report.json, or: report.text)
       return
     }
     let subject = try Subject.open(
       model, compiled: compiled, settings: overrides.settings, in: environment)
     let report = try subject.perplexity(
       of: data, context: evaluation.context, windows: evaluation.windows, environment.reporter)
-    common.write(report.json, or: report.text + "\n")
+    try common.write(report.json, or: report.text + "\n")
   }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import IRCDriver
-import IRCSupport
 
 /// The program: `irc SUBCOMMAND`.
 @main
@@ -17,20 +16,21 @@ struct IRCCommand: ParsableCommand {
 
   /// Runs the command and turns errors into messages and exit codes.
   static func main() {
+    var command: any ParsableCommand
     do {
-      var command = try parseAsRoot()
-      try command.run()
-    } catch let list as DiagnosticList {
-      fail(list)
-    } catch let diagnostic as Diagnostic {
-      fail(DiagnosticList(diagnostic))
+      command = try parseAsRoot()
     } catch {
       exit(withError: error)
     }
-  }
-
-  private static func fail(_ list: DiagnosticList) -> Never {
-    StandardStream.error.write(list.description + "\n")
-    exit(withError: ExitCode(1))
+    do {
+      try command.run()
+    } catch {
+      // The parser's own commands, such as help, throw what only it understands.
+      let isOurs = configuration.subcommands.contains { $0 == type(of: command) }
+      if !isOurs { exit(withError: error) }
+      let failure = Failure(error)
+      StandardStream.error(failure.text)
+      exit(withError: ExitCode(failure.code))
+    }
   }
 }

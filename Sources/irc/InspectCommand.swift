@@ -25,6 +25,6 @@ struct InspectCommand: ParsableCommand {
     let inspection = try Inspection(
       path, view: sites ? .sites : graph ? .graph : .overview, settings: overrides.settings,
       in: common.environment())
-    common.write(inspection.json, or: inspection.text)
+    try common.write(inspection.json, or: inspection.text)
   }
 }

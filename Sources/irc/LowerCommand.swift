@@ -25,8 +25,9 @@ struct LowerCommand: ParsableCommand {
     let plan = try environment.plan(model, settings: overrides.settings, output: output)
     let result = try Compilation(plan, in: environment).lower(pipeline.options)
     pipeline.show(result)
-    let emission = result.emissions.first
-    common.write(
+    // What a run that stops has staged is not written.
+    let emission = pipeline.stopAfter == nil ? result.emissions.first : nil
+    try common.write(
       .object([
         ("output", .string(plan.model.output)),
         ("changed", .array(result.changedFiles.map { .string($0) })),
@@ -75,19 +76,19 @@ struct PipelineOptions: ParsableArguments {
 
   /// Writes dumps, remarks and timing to standard error.
   func show(_ result: Compilation.Result) {
-    for dump in result.dumps { StandardStream.error.write(dump) }
+    for dump in result.dumps { StandardStream.error(dump) }
     if remarks {
       for remark in result.runs.flatMap(\.remarks) {
-        StandardStream.error.write(
+        StandardStream.error(
           "\(remark.location.text): remark: \(remark.message) [\(remark.pass): \(remark.kind.name), \(remark.kind.outcome.rawValue)]\n"
         )
-        if let hint = remark.hint { StandardStream.error.write("  hint: \(hint)\n") }
+        if let hint = remark.hint { StandardStream.error("  hint: \(hint)\n") }
       }
     }
     if timing {
       for run in result.runs {
         let counters = run.counters.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
-        StandardStream.error.write(
+        StandardStream.error(
           "\(fixed(run.seconds * 1000, 1)) ms  \(run.instance)  operations \(run.operations.before) -> \(run.operations.after)"
             + (counters.isEmpty ? "" : "  \(counters)") + "\n")
       }

@@ -23,7 +23,7 @@ struct OptCommand: ParsableCommand {
       of: graph, passes: passes, weights: weights, pipeline.options, in: environment
     ).result
     pipeline.show(result)
-    common.write(
+    try common.write(
       .object([
         ("ir", .string(result.graph.text)),
         ("passes", .array(result.runs.map(PipelineOptions.json))),

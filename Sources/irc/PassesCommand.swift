@@ -22,7 +22,7 @@ struct PassesCommand: ParsableCommand {
     let writer = ReferenceWriter(
       passes: environment.registry.passes, shipped: environment.shipped)
     if markdown {
-      StandardStream.output.write(try writer.text())
+      try StandardStream.output(writer.text())
       return
     }
     var passes = environment.registry.passes
@@ -36,7 +36,7 @@ struct PassesCommand: ParsableCommand {
       }
       passes = [pass]
     }
-    common.write(
+    try common.write(
       .array(passes.map(Self.json)),
       or: name == nil
         ? passes.map { "\($0.info.name)  \($0.info.summary)\n" }.joined()

@@ -17,6 +17,8 @@ struct RunCommand: ParsableCommand {
 
   @Argument(help: "A model file, or a Hugging Face folder.")
   var model: String
+  @Option(name: .shortAndLong, help: "Output folder, instead of the model file's.")
+  var output: String?
   @Option(help: "Text to continue.")
   var prompt = ""
   @Option(help: "Tokens to add at most.")
@@ -50,12 +52,17 @@ struct RunCommand: ParsableCommand {
     }
     let sampling = temperature.map { TokenGenerator.Sampling.random(temperature: $0, seed: seed) }
     let showsText = !common.json
-    if showsText { StandardStream.output.write("\n") }
+    if showsText { try StandardStream.output("\n") }
     let generation = try Generation(
       of: subject, prompt: prompt, limit: tokens, sampling: sampling ?? .greedy
-    ) { if showsText { StandardStream.output.write($0) } }
+    ) { if showsText { try StandardStream.output($0) } }
+    if let context = generation.fullContext {
+      environment.reporter.note(
+        "the text ends since the context of \(context) tokens is full; up to the model's limit, --set passes.emit-c.context=N makes room for more"
+      )
+    }
     let speed = generation.tokensPerSecond.map { "\(fixed($0, 0)) tokens/s" } ?? "no speed"
-    common.write(
+    try common.write(
       .object(fields + generation.json),
       or: "\n\n\(generation.tokens) tokens, \(speed), \(subject.kind.rawValue)\n")
   }
@@ -64,7 +71,7 @@ struct RunCommand: ParsableCommand {
   private func compile(
     _ environment: CompilerEnvironment, _ fields: inout [(key: String, value: JSON)]
   ) throws -> Subject {
-    let plan = try environment.plan(model, settings: overrides.settings)
+    let plan = try environment.plan(model, settings: overrides.settings, output: output)
     var sizes: (before: Int, after: Int) = (0, 0)
     let subject = try Subject(compiling: plan, in: environment) { result in
       sizes = (result.sourceBytes, result.emissions.reduce(0) { $0 + $1.weightBytes })
@@ -73,8 +80,8 @@ struct RunCommand: ParsableCommand {
       ("source_bytes", .integer(sizes.before)), ("weight_bytes", .integer(sizes.after)),
       ("output", .string(plan.model.output)),
     ]
-    tell("\(plan.model.name), pipeline \(plan.model.pipeline), written to \(plan.model.output)")
-    tell(
+    try tell("\(plan.model.name), pipeline \(plan.model.pipeline), written to \(plan.model.output)")
+    try tell(
       "size        \(sizes.before) -> \(sizes.after) bytes (\(fixed(Double(sizes.before) / Double(max(1, sizes.after)), 2))x smaller)"
     )
     if let data {
@@ -82,7 +89,7 @@ struct RunCommand: ParsableCommand {
         Subject(folder: plan.model.source), data, "before", environment.reporter)
       let after = try measure(subject, data, "after", environment.reporter)
       if case .real(let a)? = before.first?.value, case .real(let b)? = after.first?.value {
-        tell(
+        try tell(
           "perplexity  \(fixed(a, 4)) -> \(fixed(b, 4)) (\(fixed((b / a - 1) * 100, 2)) %) on \(data)"
         )
       }
@@ -99,7 +106,7 @@ struct RunCommand: ParsableCommand {
     return [("perplexity_\(when)", .real(report.result.perplexity))]
   }
 
-  private func tell(_ line: String) {
-    if !common.json { StandardStream.output.write(line + "\n") }
+  private func tell(_ line: String) throws {
+    if !common.json { try StandardStream.output(line + "\n") }
   }
 }

@@ -26,6 +26,6 @@ struct SchemaCommand: ParsableCommand {
       case .pipeline: writer.pipelineSchema()
       case .scheme: writer.schemeSchema()
       }
-    StandardStream.output.write(schema.serialized(indent: 2) + "\n")
+    try StandardStream.output(schema.serialized(indent: 2) + "\n")
   }
 }

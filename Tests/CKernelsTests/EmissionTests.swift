@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import IRCTestSupport
 import Testing
 
 /// The first of the named program's places on the search path.
@@ -156,13 +157,7 @@ struct EmissionTests {
   func sameBits() throws {
     var results: [String: String] = [:]
     var flags = [["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"], ["-O3"]]
-    #if arch(x86_64)
-      let processor = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-      if processor.contains(" avx2 ") && processor.contains(" fma ") && processor.contains(" f16c ")
-      {
-        flags.append(["-O3", "-mavx2", "-mfma", "-mf16c"])
-      }
-    #endif
+    if Processor.hasAVX2 { flags.append(["-O3", "-mavx2", "-mfma", "-mf16c"]) }
     var builds = try ["gcc", "clang"].flatMap { name in
       let compiler = try #require(program(name))
       return flags.map { (compiler, $0) }

@@ -66,7 +66,7 @@ struct FuseLinearsTests {
 
   @Test("The option allows what would cost more")
   func grows() throws {
-    let pass = FuseLinears()
+    var pass = FuseLinears()
     pass.growth = 2
     var graph = try network(width: 2)
     #expect(try run(pass, on: &graph).counters.map(\.value) == [1, 0])

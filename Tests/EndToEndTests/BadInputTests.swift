@@ -85,10 +85,13 @@ struct BadInputTests {
       let body = header.trimmingCharacters(in: .whitespaces).dropLast()
       try $0.writeWeights(header: body + extra, data + [0, 0, 0, 0])
     },
-    Damage("a weight that is not a number", ["weights.non-finite", table]) {
+    Damage("a weight that is not a number", ["weights.non-finite", "model.safetensors", table]) {
       try $0.editWeights { data in (data[2000], data[2001]) = (0x00, 0x7E) }
     },
-    Damage("an infinite weight", ["weights.non-finite", "backbone.layers.0.mixer.in_proj.weight"]) {
+    Damage(
+      "an infinite weight",
+      ["weights.non-finite", "model.safetensors", "backbone.layers.0.mixer.in_proj.weight"]
+    ) {
       try $0.editWeights { data in (data[300_000], data[300_001]) = (0x00, 0x7C) }
     },
     Damage("a config without a needed key", ["config.json", "hidden_size"]) {
@@ -126,6 +129,17 @@ struct BadInputTests {
     #expect(try contents(of: model.output) == before)
   }
 
+  @Test("Evaluating a damaged model, float and simulated", arguments: damages)
+  func evaluating(_ damage: Damage) throws {
+    let model = try BrokenModel()
+    try damage.change(model)
+    for subject in [model.source, model.modelFile] {
+      expect(
+        try Program.run("eval", subject, "--data", Workbench.prose, "--windows", "1", "--quiet"),
+        damage.expected)
+    }
+  }
+
   @Test("A tokenizer that does not match the vocabulary is refused before anything is written")
   func tokenizer() throws {
     let model = try BrokenModel()
@@ -144,6 +158,20 @@ struct BadInputTests {
         ["tokenizer.vocabulary-mismatch", "tokenizer.json"])
     }
     #expect(try contents(of: model.output) == before)
+  }
+
+  @Test("Lowering without text does without a tokenizer that cannot be read; reading text does not")
+  func unreadableTokenizer() throws {
+    let model = try BrokenModel()
+    try model.edit("tokenizer.json", "\"type\": \"BPE\"", "\"type\": \"Bigram\"")
+    let lowered = try Program.run("lower", model.modelFile, "--quiet")
+    #expect(lowered.code == 0, "\(lowered.errors)")
+    for arguments in [
+      ["eval", model.source, "--data", Workbench.prose], ["run", model.modelFile, "--tokens", "3"],
+      ["lower", model.modelFile, "--set", "pipeline=rtn-w8a8-static"],
+    ] {
+      expect(try Program.run(arguments + ["--quiet"]), ["tokenizer.", "tokenizer.json", "Bigram"])
+    }
   }
 
   private static let requests: [(pipeline: String, expected: [String])] = [
@@ -181,6 +209,16 @@ struct BadInputTests {
     expect(
       try Program.run("lower", model.modelFile, "--quiet"),
       ["quantize", "calibration", "calibration: {text: FILE}"])
+    #expect(try contents(of: model.output) == before)
+  }
+
+  @Test("Calibration does not measure a network with a weight that is not a number")
+  func calibratingDamage() throws {
+    let model = try BrokenModel(pipeline: "rtn-w8a8-static")
+    try model.editWeights { data in (data[2000], data[2001]) = (0x00, 0x7E) }
+    let before = try contents(of: model.output)
+    let outcome = try Program.run("lower", model.modelFile, "--quiet")
+    expect(outcome, ["model.safetensors: error: ", "weights.non-finite", Self.table])
     #expect(try contents(of: model.output) == before)
   }
 

@@ -19,7 +19,8 @@ struct CommandLineTests {
 
   private static let usages: [(arguments: [String], code: Int32)] = [
     (["--version"], 0), (["passes"], 0), (["passes", "quantize"], 0), (["schema", "model"], 0),
-    (["--help"], 0), (["inspect", Workbench.example], 0),
+    (["--help"], 0), (["help"], 0), (["help", "lower"], 0), (["lower", "--help"], 0), ([], 0),
+    (["inspect", Workbench.example], 0),
     (["passes", "quantise"], 1), (["lower", "no-such-file.yaml"], 1),
     (["inspect", "no-such-folder"], 1),
     (["eval", "no-such-file.yaml", "--data", "x.txt"], 1), (["opt", "no-such.irc"], 1),
@@ -45,6 +46,27 @@ struct CommandLineTests {
       #expect(outcome.output.isEmpty)
       #expect(outcome.errors.contains("error: "))
     }
+  }
+
+  @Test("Output that cannot be written is an error; messages that cannot be written are not")
+  func unwritableStreams() throws {
+    let (folder, model) = try project()
+    func run(_ redirection: String, _ arguments: [String]) throws -> Program.Outcome {
+      try Program.run(
+        ["-c", "exec \"$0\" \"$@\" \(redirection)", Program.path] + arguments,
+        executable: "/bin/sh")
+    }
+    for arguments in [
+      ["passes", "--markdown"], ["schema", "model"], ["inspect", Workbench.example, "--json"],
+    ] {
+      let full = try run(">/dev/full", arguments)
+      #expect(full.code == 1, "\(arguments)")
+      #expect(full.errors.contains("standard output") && full.errors.contains("output.unwritable"))
+    }
+    // Progress, and the message of an error.
+    #expect(try run("2>/dev/full", ["lower", model]).code == 0)
+    #expect(try run("2>/dev/full", ["passes", "quantise"]).code == 1)
+    withExtendedLifetime(folder) {}
   }
 
   @Test("An unknown pass is answered with the nearest one")
@@ -106,7 +128,13 @@ struct CommandLineTests {
       ])
     #expect(try run["text"].string().hasPrefix("The old man"))
     #expect(try run["tokens"].int() == 12)
-    _ = try check(["inspect", Workbench.example], ["kind", "architecture", "bytes", "tensors"])
+    let checkpoint = try check(
+      ["inspect", Workbench.example], ["kind", "architecture", "bytes", "tensors"])
+    #expect(
+      try checkpoint["tensors"].array().contains {
+        try $0["name"].string() == "backbone.embeddings.weight"
+          && $0["shape"].array().map { try $0.int() } == [1024, 128]
+      })
     _ = try check(["inspect", folder.file("out")], ["kind", "manifest"])
     _ = try check(
       ["inspect", model], ["kind", "name", "stage", "facts", "operations", "ir"])
@@ -121,6 +149,18 @@ struct CommandLineTests {
       ])
   }
 
+  @Test("A model that was given another name runs beside what its old name left")
+  func renaming() throws {
+    let (folder, model) = try project()
+    #expect(try Program.run("lower", model, "--quiet").code == 0)
+    let text = try String(contentsOfFile: model, encoding: .utf8)
+    try folder.write("model.yaml", text.replacing("name: tested", with: "name: renamed"))
+    let run = try Program.run("run", model, "--tokens", "3", "--quiet")
+    #expect(run.code == 0, "\(run.errors)")
+    #expect(try contents(of: folder.file("out")).keys.contains("tested.weights"))
+    #expect(try contents(of: folder.file("out")).keys.contains("renamed.weights"))
+  }
+
   @Test("--set and -o change what a model file asks for, and are checked like it")
   func overrides() throws {
     let (folder, model) = try project()
@@ -131,6 +171,19 @@ struct CommandLineTests {
     #expect(try outcome.json()["output"].string() == other)
     #expect(try outcome.json()["weight_bytes"].int() < 600_000)
     #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    let run = try Program.run(
+      "run", model, "--set", "pipeline=rtn-w4a16", "-o", folder.file("run"), "--tokens", "2",
+      "--json", "--quiet")
+    #expect(run.code == 0, "\(run.errors)")
+    #expect(try run.json()["output"].string() == folder.file("run"))
+    #expect(FileManager.default.fileExists(atPath: folder.file("run/tested.c")))
+    // As on the page for beginners: the names are those of the example.
+    let page = try String(
+      contentsOfFile: Workbench.repository + "/docs/getting-started.md", encoding: .utf8)
+    let exclusion = try #require(page.firstMatch(of: /--set '(passes\.quantize\.exclude=.*)'/))
+    let excluding = try Program.run(
+      "lower", model, "--set", String(exclusion.output.1), "-o", other, "--quiet")
+    #expect(excluding.code == 0, "\(excluding.errors)")
     for (setting, message) in [
       ("passes.quantize.scheme=w4a61", "w4a61"), ("passes.quantise.scheme=w4a16", "quantise"),
       ("passes.quantize.shceme=w4a16", "did you mean 'scheme'?"), ("pipeline=rtn-w9a9", "rtn-w9a9"),
@@ -159,10 +212,27 @@ struct CommandLineTests {
     let graph = try folder.write("stopped.irc", stopped.output)
     let again = try Program.run("opt", graph)
     #expect(again.output == stopped.output, "\(again.errors)")
+    let emitting = try Program.run("lower", model, "--stop-after", "emit-c", "--quiet")
+    #expect(emitting.code == 0, "\(emitting.errors)")
+    #expect((try? contents(of: folder.file("out")))?.isEmpty ?? true)
     let unknown = try Program.run("lower", model, "--stop-after", "quantise", "--quiet")
     #expect(unknown.code == 1)
     #expect(
       unknown.errors.contains("the pipeline has no pass 'quantise' [passes.unknown-instance]"))
+    #expect(unknown.errors.contains("did you mean 'quantize'?"))
+    // Every name is looked up, in every command.
+    for command in [["lower", model], ["opt", graph, "--passes", "fold-norm-gains"]] {
+      let several = try Program.run(
+        command + [
+          "--print-ir-after", "fold-norm-gains", "--print-ir-after", "one", "--print-ir-after",
+          "two", "--stop-after", "three",
+        ])
+      #expect(several.code == 1 && several.output.isEmpty)
+      for name in ["one", "two", "three"] {
+        #expect(several.errors.contains("the pipeline has no pass '\(name)'"), "\(several.errors)")
+      }
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out/tested.c")))
   }
 
   @Test("irc opt runs passes on the example of docs/ir.md")
@@ -236,6 +306,14 @@ struct CommandLineTests {
     let folder = try TemporaryFolder()
     let model = try folder.write(
       "model.yaml", Workbench.modelFile(source: source, pipeline: "float"))
+    // More tokens than there is room for: the text ends there, and why is told.
+    let short = try Program.run(
+      "run", model, "--set", "passes.emit-c.context=32", "--prompt", "Once upon a time", "--tokens",
+      "150", "--json")
+    #expect(short.code == 0, "\(short.errors)")
+    #expect(short.errors.contains("the context of 32 tokens is full"))
+    #expect(published.hasPrefix(try short.json()["text"].string()))
+    #expect((20..<32).contains(try short.json()["tokens"].int()))
     for subject in [source, model] {
       let outcome = try Program.run(
         "run", subject, "--prompt", "Once upon a time", "--tokens", "150", "--json", "--quiet")

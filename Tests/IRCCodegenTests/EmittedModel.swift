@@ -16,6 +16,10 @@ enum Compilers {
     "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
   ]
 
+  /// Wide vectors, where the processor has them.
+  static let vectorFlags =
+    Processor.hasAVX2 ? Target.avx2.compilerFlags.filter { $0.hasPrefix("-m") } : []
+
   static func find(_ name: String) -> String? {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
     return path.split(separator: ":").map { "\($0)/\(name)" }

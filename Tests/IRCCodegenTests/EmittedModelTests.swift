@@ -67,7 +67,7 @@ enum InterpreterReference {
     let emitted = try EmittedModel(graph, Self.options)
     let gcc = try #require(Compilers.gcc)
     let program = try emitted.compileDriver(
-      gcc, ["-O2"] + Target.avx2.compilerFlags.filter { $0.hasPrefix("-m") } + Compilers.strict)
+      gcc, ["-O2"] + Compilers.vectorFlags + Compilers.strict)
     let logits = try emitted.logits(program, Self.ids, maxTokens: Self.ids.count)
     let expected = try InterpreterReference.logits(graph, Self.ids)
     #expect(logits.count == expected.count)

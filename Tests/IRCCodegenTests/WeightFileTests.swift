@@ -113,6 +113,24 @@ import Testing
     #expect(emitted.report.tensors.map(\.name) == ["table", "other"])
   }
 
+  @Test("holds a few tensors of the checkpoint at a time")
+  func holdsFewTensors() throws {
+    let names = (0..<40).map { "weight\($0)" }
+    var graph = Graph(name: "chain")
+    graph.parameters = try LendingSource(names, [32, 32])
+    let ids = try graph.add(Input(name: "ids", type: TensorType(.i32, [.named("tokens")])))[0]
+    var weights = try names.map {
+      try graph.add(Parameter(name: $0, shape: [32, 32], stored: .f32))[0]
+    }
+    var x = try graph.add(Embedding(), [ids, weights.removeFirst()])[0]
+    for weight in weights { x = try graph.add(Linear(), [x, weight])[0] }
+    graph.addOutput("logits", x)
+    let folder = try TemporaryFolder()
+    try CEmitter(Self.options).emit(graph, to: OutputFiles(directory: folder.path))
+    let source = try #require(graph.parameters as? LendingSource)
+    #expect(source.peak < 20, "\(source.peak) tensors at once")
+  }
+
   /// A value that no scale can represent, and in which kind of tensor it is.
   @Test(
     "names the tensor and the element that is not finite",

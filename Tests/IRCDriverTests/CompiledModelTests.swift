@@ -14,16 +14,16 @@ import Testing
   private static let hasCompiler = (try? CCompiler.find()) != nil
 
   /// One attention layer over a vocabulary of 40.
-  private func graph() throws -> Graph {
+  private func graph(width: Int = 8) throws -> Graph {
     try GraphParser.parse(
       """
       irc.graph @"test" {stage = "kernels"} {
         %ids = input "ids" : i32[tokens]
-        %past = state "k" : f32[past, 8]
-        %t = generated {shape = [40, 8], values = random(1, 1.0)} : f32[40, 8]
-        %x = embedding %ids, %t : f32[tokens, 8]
-        %k = append %past, %x : f32[past+tokens, 8]
-        %a = attention %x, %k, %k {heads = 2, kv_heads = 2, scale = 0.5, window = 0} : f32[tokens, 8]
+        %past = state "k" : f32[past, \(width)]
+        %t = generated {shape = [40, \(width)], values = random(1, 1.0)} : f32[40, \(width)]
+        %x = embedding %ids, %t : f32[tokens, \(width)]
+        %k = append %past, %x : f32[past+tokens, \(width)]
+        %a = attention %x, %k, %k {heads = 2, kv_heads = 2, scale = 0.5, window = 0} : f32[tokens, \(width)]
         %y = linear %a, %t : f32[tokens, 40]
         next "k" = %k
         output "logits" = %y
@@ -31,12 +31,22 @@ import Testing
       """, file: "test.irc", registry: .standard)
   }
 
-  private func emitted() throws -> TemporaryFolder {
+  private func emitted(
+    width: Int = 8, contextLength: Int = 64
+  ) throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
     let files = OutputFiles(directory: folder.path)
-    try CEmitter(.init(name: "tiny", contextLength: 64, target: .portable)).emit(graph(), to: files)
+    try CEmitter(.init(name: "tiny", contextLength: contextLength, target: .portable))
+      .emit(graph(width: width), to: files)
     try files.commit()
     return folder
+  }
+
+  private func load(_ folder: TemporaryFolder) throws -> CompiledModel {
+    // The compiler that is found plays no part where the library is missing.
+    try CompiledModel(
+      folder: folder.path, names: ArtifactNames(model: "tiny"), target: .portable,
+      compiler: (try? CCompiler.find()) ?? CCompiler(command: ["/nowhere/cc"]))
   }
 
   private let windows: [[Int32]] = (0..<6).map { window in
@@ -48,7 +58,7 @@ import Testing
     .enabled(if: hasCompiler, "no C compiler is installed"))
   func runsAsLanguageModel() throws {
     let folder = try emitted()
-    let compiled = try CompiledModel(folder: folder.path, target: .portable)
+    let compiled = try load(folder)
     let reference = try GraphLanguageModel(try graph())
     #expect(compiled.vocabularySize == 40 && compiled.contextLength == 64)
 
@@ -70,7 +80,7 @@ import Testing
     "turns every status into a message", .enabled(if: hasCompiler, "no C compiler is installed"))
   func reportsFailures() throws {
     let folder = try emitted()
-    let compiled = try CompiledModel(folder: folder.path, target: .portable)
+    let compiled = try load(folder)
     let session = try compiled.makeSession()
     func message(_ ids: [Int32]) -> String? {
       var session = session
@@ -84,9 +94,22 @@ import Testing
     bytes[100] ^= 1
     try folder.write("tiny.weights", bytes)
     let damaged = #expect(throws: Diagnostic.self) {
-      try CompiledModel(folder: folder.path, target: .portable)
+      try load(folder)
     }
     #expect(damaged?.message.contains("damaged") == true)
+  }
+
+  @Test(
+    "says that a context does not fit into memory",
+    .enabled(if: hasCompiler, "no C compiler is installed"))
+  func reportsMissingMemory() throws {
+    // 2⁵⁴ bytes, more than a process can address.
+    let folder = try emitted(width: 4096, contextLength: 1 << 30)
+    let error = #expect(throws: Diagnostic.self) {
+      try load(folder)
+    }
+    #expect(error?.id == "library.no-memory")
+    #expect(error?.hint?.contains("passes.emit-c.context") == true)
   }
 
   @Test("says what is missing: a compiler, a library, or good code")
@@ -98,7 +121,7 @@ import Testing
     #expect(named?.message.contains("'no-such-compiler'") == true)
 
     let empty = try TemporaryFolder()
-    let nothing = #expect(throws: Diagnostic.self) { try CompiledModel.names(in: empty.path) }
+    let nothing = #expect(throws: Diagnostic.self) { try load(empty) }
     #expect(nothing?.id == "file.unreadable")
   }
 
@@ -108,7 +131,7 @@ import Testing
     let folder = try emitted()
     try folder.write("tiny.c", "#error this is not C\n")
     let failed = #expect(throws: Diagnostic.self) {
-      try CompiledModel(folder: folder.path, target: .portable)
+      try load(folder)
     }
     #expect(failed?.id == "cc.failed")
     #expect(failed?.notes.contains { $0.contains("this is not C") } == true)

@@ -110,15 +110,18 @@ import Testing
   /// Predicts the successor of the last token, with what it has read as its state.
   struct Counter: LanguageModel {
     let vocabularySize = 10
+    var contextLength: Int?
     struct Session: LanguageSession {
+      let room: Int
       var read: [Int32] = []
       mutating func read(_ ids: [Int32]) throws -> Tensor {
         read += ids
+        if read.count > room { throw Diagnostic("test.full", "the context is full") }
         let logits = ids.flatMap { id in (0..<10).map { Float($0 == (Int(id) + 1) % 10 ? 3 : 0) } }
         return Tensor([ids.count, 10], logits)
       }
     }
-    func makeSession() throws -> any LanguageSession { Session() }
+    func makeSession() throws -> any LanguageSession { Session(room: contextLength ?? .max) }
   }
 
   @Test func greedy() throws {
@@ -130,6 +133,19 @@ import Testing
     #expect(try generator.generate(after: [7], limit: 5, stop: [0]) == [8, 9])
     #expect(try generator.generate(after: [7], limit: 0).isEmpty)
     #expect(throws: Diagnostic.self) { try generator.generate(after: [], limit: 1) }
+  }
+
+  @Test("Generation ends where the context is full, after the token that follows the last one read")
+  func fullContext() throws {
+    let generator = TokenGenerator(Counter(contextLength: 4))
+    #expect(try generator.generate(after: [1, 7], limit: 9) == [8, 9, 0])
+    #expect(try generator.generate(after: [1, 7], limit: 2) == [8, 9])
+    #expect(try generator.generate(after: [1, 2, 3, 4], limit: 9) == [5])
+    let error = #expect(throws: Diagnostic.self) {
+      try generator.generate(after: [1, 2, 3, 4, 5], limit: 1)
+    }
+    #expect(error?.id == "run.prompt-too-long")
+    #expect(try TokenGenerator(Counter()).room(after: [1]) == nil)
   }
 
   @Test func greedyByWholePrefixes() throws {

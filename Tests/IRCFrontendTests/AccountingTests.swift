@@ -155,7 +155,7 @@ struct AccountingTests {
     let folder = try model.write()
     try folder.write("tokenizer.json", tokenizer(23))
     #expect(folder.problems().isEmpty)
-    #expect(try ModelFolder.load(folder.path).tokenizer?.vocabularySize == 23)
+    #expect(try ModelFolder.load(folder.path).tokenizer.get().vocabularySize == 23)
     try folder.write("tokenizer.json", tokenizer(24))
     #expect(folder.problems().map(\.id) == ["tokenizer.vocabulary-mismatch"])
     model.remove("model.norm.weight")
@@ -163,6 +163,9 @@ struct AccountingTests {
     #expect(
       folder.problems().map(\.id)
         == ["checkpoint.missing-tensor", "tokenizer.vocabulary-mismatch"])
-    #expect(try TinyModel.llama().load().tokenizer == nil)
+    let missing = #expect(throws: DiagnosticList.self) {
+      try TinyModel.llama().load().tokenizer.get()
+    }
+    #expect(missing?.diagnostics.map(\.id) == ["file.unreadable"])
   }
 }

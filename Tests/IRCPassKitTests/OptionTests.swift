@@ -26,6 +26,13 @@ private struct Sample: Pass {
   func run(on graph: inout Graph, in context: PassContext) throws {}
 }
 
+private struct Limited: Pass {
+  static let info = PassInfo(name: "limited", summary: "None.", preservesFunction: true)
+  @PassOption("Most.", in: 1...9) var most: Int? = nil
+  init() {}
+  func run(on graph: inout Graph, in context: PassContext) throws {}
+}
+
 @Suite struct OptionTests {
   @Test func declarations() {
     let options = Sample().options
@@ -38,10 +45,36 @@ private struct Sample: Pass {
       ])
   }
 
-  @Test func settingChangesOneInstanceOnly() throws {
-    let (first, second) = (Sample(), Sample())
-    try first.options[1].set(scalar("7"))
-    #expect(first.rounds == 7 && second.rounds == 3)
+  @Test func settingChangesOneValueOnly() throws {
+    var first = Sample()
+    first.shade = .dark
+    var second = first
+    let third = first
+    try first.options[1].set(scalar("7"), of: &first)
+    second.rounds = 5
+    #expect(first.rounds == 7 && second.rounds == 5 && third.rounds == 3)
+    #expect([first, second, third].allSatisfy { $0.shade == .dark && $0.clipShare == 0.25 })
+    // The same through what the registry holds.
+    var pass: any Pass = first
+    try pass.options[3].set(
+      OptionValue(.sequence([scalar("a")]), span: scalar("").span), of: &pass)
+    #expect(pass.options.map(\.text) == ["0.25", "7", "dark", "[a]"])
+    #expect(first.names.isEmpty)
+  }
+
+  @Test func absentOptions() throws {
+    var pass = Limited()
+    #expect(pass.options.map(\.text) == ["null"])
+    #expect(pass.options.map(\.schema.description) == ["a whole number from 1 to 9"])
+    try pass.options[0].set(scalar("7"), of: &pass)
+    #expect(pass.most == 7 && pass.options[0].text == "7")
+    #expect(throws: DiagnosticList.self) {
+      try pass.options[0].set(scalar("10"), of: &pass)
+    }
+    #expect(pass.most == 7)
+    let span = SourceSpan(file: file, line: 1, column: 1, length: 1)
+    try pass.options[0].set(OptionValue(.null, span: span), of: &pass)
+    #expect(pass.most == nil)
   }
 
   @Test(arguments: [
@@ -50,8 +83,9 @@ private struct Sample: Pass {
     (2, "lite", "options.type"), (3, "x", "options.type"),
   ])
   func rejection(_ index: Int, _ text: String, _ id: String) {
+    var pass = Sample()
     let error = #expect(throws: DiagnosticList.self) {
-      try Sample().options[index].set(scalar(text))
+      try pass.options[index].set(scalar(text), of: &pass)
     }
     #expect(error?.diagnostics.map(\.id) == [id])
   }

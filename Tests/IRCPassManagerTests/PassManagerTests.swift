@@ -200,7 +200,7 @@ struct PassManagerTests {
 
   @Test("The graph is printed after the instances asked for, or after all")
   func dumps() throws {
-    for (names, count) in [(["prepare#2"] as Set<String>, 1), (nil, 3)] {
+    for (names, count) in [(["prepare#2"] as [String], 1), (nil, 3)] {
       var texts: [String] = []
       var graph = try graph()
       let dump = DumpInstrument(after: names) { texts.append($0) }

@@ -50,6 +50,20 @@ import Testing
     #expect(root.map(show) == "[p@2:7+1, q@2:10+1]")
   }
 
+  /// Texts up to the largest that is read, of which each node lies on the same line: time and memory stay in proportion.
+  @Test(arguments: [
+    ("[" + String(repeating: "a,", count: 120_000) + "]", 0),
+    ("[" + String(repeating: "&a b,", count: 40_000) + "]", 40_000),
+    ("{" + String(repeating: "a: b,", count: 40_000) + "}", 39_999),
+    ("{" + (0..<20_000).map { "a\($0): b," }.joined() + "}", 0),
+  ])
+  func longLines(_ text: String, _ problems: Int) {
+    let document = read(text)
+    #expect(document.root != nil)
+    #expect(document.problems.count == problems)
+    #expect(document.problems.allSatisfy { $0.sourceLine == nil && $0.rendered.utf8.count < 400 })
+  }
+
   @Test func damagedTextGivesMessagesOnly() throws {
     var fuzzer = Fuzzer(
       texts: [

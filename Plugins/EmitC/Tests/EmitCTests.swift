@@ -23,7 +23,7 @@ import Testing
     """
 
   private func run(
-    contextLength: Int?, set: (EmitC) -> Void = { _ in }
+    contextLength: Int?, set: (inout EmitC) -> Void = { _ in }
   ) throws -> (header: String, files: [String], graphs: [Graph], context: PassContext) {
     let graph = try GraphParser.parse(text, file: "test.irc", registry: .standard)
     let folder = try TemporaryFolder()
@@ -37,8 +37,8 @@ import Testing
       target: .avx2,
       services: PassServices(
         statistics: { _, _ in [:] }, output: { target }))
-    let pass = EmitC()
-    set(pass)
+    var pass = EmitC()
+    set(&pass)
     var after = graph
     try pass.run(on: &after, in: context)
     try files.commit()
@@ -62,13 +62,20 @@ import Testing
     #expect((result.context.said.counters["weight-bytes"] ?? 0) > 40 * 8 * 4)
   }
 
-  @Test("takes the chunk and, for a model without a limit, the context from the options")
+  @Test("takes the chunk from the options")
   func readsOptions() throws {
-    let result = try run(contextLength: nil) {
-      $0.chunk = 7
-      $0.context = 99
-    }
-    #expect(result.header.contains("MY_MODEL_CONTEXT = 99,"))
+    let result = try run(contextLength: nil) { $0.chunk = 7 }
     #expect(result.header.contains("MY_MODEL_CHUNK = 7,"))
+  }
+
+  @Test(
+    "takes the context from the option, up to the model's limit, else a bearable one",
+    arguments: [
+      (nil, nil, 2048), (nil, 99, 99), (512, nil, 512), (512, 99, 99), (512, 9999, 512),
+      (131_072, nil, 8192), (131_072, 100_000, 100_000),
+    ] as [(Int?, Int?, Int)])
+  func choosesContext(limit: Int?, option: Int?, expected: Int) throws {
+    let result = try run(contextLength: limit) { $0.context = option }
+    #expect(result.header.contains("MY_MODEL_CONTEXT = \(expected),"))
   }
 }

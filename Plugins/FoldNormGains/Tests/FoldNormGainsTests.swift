@@ -91,7 +91,7 @@ struct FoldNormGainsTests {
   func keepsTies() throws {
     let before = try graph(Self.tied)
     var after = before
-    let pass = FoldNormGains()
+    var pass = FoldNormGains()
     pass.untie = false
     let run = try run(pass, on: &after)
     #expect(counters(run) == ["folded 1", "kept 1"])

@@ -79,7 +79,7 @@ struct QuantizeTests {
     ])
   func rounds(bits: Int, grid: (granularity: Granularity, isSymmetric: Bool)) throws {
     var (graph, tensors) = try graph()
-    let pass = QuantizeTensors()
+    var pass = QuantizeTensors()
     pass.scheme = QuantizationScheme(
       weights: QuantizationSpec(
         .integer(bits: bits), grid.granularity, isSymmetric: grid.isSymmetric), embeddings: nil)
@@ -118,7 +118,7 @@ struct QuantizeTests {
   @Test("Patterns choose weights, and each says how many it matches")
   func chooses() throws {
     var (graph, _) = try graph()
-    let pass = QuantizeTensors()
+    var pass = QuantizeTensors()
     pass.include = [NamePattern("layers.*"), NamePattern("embed.*")]
     pass.exclude = [NamePattern("*.down.weight")]
     let run = try run(pass, on: &graph)
@@ -139,7 +139,7 @@ struct QuantizeTests {
 
   @Test("A pattern that matches nothing is an error, with the nearest name")
   func mistypes() throws {
-    let pass = QuantizeTensors()
+    var pass = QuantizeTensors()
     pass.include = [NamePattern("layers.0.upp.weight")]
     #expect(
       try error(pass).contains(
@@ -154,7 +154,7 @@ struct QuantizeTests {
   func dynamic(bits: Int, isSymmetric: Bool) throws {
     var (graph, _) = try graph()
     let float = try output(graph, "logits")
-    let pass = QuantizeTensors()
+    var pass = QuantizeTensors()
     pass.scheme = QuantizationScheme(
       weights: QuantizationSpec(.integer(bits: 8), .row),
       activations: .init(
@@ -174,7 +174,7 @@ struct QuantizeTests {
   )
   func staticScales() throws {
     var (graph, _) = try graph()
-    let pass = QuantizeTensors()
+    var pass = QuantizeTensors()
     pass.scheme = QuantizationScheme(
       weights: QuantizationSpec(.integer(bits: 8), .row),
       activations: .init(spec: QuantizationSpec(.integer(bits: 8), .tensor)))
@@ -199,7 +199,7 @@ struct QuantizeTests {
 
   @Test("A static scheme without calibration text is an error that says what to add")
   func needsCalibration() throws {
-    let pass = QuantizeTensors()
+    var pass = QuantizeTensors()
     pass.scheme = QuantizationScheme(
       weights: QuantizationSpec(.integer(bits: 8), .row),
       activations: .init(spec: QuantizationSpec(.integer(bits: 8), .tensor)))

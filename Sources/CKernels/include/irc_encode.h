@@ -55,6 +55,9 @@ void IRC_NAME(encode_pack_rows)(
   void *IRC_RESTRICT packed, float *IRC_RESTRICT scale, int8_t *IRC_RESTRICT zero,
   const float *IRC_RESTRICT w, size_t w_stride, size_t rows, size_t n, irc_code_spec spec);
 
+// The lowest and the highest code of a format.
+void IRC_NAME(code_bounds)(int32_t *low, int32_t *high, uint32_t bits, bool symmetric);
+
 // How many of x are infinite or NaN; *first is the index of the first, or n. `first` may be NULL.
 size_t IRC_NAME(count_nonfinite_f32)(const float *x, size_t n, size_t *first);
 

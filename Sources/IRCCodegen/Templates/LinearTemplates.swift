@@ -88,8 +88,3 @@ extension StepBuilder {
     program.tokenLimit = min(program.tokenLimit, type(operand).shape[0].fixed ?? 0)
   }
 }
-
-extension QuantizationSpec {
-  /// Operands of a quantized tensor: codes, scale, perhaps zero points.
-  var partCount: Int { isSymmetric ? 2 : 3 }
-}

@@ -1,3 +1,4 @@
+import CKernels
 import IRCGraph
 import IRCOps
 import IRCQuant
@@ -119,9 +120,10 @@ extension StepBuilder {
 }
 
 extension QuantizationSpec {
-  /// The codes that values are clamped to.
-  fileprivate var codes: ClosedRange<Int> {
-    let half = 1 << (format.bits - 1)
-    return (format.bits == 8 && isSymmetric ? -127 : -half)...(half - 1)
+  /// The codes that values are clamped to, as the kernels have it.
+  fileprivate var codes: ClosedRange<Int32> {
+    var (low, high): (Int32, Int32) = (0, 0)
+    unsafe irc_code_bounds(&low, &high, UInt32(format.bits), isSymmetric)
+    return low...high
   }
 }

@@ -1,4 +1,3 @@
-private import Foundation
 import IRCGraph
 import IRCOps
 
@@ -21,9 +20,6 @@ extension RotaryEmbedding: EmittableOperator {
   func emit(_ step: inout StepBuilder) throws {
     let x = try step.tokenRows(0)
     let positions = try step.tokenRows(1, .int32)
-    let frequencies = (0..<headDimension / 2).map {
-      pow(theta, -2 * Double($0) / Double(headDimension))
-    }
     let table = step.table("rope_frequencies", frequencies)
     let y = try step.result()
     step.program.needsSequenceKernels = true

@@ -6,17 +6,21 @@ import IRCTensor
 extension Graph {
   /// Lets parameters of the checkpoint with the same type and the same bytes be one, as tied tensors that were saved twice are.
   ///
-  /// Only matrices: small tensors gain nothing, and each keeps its own name in the comments of the C file.
+  /// Only matrices: small tensors gain nothing, and each keeps its own name in the comments of the C file. A tensor is held no
+  /// longer than it is looked at, since one that does not lie at a multiple of its element size is a copy in memory.
   mutating func unifyEqualParameters() throws {
-    var firsts: [Kind: [(operation: IRCGraph.Operation, tensor: Tensor)]] = [:]
+    var firsts: [Kind: [(value: ValueID, name: String)]] = [:]
     for (operation, parameter) in operations(of: Parameter.self) where parameter.shape.count > 1 {
       guard let tensor = try? parameters.tensor(named: parameter.name) else { continue }
       let kind = Kind(
         shape: parameter.shape, stored: parameter.stored, start: Kind.start(of: tensor))
-      if let same = firsts[kind]?.first(where: { $0.tensor.hasSameBytes(as: tensor) }) {
-        replaceUses(of: operation.result, with: same.operation.result)
+      let same = try firsts[kind]?.first {
+        try parameters.tensor(named: $0.name).hasSameBytes(as: tensor)
+      }
+      if let same {
+        replaceUses(of: operation.result, with: same.value)
       } else {
-        firsts[kind, default: []].append((operation, tensor))
+        firsts[kind, default: []].append((operation.result, parameter.name))
       }
     }
     removeDeadOperations()

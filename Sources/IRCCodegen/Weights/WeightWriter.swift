@@ -48,20 +48,30 @@ struct WeightWriter {
       let tensor = try graph.parameters.tensor(named: parameter.name)
       guard let rows = tensor.shape.first else { continue }
       let width = tensor.shape.dropFirst().reduce(1, *)
-      try Parallel.forChunks(of: rows, chunk: max(1, (1 << 18) / max(1, width))) { range in
-        let part = tensor.slice(rows: range)
-        try unsafe withFloats(of: part) {
-          try unsafe checkFinite(
-            $0, count: part.count, of: parameter.name, from: range.lowerBound * width,
-            width: width)
+      do {
+        try Parallel.forChunks(of: rows, chunk: max(1, (1 << 18) / max(1, width))) { range in
+          let part = tensor.slice(rows: range)
+          try unsafe withFloats(of: part) {
+            try unsafe checkFinite(
+              $0, count: part.count, of: parameter.name, from: range.lowerBound * width,
+              width: width)
+          }
         }
+      } catch {
+        throw named(error, parameter.name)
       }
     }
   }
 
-  /// An operator's error as a diagnostic that names the tensor.
+  /// The error as a diagnostic that names the tensor and the file that it comes from.
   private func named(_ error: any Error, _ tensor: String) -> any Error {
+    let place = graph.parameters.file(of: tensor).map { SourceLocation(file: $0) }
+    if var diagnostic = error as? Diagnostic, diagnostic.id.hasPrefix("weights.") {
+      diagnostic.location = diagnostic.location ?? place
+      return diagnostic
+    }
     guard let error = error as? OperatorError else { return error }
-    return Diagnostic("weights.invalid", "tensor '\(tensor)' cannot be made: \(error.message)")
+    return Diagnostic(
+      "weights.invalid", "tensor '\(tensor)' cannot be made: \(error.message)", at: place)
   }
 }

@@ -1,0 +1,58 @@
+import Foundation
+import IRCSupport
+import IRCTestSupport
+import Testing
+
+@Suite("Output files")
+struct OutputFilesTests {
+  /// A folder with earlier files `a` and `b`, and outputs for it that staged new ones and a further `c`.
+  private func staged() throws -> (folder: TemporaryFolder, files: OutputFiles) {
+    let folder = try TemporaryFolder()
+    for name in ["a", "b"] { try folder.write(name, "earlier \(name)") }
+    let files = OutputFiles(directory: folder.path)
+    for name in ["a", "b", "c"] { try files.write(name, "new \(name)") }
+    return (folder, files)
+  }
+
+  private func contents(_ folder: TemporaryFolder) throws -> [String: String] {
+    var result: [String: String] = [:]
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) {
+      result[name] = (try? String(contentsOfFile: folder.file(name), encoding: .utf8)) ?? "folder"
+    }
+    return result
+  }
+
+  @Test("All files come at once, and only those that changed are named")
+  func commits() throws {
+    let (folder, files) = try staged()
+    try files.write("d", "new d")
+    try folder.write("d", "new d")
+    #expect(try files.commit() == ["a", "b", "c"])
+    #expect(
+      try contents(folder) == ["a": "new a", "b": "new b", "c": "new c", "d": "new d"])
+  }
+
+  @Test("A place that is taken by a folder is found before anything is moved")
+  func takenPlace() throws {
+    let (folder, files) = try staged()
+    try folder.write("c/x", "")
+    let error = #expect(throws: Diagnostic.self) { try files.commit() }
+    #expect(error?.id == "output.unwritable")
+    #expect(error?.message.contains("'\(folder.file("c"))'") == true)
+    files.discard()
+    #expect(try contents(folder) == ["a": "earlier a", "b": "earlier b", "c": "folder"])
+  }
+
+  @Test("When a move fails, earlier files come back and new ones go away")
+  func failingMove() throws {
+    let (folder, files) = try staged()
+    // Something takes away what was staged last: the files before it were moved when that shows.
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    let last = try #require(names.first { $0.hasPrefix(".c.") })
+    try FileManager.default.removeItem(atPath: folder.file(last))
+    let error = #expect(throws: Diagnostic.self) { try files.commit() }
+    #expect(error?.id == "output.unwritable")
+    files.discard()
+    #expect(try contents(folder) == ["a": "earlier a", "b": "earlier b"])
+  }
+}
