@@ -19,7 +19,7 @@ SCHEMAS := model pipeline scheme
 export SWIFT
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test test-slow lint format docs check-docs results bench install clean
+.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms install clean
 
 help:
 	@echo 'make run        build, lower the example model, compile it and let it speak'
@@ -32,6 +32,7 @@ help:
 	@echo 'make docs       write the generated reference and schemas'
 	@echo 'make results    run again what the pages under docs/results show'
 	@echo 'make bench      measure speed and memory of lowering a model of 1 GB'
+	@echo 'make bench-transforms  measure Hadamard transforms against copying, and folding against sgemm'
 	@echo 'make install    install under PREFIX ($(PREFIX)); DESTDIR is put in front'
 	@echo 'make clean      remove what was built'
 
@@ -84,6 +85,12 @@ BENCH ?=
 bench: build
 	$(SWIFT) run $(CONFIGURATION) --package-path Tests/Benchmarks --scratch-path .build/benchmarks \
 	  lowering-benchmark --irc $(IRC) --folder .build/benchmarks/data $(BENCH)
+
+# Runs on one thread; the number is how often, as in make bench-transforms RUNS=15
+RUNS ?= 7
+bench-transforms: setup
+	$(SWIFT) build $(CONFIGURATION) --product transform-benchmark
+	.build/release/transform-benchmark $(RUNS)
 
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'

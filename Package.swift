@@ -116,6 +116,9 @@ let package = Package(
         "IRCGraph", "IRCSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + plugins.map { .target(name: $0) }, swiftSettings: strict),
+    .executableTarget(
+      name: "transform-benchmark", dependencies: ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps"],
+      path: "Tests/Benchmarks/Sources/TransformBenchmark", swiftSettings: testing),
     .testTarget(
       name: "DocumentationTests",
       dependencies: ["IRCPassKit", "IRCPassManager", "IRCTestSupport"], swiftSettings: testing),

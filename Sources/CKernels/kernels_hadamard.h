@@ -119,7 +119,7 @@ IRC_INLINE void IRC_STEP(transpose)(IRC_V *v) {
 // The stages of distances across / 2 * 8 ... 8, then 4, 2 and 1, of 64 numbers; `across` is 1, 2, 4 or 8.
 IRC_INLINE void IRC_STEP(tile)(IRC_REAL *x, size_t across) {
   IRC_V v[8];
-  memcpy(v, x, sizeof v);
+  for (int i = 0; i < 8; i++) memcpy(&v[i], x + 8 * i, sizeof v[i]);
   if (across == 8) {
     IRC_STEP(butterflies)(v, 8);
   } else if (across == 4) {
@@ -131,7 +131,7 @@ IRC_INLINE void IRC_STEP(tile)(IRC_REAL *x, size_t across) {
   IRC_STEP(transpose)(v);
   IRC_STEP(butterflies)(v, 8);
   IRC_STEP(transpose)(v);
-  memcpy(x, v, sizeof v);
+  for (int i = 0; i < 8; i++) memcpy(x + 8 * i, &v[i], sizeof v[i]);
 }
 
 // Each run of `power` numbers times Sylvester's matrix of that order, a power of two; n is a multiple of it.
@@ -157,14 +157,15 @@ IRC_INLINE void IRC_STEP(sylvester)(IRC_REAL *x, size_t n, size_t power) {
 // ---- Bases --------------------------------------------------------------------------------------
 
 // Groups of four rows whose signed sums are held at once: 16 sums of 16 numbers each.
+// A multiple of 8, whose signs fill a word.
 enum { IRC_STEP(groups) = 16, IRC_STEP(sums) = IRC_STEP(groups) * 16 * 16 };
 
-// y[p] = the sum of four rows of 16 numbers, row i negated where bit i of p is set: (4, 16) -> (16, 16)
+// y[p] = the sum of four rows of 16 numbers, row i negated where bit i of p is set: (4, 16) with a stride -> (16, 16)
 IRC_INLINE void IRC_STEP(signed_sums)(
-  IRC_REAL *IRC_RESTRICT y, const IRC_REAL *IRC_RESTRICT x) {
+  IRC_REAL *IRC_RESTRICT y, const IRC_REAL *IRC_RESTRICT x, size_t stride) {
   for (int half = 0; half < 16; half += 8) {
     IRC_V v[4], zero, first[4], second[4];
-    for (int i = 0; i < 4; i++) memcpy(&v[i], x + i * 16 + half, sizeof v[i]);
+    for (size_t i = 0; i < 4; i++) memcpy(&v[i], x + i * stride + half, sizeof v[i]);
     memset(&zero, 0, sizeof zero);
     IRC_V_ADD(first[0], v[0], v[1]);
     IRC_V_SUBTRACT(first[1], v[1], v[0]);
@@ -182,50 +183,78 @@ IRC_INLINE void IRC_STEP(signed_sums)(
   }
 }
 
-// Four rows of outputs, (4, 16), each the sum of `groups` of the signed sums and of what it holds unless `isFirst`.
+// Four rows of outputs, (4, 16) with a stride, each the sum of `groups` of the signed sums and, if `adds`, of what it holds.
 IRC_INLINE void IRC_STEP(add_sums)(
-  IRC_REAL *IRC_RESTRICT y, const IRC_REAL *IRC_RESTRICT sums, const uint32_t *IRC_RESTRICT signs,
-  size_t sign_stride, size_t groups, bool isFirst) {
+  IRC_REAL *IRC_RESTRICT y, size_t stride, const IRC_REAL *IRC_RESTRICT sums,
+  const uint32_t *IRC_RESTRICT signs, size_t words, size_t groups, bool adds) {
   IRC_V v[8];
-  if (isFirst)
-    memset(v, 0, sizeof v);
-  else
-    memcpy(v, y, sizeof v);
-  for (size_t g = 0; g < groups; g++)
-    for (size_t r = 0; r < 4; r++) {
-      size_t p = signs[r * sign_stride + g / 8] >> (g % 8 * 4) & 15;
-      IRC_V term[2];
-      memcpy(term, sums + (g * 16 + p) * 16, sizeof term);
-      IRC_V_ADD(v[2 * r], v[2 * r], term[0]);
-      IRC_V_ADD(v[2 * r + 1], v[2 * r + 1], term[1]);
-    }
-  memcpy(y, v, sizeof v);
+  for (size_t i = 0; i < 8; i++) {
+    if (adds)
+      memcpy(&v[i], y + i / 2 * stride + i % 2 * 8, sizeof v[i]);
+    else
+      memset(&v[i], 0, sizeof v[i]);
+  }
+  for (size_t g = 0; g < groups;) {
+    uint32_t word[4];
+    for (size_t r = 0; r < 4; r++) word[r] = signs[r * words + g / 8];
+    size_t end = g + 8 < groups ? g + 8 : groups;
+    for (; g < end; g++, sums += 256)
+      for (size_t r = 0; r < 4; r++) {
+        const IRC_REAL *at = sums + (word[r] & 15) * 16;
+        IRC_V left, right;
+        word[r] >>= 4;
+        memcpy(&left, at, sizeof left);
+        memcpy(&right, at + 8, sizeof right);
+        IRC_V_ADD(v[2 * r], v[2 * r], left);
+        IRC_V_ADD(v[2 * r + 1], v[2 * r + 1], right);
+      }
+  }
+  for (size_t i = 0; i < 8; i++) memcpy(y + i / 2 * stride + i % 2 * 8, &v[i], sizeof v[i]);
 }
 
-// (order, inner) -> (order, inner), column by column: y[b] = the sum over a of x[a] H[a, b], in place. Sixteen columns at
-// a time, and the rows in groups of four: all signed sums of a group are made once and each output picks one of them.
-// `scratch` is 2 * order * 16 + sums.
+// Sixteen columns of the product with a base, all rows at once: (order, 16) -> (order, 16), each with a stride. The rows
+// go in groups of four: all signed sums of a group are made once, and each output picks one of them. y may be x if
+// there are no more than `groups` groups.
+IRC_INLINE void IRC_STEP(columns_of_base)(
+  IRC_REAL *y, size_t y_stride, const IRC_REAL *x, size_t x_stride, const irc_hadamard_base *base,
+  IRC_REAL *IRC_RESTRICT sums) {
+  size_t words = (base->order + 31) / 32;
+  for (size_t first = 0; first < base->order / 4; first += IRC_STEP(groups)) {
+    size_t groups = base->order / 4 - first;
+    if (groups > IRC_STEP(groups)) groups = IRC_STEP(groups);
+    for (size_t g = 0; g < groups; g++)
+      IRC_STEP(signed_sums)(sums + g * 256, x + (first + g) * 4 * x_stride, x_stride);
+    for (size_t b = 0; b < base->order; b += 4)
+      IRC_STEP(add_sums)
+      (y + b * y_stride, y_stride, sums, base->signs + b * words + first / 8, words, groups,
+       first > 0);
+  }
+}
+
+// (order, inner) -> (order, inner), column by column and in place: y[b] = the sum over a of x[a] H[a, b].
+// `scratch` holds two blocks of sixteen columns, and the sums between them.
 IRC_INLINE void IRC_STEP(base)(
   IRC_REAL *x, size_t inner, const irc_hadamard_base *base, IRC_REAL *IRC_RESTRICT scratch) {
-  size_t order = base->order, words = (order + 31) / 32;
-  IRC_REAL *input = scratch, *output = input + order * 16, *sums = output + order * 16;
-  for (size_t c = 0; c < inner; c += 16) {
-    size_t width = inner - c < 16 ? inner - c : 16;
-    if (width < 16) memset(input, 0, order * 16 * sizeof(IRC_REAL));
-    for (size_t a = 0; a < order; a++)
-      memcpy(input + a * 16, x + a * inner + c, width * sizeof(IRC_REAL));
-    for (size_t first = 0; first < order / 4; first += IRC_STEP(groups)) {
-      size_t groups = order / 4 - first;
-      if (groups > IRC_STEP(groups)) groups = IRC_STEP(groups);
-      for (size_t g = 0; g < groups; g++)
-        IRC_STEP(signed_sums)(sums + g * 256, input + (first + g) * 64);
-      for (size_t b = 0; b < order; b += 4)
-        IRC_STEP(add_sums)
-        (output + b * 16, sums, base->signs + b * words + first / 8, words, groups, first == 0);
+  size_t order = base->order;
+  IRC_REAL *block = scratch, *sums = scratch + order * 16;
+  size_t c = 0;
+  for (; c + 16 <= inner; c += 16) {
+    if (order / 4 <= IRC_STEP(groups)) {
+      IRC_STEP(columns_of_base)(x + c, inner, x + c, inner, base, sums);
+      continue;
     }
-    for (size_t b = 0; b < order; b++)
-      memcpy(x + b * inner + c, output + b * 16, width * sizeof(IRC_REAL));
+    for (size_t a = 0; a < order; a++)
+      memcpy(block + a * 16, x + a * inner + c, 16 * sizeof(IRC_REAL));
+    IRC_STEP(columns_of_base)(x + c, inner, block, 16, base, sums);
   }
+  if (c == inner) return;
+  memset(block, 0, order * 16 * sizeof(IRC_REAL));
+  for (size_t a = 0; a < order; a++)
+    memcpy(block + a * 16, x + a * inner + c, (inner - c) * sizeof(IRC_REAL));
+  IRC_REAL *output = sums + IRC_STEP(sums);
+  IRC_STEP(columns_of_base)(output, 16, block, 16, base, sums);
+  for (size_t b = 0; b < order; b++)
+    memcpy(x + b * inner + c, output + b * 16, (inner - c) * sizeof(IRC_REAL));
 }
 
 // All bases of a transform, the outermost first; `inner` numbers lie between neighbours of the whole index.

@@ -16,8 +16,14 @@ public struct DerivedParameters: ParameterSource {
 
   /// Adds a tensor; nothing happens if there is the same one already.
   ///
-  /// - Throws: `Diagnostic` `parameters.duplicate` when the name means another tensor.
+  /// - Throws: `Diagnostic` `parameters.duplicate` when the name means another tensor, `parameters.non-finite` for values that no
+  ///   weight may have.
   public mutating func add(_ tensor: Tensor, named name: String) throws {
+    if let index = tensor.firstNonFinite {
+      throw Diagnostic(
+        "parameters.non-finite", "element \(index) of the derived tensor '\(name)' is not finite",
+        hint: "look for a division by zero or overflow in what it was computed from")
+    }
     let key = Array(name.utf8)
     if let known = tensors[key] ?? (try? underlying.tensor(named: name)) {
       guard known.isEqual(to: tensor) else {
@@ -36,6 +42,15 @@ public struct DerivedParameters: ParameterSource {
 }
 
 extension Tensor {
+  /// Index of the first infinity or NaN of a tensor of f32 or f64.
+  fileprivate var firstNonFinite: Int? {
+    switch elementType {
+    case .f32: unsafe withElements(as: Float.self) { unsafe $0.firstIndex { !$0.isFinite } }
+    case .f64: unsafe withElements(as: Double.self) { unsafe $0.firstIndex { !$0.isFinite } }
+    case .f16, .bf16, .i64, .i32, .i8, .u8: nil
+    }
+  }
+
   /// True if type, shape and every byte agree.
   fileprivate func isEqual(to other: Tensor) -> Bool {
     guard elementType == other.elementType, shape == other.shape else { return false }

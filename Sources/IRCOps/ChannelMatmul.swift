@@ -28,9 +28,9 @@ public struct ChannelMatmul: RealOperator {
 
   public init(reading attributes: inout AttributeReader) {
     axis = attributes.int("axis")
-    repeats = attributes.int("repeats", in: 1...Int.max, default: 1)
-    isTransposed = attributes.bool("transposed", default: false)
-    isOrthogonal = attributes.bool("orthogonal", default: false)
+    repeats = attributes.int("repeats", in: 1...Int.max)
+    isTransposed = attributes.bool("transposed")
+    isOrthogonal = attributes.bool("orthogonal")
   }
 
   public var attributes: [(name: String, value: Attribute)] {

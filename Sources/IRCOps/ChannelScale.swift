@@ -18,7 +18,7 @@ public struct ChannelScale: RealOperator {
 
   public init(reading attributes: inout AttributeReader) {
     axis = attributes.int("axis")
-    isInverse = attributes.bool("inverse", default: false)
+    isInverse = attributes.bool("inverse")
   }
 
   public var attributes: [(name: String, value: Attribute)] {

@@ -8,7 +8,7 @@ extension Graph {
   ///   - tensor: f32, f64 or i32; f64 is rounded where the graph runs in single precision
   ///   - name: a name that neither the checkpoint nor an earlier constant has, unless that has the same content
   ///   - anchor: the operation before which the constant is made; nil for the end of the graph
-  /// - Throws: `Diagnostic` `parameters.duplicate`, or `OperatorError` for an element type that no parameter has.
+  /// - Throws: `Diagnostic` `parameters.duplicate` or `parameters.non-finite`, or `OperatorError` for an element type that no parameter has.
   public mutating func attach(
     _ tensor: Tensor, named name: String, before anchor: OperationID? = nil,
     at location: Location = .unknown

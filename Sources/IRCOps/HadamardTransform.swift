@@ -28,8 +28,14 @@ public struct HadamardTransform: Operator {
   public init(reading attributes: inout AttributeReader) {
     axis = attributes.int("axis")
     block = attributes.int("block", in: 1...Int.max)
-    seed = attributes.optionalInt("seed")
-    isTransposed = attributes.bool("transposed", default: false)
+    seed = attributes.custom("seed", "a whole number or none", standIn: nil) {
+      switch $0 {
+      case .int(let value): .some(value)
+      case .symbol("none"): .some(nil)
+      default: nil
+      }
+    }
+    isTransposed = attributes.bool("transposed")
   }
 
   public var attributes: [(name: String, value: Attribute)] {
@@ -74,15 +80,5 @@ public struct HadamardTransform: Operator {
       throw OperatorError("there is no Hadamard matrix of order \(block)")
     }
     return [try rotation.apply(to: operands[0], axis: axis, isTransposed: isTransposed)]
-  }
-}
-
-extension AttributeReader {
-  /// A whole number, or nil if the attribute is missing or `none`.
-  fileprivate mutating func optionalInt(_ name: String) -> Int? {
-    switch optional(name) {
-    case nil, .symbol("none"): nil
-    default: int(name, in: Int.min...Int.max)
-    }
   }
 }

@@ -50,6 +50,20 @@ public struct HadamardRotation: Hashable, Sendable {
       preconditionFailure("a Hadamard transform of \(x.elementType)")
     }
   }
+
+  /// Rows of `width` numbers times R, one run of n after the other, from one memory to another or in place, on this thread.
+  ///
+  /// - Precondition: both hold the same number of rows, and `width` is a multiple of the order.
+  public func transformRows(
+    of width: Int, from source: UnsafeBufferPointer<Float>,
+    to target: UnsafeMutableBufferPointer<Float>, isTransposed: Bool = false
+  ) {
+    precondition(width.isMultiple(of: order), "a row is no multiple of the order")
+    precondition(source.count == target.count && source.count.isMultiple(of: width))
+    guard let from = source.baseAddress, let to = target.baseAddress else { return }
+    let tables = HadamardTables(self, isTransposed: isTransposed)
+    unsafe tables.rows(Ends(source: from, target: to), count: source.count / width, width)
+  }
 }
 
 /// The kernels of one precision.
@@ -128,13 +142,17 @@ extension HadamardTables {
     _ ends: Ends<Scalar>, rows: Int, _ width: Int
   ) throws {
     try Parallel.forChunks(of: rows, chunk: max(1, (1 << 16) / width)) { range in
-      unsafe withPlan { plan in
-        unsafe withScratch(irc_hadamard_scratch(plan)) { scratch in
-          let start = range.lowerBound * width
-          unsafe Scalar.rows(
-            ends.target + start, ends.source + start, count: range.count, width: width, plan,
-            scratch)
-        }
+      let start = range.lowerBound * width
+      self.rows(
+        unsafe Ends(source: ends.source + start, target: ends.target + start), count: range.count,
+        width)
+    }
+  }
+
+  fileprivate func rows<Scalar: HadamardElement>(_ ends: Ends<Scalar>, count: Int, _ width: Int) {
+    unsafe withPlan { plan in
+      unsafe withScratch(irc_hadamard_scratch(plan)) { scratch in
+        unsafe Scalar.rows(ends.target, ends.source, count: count, width: width, plan, scratch)
       }
     }
   }

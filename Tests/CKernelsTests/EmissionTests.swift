@@ -104,12 +104,15 @@ struct EmissionTests {
     static uint16_t half[O * N];
     static int8_t zero[O * 6], codes[T * 192];
     static float scratch[4 * 192];
+    static float sums[32 * 172 + 4096];
+    static uint32_t signs[172 * 6];
     int main(void) {
       uint32_t r = 1;
       for (int i = 0; i < N * N; i++) {
         r = r * 1664525u + 1013904223u;
         w[i] = (float)((double)(r >> 8) / 8388608.0 - 1.0);
         if (i < T * N) x[i] = w[i] * 5;
+        if (i < 172 * 6) signs[i] = r ^ r >> 15;
         if (i < O * N) half[i] = (uint16_t)(r >> 18);
         if (i < O * 192) packed[i] = (uint8_t)(r >> 13);
         if (i < O * 6) { scale[i] = w[i] * w[i]; zero[i] = (int8_t)(r >> 20); }
@@ -118,7 +121,20 @@ struct EmissionTests {
       IRC_NAME(softplus_f32)(y, x, T * N); add(y, sizeof y);
       IRC_NAME(sigmoid_f32)(y, x, T * N); add(y, sizeof y);
       IRC_NAME(silu_f32)(y, x, T * N); add(y, sizeof y);
+      IRC_NAME(scaled_silu_rows_f32)(y, x, N, w, T, N); add(y, sizeof y);
+      IRC_NAME(div_rows_f32)(y, x, N, w, T, N); add(y, sizeof y);
       IRC_NAME(rms_norm_f32)(y, x, N, w, T, N, 1e-5f); add(y, sizeof y);
+      for (size_t order = 12; order <= 172; order += 80)
+        for (size_t power = 1; power <= 512; power *= 2) {
+          irc_hadamard_base base = {order, signs};
+          irc_hadamard h = {power, power, 0, &base, signs, NULL, 0.25};
+          if (power < 16) h.order *= order, h.bases = 1;
+          size_t n = T * N / 2 / h.order * h.order;
+          if (n == 0) continue;
+          IRC_NAME(hadamard_f32)(y, x, n + 3, 1 + (n < 400), n, &h, sums); add(y, sizeof y);
+          h.signs_before = NULL; h.signs_after = signs;
+          IRC_NAME(hadamard_f32)(y, y, n, 1, n, &h, sums); add(y, sizeof y);
+        }
       IRC_NAME(attention_f32)(y, x, N, w, N, w + 7, N, T, 9, 4, 2, N / 4, 0.3f, 0, scratch);
       add(y, sizeof y);
       IRC_NAME(causal_conv_f32)(y, h, x, N, h, w, w, T, N, 4); add(y, sizeof y);
@@ -156,7 +172,11 @@ struct EmissionTests {
     .enabled(if: program("gcc") != nil && program("clang") != nil, "needs gcc and clang"))
   func sameBits() throws {
     var results: [String: String] = [:]
-    var flags = [["-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"], ["-O3"]]
+    // Gold, which some clangs prefer, warns of the sanitizer's own symbols.
+    let sanitizers = [
+      "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fuse-ld=bfd",
+    ]
+    var flags = [sanitizers, ["-O3"], ["-O2", "-DIRC_PLAIN_VECTORS"]]
     if Processor.hasAVX2 { flags.append(["-O3", "-mavx2", "-mfma", "-mf16c"]) }
     var builds = try ["gcc", "clang"].flatMap { name in
       let compiler = try #require(program(name))

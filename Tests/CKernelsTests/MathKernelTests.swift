@@ -84,8 +84,17 @@ struct MathKernelTests {
     #expect(y == zip(a, b).map { $0 * $1 })
     irc_add_rows_f32(&y, wide, n + 5, b, n, 3, n)
     #expect(y == zip(a, b).map { $0 + $1 })
+    let row = b[..<n].map { $0 }
+    irc_div_rows_f32(&y, wide, n + 5, row, 3, n)
+    #expect(y == a.indices.map { a[$0] / row[$0 % n] })
     var dense = a
+    let gated = a.indices.map { a[$0] * row[$0 % n] }
+    irc_sigmoid_f32(&dense, gated, 3 * n)
+    irc_scaled_silu_rows_f32(&y, wide, n + 5, row, 3, n)
+    #expect(close(y, a.indices.map { Double(a[$0]) * Double(dense[$0]) }, 1e-6))
     irc_silu_f32(&dense, a, 3 * n)
+    irc_scaled_silu_rows_f32(&y, wide, n + 5, Array(repeating: 1, count: n), 3, n)
+    #expect(y == dense)
     irc_silu_rows_f32(&y, wide, n + 5, 3, n)
     #expect(y == dense)
     irc_softplus_f32(&dense, a, 3 * n)

@@ -14,6 +14,8 @@ enum Compilers {
   static let strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
   static let sanitizers = [
     "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+    // Gold, which some clangs prefer, warns of the sanitizer's own symbols.
+    "-fuse-ld=bfd",
   ]
 
   /// Wide vectors, where the processor has them.

@@ -75,6 +75,18 @@ import Testing
     Case("exp") { b, x, _ in try b.add(Exponential(), x) },
     Case("silu") { b, x, _ in try b.add(SiLU(), x) },
     Case("softplus") { b, x, _ in try b.add(Softplus(), x) },
+    Case("scaled_silu") { b, x, _ in
+      try b.add(ScaledSiLU(), x, b.parameter("scale", [width], scale: 1))
+    },
+    Case("channel_scale") { b, x, _ in
+      try b.add(ChannelScale(axis: 1), x, b.parameter("factors", [width], scale: 1))
+    },
+    Case("channel_scale, inverse, of a slice") { b, x, _ in
+      let slice = try b.add(Slice(axis: 1, lower: 3, upper: 40), x)
+      return try b.add(
+        ChannelScale(axis: 1, isInverse: true), slice,
+        b.parameter("factors", [37], scale: 0.1, mean: 1))
+    },
     Case("rms_norm", tolerance: 2e-6) { b, x, _ in try b.add(RMSNorm(epsilon: 1e-5), x) },
     Case("slice") { b, x, _ in try b.add(Slice(axis: 1, lower: 3, upper: 40), x) },
     Case("slice of a slice, then neg and exp on its rows") { b, x, _ in
@@ -107,6 +119,46 @@ import Testing
     },
   ]
 
+  /// Transforms of one value that is widened to fit them, one after another.
+  private static let transforms: [Case] = [
+    [HadamardTransform(axis: 1, block: 44, seed: nil)],
+    [HadamardTransform(axis: 1, block: 44, seed: 5, isTransposed: true)],
+    [HadamardTransform(axis: 1, block: 4, seed: 2)],
+    [HadamardTransform(axis: 1, block: 1, seed: 1)],
+    [HadamardTransform(axis: 1, block: 96, seed: 9)],
+    [HadamardTransform(axis: 1, block: 28, seed: nil)],
+    [HadamardTransform(axis: 1, block: 52, seed: 1)],
+    [HadamardTransform(axis: 1, block: 172, seed: nil, isTransposed: true)],
+    [HadamardTransform(axis: 1, block: 688, seed: -4)],
+    [HadamardTransform(axis: 1, block: 128, seed: 3)],
+    // Two of one matrix, and its transpose.
+    [
+      HadamardTransform(axis: 1, block: 240, seed: 3),
+      HadamardTransform(axis: 1, block: 240, seed: 4),
+      HadamardTransform(axis: 1, block: 240, seed: 4, isTransposed: true),
+    ],
+  ].map { transforms in
+    Case("hadamard \(transforms.map { "\($0.block) \($0.seed ?? 0)" })") { b, x, _ in
+      let block = transforms[0].block
+      // A multiple of the block that is at least two of them, cut from repetitions.
+      let width = block * max(2, 64 / block)
+      let copies = Array(repeating: x, count: (width + Self.width) / Self.width + 1)
+      var y = try b.graph.add(Concatenate(axis: 1), copies)[0]
+      y = try b.add(Slice(axis: 1, lower: 5, upper: 5 + width), y)
+      for transform in transforms { y = try b.add(transform, y) }
+      return y
+    }
+  }
+
+  /// What an online rotation is for: the codes of a linear layer's input.
+  private static let rotated: [Case] = [integer(8, .row), integer(4, .row)].map { activations in
+    Case("hadamard before integer_linear, \(words(activations))") { b, x, _ in
+      let rotated = try b.add(HadamardTransform(axis: 1, block: 44, seed: 7), x)
+      b = b.with(Formats(name: "w8", weights: integer(8, .row), activations: activations))
+      return try b.linear(rotated, "layer", width, 37)
+    }
+  }
+
   private static func roundTrip(
     _ b: inout ModelBuilder, _ x: ValueID, _ spec: QuantizationSpec
   ) throws -> ValueID {
@@ -117,7 +169,7 @@ import Testing
 
   @Test(
     "gives the interpreter's result", .enabled(if: Compilers.gcc != nil, "gcc is not installed"),
-    arguments: elementwise + products)
+    arguments: elementwise + transforms + rotated + products)
   func matches(_ example: Case) throws {
     var b = ModelBuilder("operator", .float)
     let ids = try b.add(Input(name: "ids", type: TensorType(.i32, [.named("tokens")])))

@@ -99,6 +99,10 @@ import Testing
       b = b.with(Formats(name: "odd", weights: spec))
       b.graph.addOutput("logits", try b.linear(x, "layer", 8, 5))
     },
+    Case("a basis that is not folded", "no C template") { b, _, x in
+      let matrices = try b.parameter("basis", [1, 8, 8], scale: 1)
+      b.graph.addOutput("logits", try b.add(ChannelMatmul(axis: 1), x, matrices))
+    },
     Case("a format without a kernel", "int5") { b, _, x in
       let spec = QuantizationSpec(.integer(bits: 5), .row)
       b = b.with(Formats(name: "odd", weights: spec))

@@ -153,7 +153,7 @@ struct GraphRewritingTests {
     #expect(
       names == [
         "param", "generated", "generated", "generated", "generated", "param", "reshape",
-        "generated", "transpose",
+        "generated", "transpose", "param", "generated",
       ])
   }
 }

@@ -37,11 +37,20 @@ enum SampleGraphs {
       %30 = transpose %29 {order = [1, 0]} : f32[8, 2]
       %31, %32 = selective_scan %26, %23, %30, %28, %28, %6, %4 : f32[tokens, 8], f32[8, 2]
       %33 = concat %31, %28 {axis = 1} : f32[tokens, 10]
+      %34 = param "order" {shape = [8], stored = i32} : i32[8]
+      %35 = channel_gather %31, %34 {axis = 1} : f32[tokens, 8]
+      %36 = channel_scale %35, %6 {axis = 1, inverse = true} : f32[tokens, 8]
+      %37 = generated {shape = [2, 2, 2], values = random(3, 1.0)} : f32[2, 2, 2]
+      %38 = channel_matmul %36, %37 {axis = 1, repeats = 2, transposed = true, orthogonal = false} : f32[tokens, 8]
+      %39 = hadamard %38 {axis = 1, block = 4, seed = -3, transposed = false} : f32[tokens, 8]
+      %40 = hadamard %39 {axis = 1, block = 8, seed = none, transposed = true} : f32[tokens, 8]
+      %41 = scaled_silu %40, %6 : f32[tokens, 8]
       next "position" = %12
       next "cache" = %16
       next "conv" = %27
       next "scan" = %32
       output "logits" = %33
+      output "transformed" = %41
     }
 
     """#

@@ -56,6 +56,11 @@ import Testing
       #expect(error?.id == "parameters.duplicate")
       #expect(error?.message.contains("'\(name)'") == true)
     }
+    for bad in [Tensor([2], [1, Double.nan]), Tensor([2], [1, Float.infinity])] {
+      let error = #expect(throws: Diagnostic.self) { try graph.attach(bad, named: "bad") }
+      #expect(error?.id == "parameters.non-finite")
+      #expect(error?.message.contains("element 1 of the derived tensor 'bad'") == true)
+    }
     #expect(throws: OperatorError.self) {
       try graph.attach(Tensor([1], [1] as [Int8]), named: "codes")
     }

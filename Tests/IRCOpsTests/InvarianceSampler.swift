@@ -103,7 +103,8 @@ struct InvarianceSampler {
       }
     }
     for tie in ties where tie.axes.contains(where: reached.contains) {
-      group = try meet(group, tie.group)
+      group = group.intersection(tie.group)
+      if group == .identity { throw Conflict(description: "nothing passes at \(axis)") }
     }
     var cuts: Set<Int> = [0, extent]
     for tie in ties where tie.axes[0] == axis {
@@ -131,31 +132,26 @@ struct InvarianceSampler {
     return order
   }
 
-  private func meet(_ a: TransformGroup, _ b: TransformGroup) throws -> TransformGroup {
-    if a == b || b == .general { return a }
-    if a == .general { return b }
-    let chain: [TransformGroup] = [.permutation, .signedPermutation, .monomial]
-    guard let i = chain.firstIndex(of: a), let j = chain.firstIndex(of: b) else {
-      throw Conflict(description: "no meet of \(a) and \(b)")
-    }
-    return chain[min(i, j)]
-  }
-
   private mutating func element(
     _ group: TransformGroup, _ size: Int, _ order: [Int], _ cuts: [Int]
   ) -> Matrix {
     switch group {
     case .identity: return .identity(size)
-    case .permutation, .signedPermutation, .monomial, .positiveDiagonal, .diagonal,
+    case .permutation, .signedPermutation, .monomial, .positiveDiagonal, .diagonal, .signs,
       .positiveMonomial:
       let factors = (0..<size).map { _ in factor(group) }
-      let isDiagonal = group == .positiveDiagonal || group == .diagonal
+      let isDiagonal = [.positiveDiagonal, .diagonal, .signs].contains(group)
       return Matrix(size) { row, column in
         row == (isDiagonal ? column : order[column]) ? factors[column] : 0
       }
     case .orthogonal: return dense(size).orthonormalised
-    case .complexPairs:
-      let pairs = (0..<size / 2).map { _ in (uniform() + 0.5, uniform() - 0.5) }
+    case .complexPairs, .pairRotations, .pairScales:
+      let pairs = (0..<size / 2).map { _ -> (Double, Double) in
+        let (a, b) = (uniform() + 0.5, uniform() - 0.5)
+        if group == .pairScales { return (a, 0) }
+        let length = group == .pairRotations ? (a * a + b * b).squareRoot() : 1
+        return (a / length, b / length)
+      }
       return Matrix(size) { row, column in
         let (a, b) = pairs[row % (size / 2)]
         if row == column { return a }
@@ -176,7 +172,7 @@ struct InvarianceSampler {
   private mutating func factor(_ group: TransformGroup) -> Double {
     let sign: Double = uniform() < 0.5 ? -1 : 1
     switch group {
-    case .signedPermutation: return sign
+    case .signedPermutation, .signs: return sign
     case .monomial, .diagonal: return sign * (0.5 + uniform())
     case .positiveDiagonal, .positiveMonomial: return 0.5 + uniform()
     default: return 1

@@ -146,12 +146,23 @@ import Testing
     }
   }
 
-  @Test func adaptations() {
-    let rule = SiLU().invariance([f32(4, 6)])
-    #expect(
-      rule.adaptations == [
-        Adaptation([.operand(0, 1), .result(0, 1)], .positiveDiagonal, becomes: "scaled_silu")
-      ])
+  /// An adapted operator whose new parameter is 1 computes what the original does, and lets channel factors pass.
+  @Test func adaptations() throws {
+    let x = random([4, 6], seed: 1)
+    for op in [SiLU(), RMSNorm(epsilon: 0.1)] as [any Operator] {
+      let adaptation = try #require(op.adaptation([x.type]))
+      let unit = real([6], [Double](repeating: 1, count: 6))
+      #expect(adaptation.unit == unit.type)
+      let results = try (run(op, [x]), run(adaptation.becomes, [x, unit]))
+      #expect(relativeDifference(results.0[0], results.1[0]) < 1e-15)
+      let ties = adaptation.becomes.invariance([x.type, adaptation.unit]).ties
+      #expect(
+        ties.contains { tie in
+          tie.group == .monomial && tie.axes.contains(.operand(1, 0))
+        })
+    }
+    #expect(RMSNorm(epsilon: 0.1).adaptation([x.type, f32(6)]) == nil)
+    #expect(Softplus().adaptation([x.type]) == nil)
   }
 
   @Test func opaqueOperators() {

@@ -178,7 +178,12 @@ import Testing
       Generated(shape: [2], values: .splat(-0.5)), Generated(shape: [], values: .iota),
       Generated(shape: [2, 2], values: .random(seed: .max, scale: 1e-30)),
       Generated(shape: [2], values: .inline([1, -2.5])),
-      Add(), Multiply(), Negate(), Exponential(), SiLU(), Softplus(),
+      Parameter(name: "order", shape: [2], stored: .i32),
+      Add(), Multiply(), Negate(), Exponential(), SiLU(), ScaledSiLU(), Softplus(),
+      ChannelScale(axis: 1, isInverse: true), ChannelGather(axis: 2),
+      ChannelMatmul(axis: 1, repeats: 3, isTransposed: true, isOrthogonal: true),
+      HadamardTransform(axis: 1, block: 12, seed: nil),
+      HadamardTransform(axis: 1, block: 12, seed: -7, isTransposed: true),
       Reshape(shape: [2, 3]), Slice(axis: 1, lower: 2, upper: 3), Transpose(order: [1, 0]),
       Concatenate(axis: 2), Embedding(), Linear(), RMSNorm(epsilon: 1e-6), Positions(),
       RotaryEmbedding(headDimension: 8, theta: 10000), Append(),
@@ -216,7 +221,7 @@ import Testing
         #expect(reader.problems.count == op.attributes.count, "\(name)")
       }
     }
-    #expect(OperatorRegistry.standard.names.count == 29)
+    #expect(OperatorRegistry.standard.names.count == 34)
   }
 
   @Test func illTypedAttributesAreRefused() {
@@ -228,6 +233,8 @@ import Testing
       ("format", .symbol("int99"), Quantize.self),
       ("weights", .call("quantized", [.symbol("int8")]), DequantizingLinear.self),
       ("head_dim", .int(1), RotaryEmbedding.self), ("heads", .int(0), Attention.self),
+      ("seed", .symbol("any"), HadamardTransform.self),
+      ("block", .int(0), HadamardTransform.self), ("repeats", .int(0), ChannelMatmul.self),
       ("stored", .symbol("f99"), Parameter.self), ("shape", .list([.int(-1)]), Reshape.self),
     ]
     for (name, value, kind) in cases {

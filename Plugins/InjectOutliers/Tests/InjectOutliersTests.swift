@@ -51,7 +51,7 @@ struct InjectOutliersTests {
       try SampleNetworks.graph(SampleNetworks.transformer),
       try SampleNetworks.graph(SampleNetworks.transformer)
     )
-    let other = InjectOutliers()
+    var other = InjectOutliers()
     other.seed = 1
     let messages = try (run(InjectOutliers(), on: &a), run(other, on: &b))
     #expect(messages.0.remarks.map(\.message) != messages.1.remarks.map(\.message))

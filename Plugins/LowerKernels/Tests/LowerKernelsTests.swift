@@ -189,6 +189,35 @@ import Testing
     #expect(context.said.counters["real"] == 2)
   }
 
+  @Test("an input and a weight that were rotated are no obstacle")
+  func rotatedProducts() throws {
+    let (before, after, context) = try lowered(
+      """
+      irc.graph @"test" {stage = "quantized"} {
+        %ids = input "ids" : i32[tokens]
+        %t = generated {shape = [40, 40], values = random(1, 1.0)} : f32[40, 40]
+        %v = generated {shape = [40, 40], values = random(2, 0.2)} : f32[40, 40]
+        %x = embedding %ids, %t : f32[tokens, 40]
+        %h = hadamard %x {axis = 1, block = 40, seed = 3, transposed = false} : f32[tokens, 40]
+        %s = quant_params %h {\(weights)} : f32[tokens, 1]
+        %q = quantize %h, %s {\(weights)} : i8[tokens, 40]
+        %a = dequantize %q, %s {\(weights)} : f32[tokens, 40]
+        %r = hadamard %v {axis = 1, block = 40, seed = 3, transposed = false} : f32[40, 40]
+        %ws = quant_params %r {\(weights)} : f32[40, 1]
+        %wq = quantize %r, %ws {\(weights)} : i8[40, 40]
+        %w = dequantize %wq, %ws {\(weights)} : f32[40, 40]
+        %y = linear %a, %w : f32[tokens, 40]
+        output "logits" = %y
+      }
+      """)
+    #expect(after.operations(of: IntegerLinear.self).count == 1)
+    #expect(after.operations(of: HadamardTransform.self).count == 2)
+    #expect(context.said.remarks.map(\.kind.name) == ["kept-real"])
+    let difference = try FunctionCheck.compare(
+      before, after, probe: [0, 39, 5, 5, 7, 21], tolerance: LowerKernels.info.tolerance)
+    #expect(difference.firstExceeding == nil, "\(difference.largest)")
+  }
+
   @Test("leaves a graph of real numbers as it is")
   func keepsFloat() throws {
     let (before, after, _) = try lowered(

@@ -70,6 +70,28 @@ struct QuantizeTests {
     return try #require(outputs[name]).array(of: Double.self)
   }
 
+  @Test("Activations and weights are rounded behind a rotation of both")
+  func rotated() throws {
+    var (graph, _) = try graph()
+    let down = try #require(graph.operations(of: Linear.self).last?.operation)
+    let rotation = HadamardTransform(axis: 1, block: 48, seed: 1)
+    for operand in 0..<2 {
+      let value = try graph.add(rotation, [down.operands[operand]], before: down.id)[0]
+      graph.setOperand(operand, of: down.id, to: value)
+    }
+    let pass = QuantizeTensors()
+    pass.scheme = QuantizationScheme(
+      weights: QuantizationSpec(.integer(bits: 8), .row),
+      activations: .init(spec: QuantizationSpec(.integer(bits: 8), .row)), embeddings: nil)
+    let run = try run(pass, on: &graph)
+    #expect(run.remarks.contains { $0.message.contains("'layers.0.down.weight'") })
+    for operand in graph[down.id].operands {
+      let codes = graph.producer(of: graph.producer(of: operand).operands[0])
+      #expect(codes.op is Quantize)
+      #expect(graph.definition(of: codes.operands[0], as: HadamardTransform.self) == rotation)
+    }
+  }
+
   @Test(
     "Weights of every format lie within half a step of where they were, on a grid of that many codes",
     arguments: [8, 4, 3, 2],

@@ -37,7 +37,7 @@ struct RotationFusionTests {
   private func make(
     _ kind: RotationKind, _ sites: [String], online: Bool = false
   ) -> RotationFusion {
-    let pass = RotationFusion()
+    var pass = RotationFusion()
     pass.kind = kind
     pass.sites = sites.map { NamePattern($0) }
     pass.online = online

@@ -28,7 +28,7 @@ struct SmoothFusionTests {
   }
 
   private func smoothing(_ sites: [String], alpha: Double = 0.5) -> SmoothFusion {
-    let pass = SmoothFusion()
+    var pass = SmoothFusion()
     pass.sites = sites.map { NamePattern($0) }
     pass.alpha = alpha
     return pass
@@ -76,7 +76,7 @@ struct SmoothFusionTests {
   @Test("Smoothing takes injected outliers away again")
   func flattens() throws {
     var hard = try SampleNetworks.graph(SampleNetworks.stateSpace)
-    let injection = InjectOutliers()
+    var injection = InjectOutliers()
     injection.sites = [NamePattern("activation")]
     _ = try run([injection], on: &hard)
     var smooth = hard
@@ -96,7 +96,7 @@ struct SmoothFusionTests {
   @Test("Factors that are too far from the typical one are cut off")
   func limits() throws {
     var graph = try SampleNetworks.graph(SampleNetworks.stateSpace)
-    let pass = smoothing(["activation"])
+    var pass = smoothing(["activation"])
     pass.limit = 1
     let before = graph
     _ = try run([pass], on: &graph)

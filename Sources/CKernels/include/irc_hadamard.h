@@ -14,7 +14,7 @@ void irc_hadamard_f64(
   double *IRC_RESTRICT scratch);
 
 // The columns that hadamard_columns_* take at once, and the numbers that their `scratch` holds.
-enum { IRC_HADAMARD_COLUMNS = 16 };
+enum { IRC_HADAMARD_COLUMNS = 32 };
 static inline size_t irc_hadamard_column_scratch(const irc_hadamard *h) {
   return h->order * IRC_HADAMARD_COLUMNS + irc_hadamard_scratch(h);
 }

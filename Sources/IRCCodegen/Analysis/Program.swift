@@ -27,6 +27,8 @@ struct Program {
   var weights = WeightLayout()
   /// File-scope tables of doubles, by name.
   var tables: [(name: String, values: [Double])] = []
+  /// File-scope constants of other kinds: the name and the definition.
+  var constants: [(name: String, definition: [String])] = []
   /// Helpers of the C file that the statements call.
   var helpers: Set<Helper> = []
   /// Columns of the logits.

@@ -118,6 +118,21 @@ struct StepBuilder {
     return name
   }
 
+  /// A file-scope constant; equal ones share a name. `definition` takes the name and gives the lines.
+  mutating func constant(_ prefix: String, _ definition: (String) -> [String]) -> String {
+    if let same = program.constants.first(where: { $0.definition == definition($0.name) }) {
+      return same.name
+    }
+    let name = "\(prefix)_\(program.constants.count)"
+    program.constants.append((name, definition(name)))
+    return name
+  }
+
+  /// Makes room for scratch of so many bytes.
+  mutating func needScratch(bytes: Int) {
+    program.scratchBytes = max(program.scratchBytes, aligned(bytes))
+  }
+
   /// Makes room for the scratch of a product over `columns`.
   mutating func needScratch(columns: Int) {
     program.scratchBytes = max(program.scratchBytes, aligned((columns + 31) / 32 * 32 * 16))

@@ -58,6 +58,7 @@ struct SourceText {
       }
       lines += ["};", ""]
     }
+    for constant in program.constants { lines += constant.definition + [""] }
     return lines
   }
 
