@@ -57,7 +57,9 @@ let core: [Target] =
   + module("IRCQuant", ["IRCSupport", "IRCTensor", "CKernels"])
   + module(
     "IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"], tests: ["IRCOps", "IRCTestSupport"])
-  + module("IRCOps", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "CKernels"])
+  + module(
+    "IRCOps", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "CKernels"],
+    tests: ["IRCTestSupport"])
   + module(
     "IRCExecution", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "CKernels"],
     tests: ["IRCTestSupport"])
