@@ -17,12 +17,16 @@ struct SmoothingStatistics {
   private let site: Site
   /// What to measure: the inputs of readers, or all values of a contraction.
   let requests: [StatisticGroup]
+  private let readers: [Site.Absorber]
   private let places: [(place: Site.Place, element: Site.Element)]
 
   init(_ site: Site, in graph: Graph) throws {
     self.site = site
+    // Taps of a convolution read a site that goes on behind them.
+    readers = site.readers.isEmpty ? site.carriers.filter(\.element.isInverse) : site.readers
+    let operands = readers.flatMap { graph[$0.operation].operands }
     let inputs = site.values.filter { value in
-      site.inputs.contains { value.place.holder == .value($0) }
+      operands.contains { value.place.holder == .value($0) }
     }
     let all = inputs.isEmpty ? site.values : inputs
     // States are values at the end of a text only; what flows into them is measured instead.
@@ -48,7 +52,7 @@ struct SmoothingStatistics {
         power: collapse(statistics.meanSquare, value, +)
       )
     }
-    if site.inputs.isEmpty {
+    if readers.isEmpty {
       func peak(_ isInverse: Bool) -> [Double] {
         measured.filter { $0.value.element.isInverse == isInverse }.map(\.peaks)
           .reduce([Double](repeating: 0, count: site.width)) { zip($0, $1).map(max) }
@@ -60,7 +64,7 @@ struct SmoothingStatistics {
     }
     let folder = ConstantFolder(graph)
     return try measured.flatMap { value, peaks, power in
-      try site.readers.filter { reader in
+      try readers.filter { reader in
         graph[reader.operation].operands.contains {
           value.place.holder == .value($0)
         }

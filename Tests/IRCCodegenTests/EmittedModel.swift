@@ -15,7 +15,7 @@ enum Compilers {
   static let sanitizers = [
     "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
     // Gold, which some clangs prefer, warns of the sanitizer's own symbols.
-    "-fuse-ld=bfd",
+    "-fuse-ld=bfd", "-Wno-unused-command-line-argument",
   ]
 
   /// Wide vectors, where the processor has them.

@@ -1,5 +1,6 @@
 import IRCGraph
 import IRCOps
+import IRCSupport
 import IRCTensor
 
 /// Applies one transform to one site of a graph.
@@ -147,22 +148,53 @@ struct SiteRewriter {
   ) throws -> ValueID {
     let location = context.derived(from: graph.producer(of: value).location)
     let extent = graph.type(of: value).shape[axis].fixed ?? 0
-    func part(_ range: Range<Int>) throws -> [ValueID] {
-      if range.isEmpty { return [] }
-      if let known = graph.part(of: value, axis: axis, range) { return [known] }
-      return try graph.add(
-        Slice(axis: axis, lower: range.lowerBound, upper: range.upperBound), [value],
-        before: anchor, at: location)
+    let pieces = try pieces(of: value, axis, cutAt: channels, before: anchor, at: location)
+    let inside = pieces.filter { channels.contains($0.channels.lowerBound) }.map(\.value)
+    var moved = inside[0]
+    if inside.count > 1 {
+      moved = try graph.add(Concatenate(axis: axis), inside, before: anchor, at: location)[0]
     }
-    let isWhole = channels == 0..<extent
-    var moved = isWhole ? value : try part(channels)[0]
     for factor in transform.formed(form).factors {
       moved = try multiply(
         moved, axis, factor, element, before: anchor, at: location, isOnline: isOnline)
     }
-    if isWhole { return moved }
-    let parts = try part(0..<channels.lowerBound) + [moved] + part(channels.upperBound..<extent)
+    if channels == 0..<extent { return moved }
+    let parts =
+      pieces.filter { $0.channels.upperBound <= channels.lowerBound }.map(\.value) + [moved]
+      + pieces.filter { $0.channels.lowerBound >= channels.upperBound }.map(\.value)
     return try graph.add(Concatenate(axis: axis), parts, before: anchor, at: location)[0]
+  }
+
+  /// A value in pieces along an axis, none of which reaches over the ends of `cut`: those that it was put together from, so
+  /// that what is done to one of them again meets what was done before.
+  private mutating func pieces(
+    of value: ValueID, _ axis: Int, cutAt cut: Range<Int>, before anchor: OperationID?,
+    at location: Location
+  ) throws -> [(value: ValueID, channels: Range<Int>)] {
+    let producer = graph.producer(of: value)
+    var whole = [value]
+    if let concatenation = producer.op as? Concatenate, concatenation.axis == axis {
+      whole = producer.operands
+    }
+    var lower = 0
+    var pieces: [(value: ValueID, channels: Range<Int>)] = []
+    for piece in whole {
+      let upper = lower + (graph.type(of: piece).shape[axis].fixed ?? 0)
+      let ends =
+        [lower] + [cut.lowerBound, cut.upperBound].filter { lower < $0 && $0 < upper } + [upper]
+      for (from, to) in zip(ends, ends.dropFirst()) {
+        let isAll = from == lower && to == upper
+        let part =
+          isAll
+          ? piece
+          : try graph.add(
+            Slice(axis: axis, lower: from - lower, upper: to - lower), [piece], before: anchor,
+            at: location)[0]
+        pieces.append((part, from..<to))
+      }
+      lower = upper
+    }
+    return pieces
   }
 
   private mutating func multiply(
@@ -228,28 +260,19 @@ struct SiteRewriter {
     let hash = tensor.contentHash
     if let known = attached[hash] { return known }
     let name = "\(context.instance)/\(site.name)/\(label)"
-    // Before everything, since what reads it may stand anywhere.
-    let value = try graph.attach(
-      tensor, named: attached.isEmpty ? name : "\(name)#\(attached.count + 1)",
-      before: graph.operations.first?.id, at: context.derived(from: .unknown))
-    attached[hash] = value
-    return value
-  }
-}
-
-extension Graph {
-  /// The operand of a concatenation that is just these channels of its result.
-  fileprivate func part(of value: ValueID, axis: Int, _ range: Range<Int>) -> ValueID? {
-    let producer = producer(of: value)
-    guard let concatenation = producer.op as? Concatenate, concatenation.axis == axis else {
-      return nil
+    var count = attached.count + 1
+    while true {
+      do {
+        // Before everything, since what reads it may stand anywhere.
+        let value = try graph.attach(
+          tensor, named: count == 1 ? name : "\(name)#\(count)", before: graph.operations.first?.id,
+          at: context.derived(from: .unknown))
+        attached[hash] = value
+        return value
+      } catch let problem as Diagnostic where problem.id == "parameters.duplicate" {
+        // An earlier transform of the same site has the name.
+        count += 1
+      }
     }
-    var lower = 0
-    for operand in producer.operands {
-      let upper = lower + (type(of: operand).shape[axis].fixed ?? 0)
-      if range == lower..<upper { return operand }
-      lower = upper
-    }
-    return nil
   }
 }
