@@ -33,7 +33,7 @@ struct SmoothingStatistics {
     }
     requests = places.compactMap { value in
       if case .value(let id) = value.place.holder {
-        StatisticGroup([id], .secondMoment)
+        StatisticGroup([id])
       } else {
         nil
       }
@@ -45,7 +45,7 @@ struct SmoothingStatistics {
     let measured = zip(places, statistics).map { value, statistics in
       (
         value: value, peaks: collapse(statistics.absoluteMaximum.map(Double.init), value, max),
-        power: collapse(diagonal(statistics), value, +)
+        power: collapse(statistics.meanSquare, value, +)
       )
     }
     if site.inputs.isEmpty {
@@ -71,12 +71,6 @@ struct SmoothingStatistics {
           activations: peaks, power: power, weights: weights, opposite: columnPeaks(weights))
       }
     }
-  }
-
-  private func diagonal(_ statistics: ChannelStatistics) -> [Double] {
-    guard let moment = statistics.secondMoment else { return [] }
-    let elements = moment.array(of: Double.self)
-    return (0..<statistics.width).map { elements[$0 * statistics.width + $0] }
   }
 
   /// One number for each channel of the site: the channels of a place that stand for it taken together.

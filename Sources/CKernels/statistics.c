@@ -13,7 +13,7 @@
 
 IRC_CLONES void IRC_NAME(channel_range_f32)(
   float *IRC_RESTRICT low, float *IRC_RESTRICT high, double *IRC_RESTRICT sum,
-  uint64_t *IRC_RESTRICT skipped, const float *IRC_RESTRICT x, size_t rows, size_t n) {
+  double *IRC_RESTRICT squares, uint64_t *IRC_RESTRICT skipped, const float *IRC_RESTRICT x, size_t rows, size_t n) {
   for (size_t row = 0; row < rows; row++, x += n) {
     // Selects and no branches, so that the loop runs in vector registers.
     for (size_t i = 0; i < n; i++) {
@@ -21,7 +21,9 @@ IRC_CLONES void IRC_NAME(channel_range_f32)(
       bool finite = (irc_bits_of_float(value) & IRC_EXPONENT_BITS) != IRC_EXPONENT_BITS;
       low[i] = finite && value < low[i] ? value : low[i];
       high[i] = finite && value > high[i] ? value : high[i];
-      sum[i] += finite ? (double)value : 0.0;
+      double known = finite ? (double)value : 0.0;
+      sum[i] += known;
+      squares[i] += known * known;
       skipped[i] += !finite;
     }
   }

@@ -25,7 +25,7 @@ extension Calibration {
   /// threads and for any memory limit.
   ///
   /// Windows run in batches, all threads on different windows, and keep the measured values; then all threads add these up.
-  /// Memory beside that of running the graph: 24 bytes a channel, 2560 more with `.quantiles`; with `.secondMoment` 4·n² bytes
+  /// Memory beside that of running the graph: 32 bytes a channel, 2560 more with `.quantiles`; with `.secondMoment` 4·n² bytes
   /// for each group of n channels while it runs and 8·n² afterwards; 4 bytes for each measured element of a batch, where a batch
   /// has at least one window and, if more, takes at most `memoryLimit`; and 2 kB·n for each thread.
   ///

@@ -22,7 +22,7 @@ public final class ChannelCalibration: Sendable {
   private let windows: [[Int32]]
   private let cache: (any StatisticsCache)?
   private let progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
-  private let textFingerprint: Fingerprint
+  private let textFingerprint: SHA256.Digest
   private let fingerprints = ContentFingerprints()
   private let memory: Mutex<Memory>
 
@@ -44,13 +44,13 @@ public final class ChannelCalibration: Sendable {
     self.cache = cache
     self.progress = progress
     memory = Mutex(Memory(limit: memoryLimit))
-    var hasher = Fingerprinter()
+    var hasher = SHA256()
     hasher.add(windows.count)
     for window in windows {
       hasher.add(window.count)
-      unsafe window.withUnsafeBytes { unsafe hasher.add(bytes: $0) }
+      unsafe window.withUnsafeBytes { unsafe hasher.add($0) }
     }
-    textFingerprint = hasher.finished()
+    textFingerprint = hasher.digest()
   }
 
   /// How often the text was run through a network so far.
@@ -60,7 +60,7 @@ public final class ChannelCalibration: Sendable {
   public func statistics(
     of groups: [StatisticGroup], in graph: Graph
   ) throws -> [ChannelStatistics] {
-    var parameters: [[UInt8]: Fingerprint] = [:]
+    var parameters: [[UInt8]: SHA256.Digest] = [:]
     let keys = try groups.map { try key(of: $0, in: graph, &parameters) }
     var found: [String: ChannelStatistics] = [:]
     var missing: [(key: String, group: StatisticGroup)] = []
@@ -94,14 +94,14 @@ public final class ChannelCalibration: Sendable {
   }
 
   private func key(
-    of group: StatisticGroup, in graph: Graph, _ parameters: inout [[UInt8]: Fingerprint]
+    of group: StatisticGroup, in graph: Graph, _ parameters: inout [[UInt8]: SHA256.Digest]
   ) throws -> String {
-    var hasher = Fingerprinter()
+    var hasher = SHA256()
     hasher.add(Self.version)
     hasher.add(textFingerprint.bytes)
     hasher.add(Int(group.request.rawValue))
     try fingerprints.add(graph.part(computing: group.values), to: &hasher, seen: &parameters)
-    return hasher.finished().description
+    return hasher.digest().description
   }
 
   /// Statistics at hand, in the order in which they came.

@@ -3,11 +3,11 @@ import IRCTensor
 
 extension ChannelStatistics {
   /// Says what the bytes are; another number for another layout.
-  private static let signature: UInt64 = 0x0001_5453_4E48_4343  // "CCHNST", version 1
+  private static let signature: UInt64 = 0x0002_5453_4E48_4343  // "CCHNST", version 2
 
   /// The statistics as bytes, to be kept between runs of the program.
   ///
-  /// Little-endian numbers of 8 bytes: signature, request, width, rows and moment rows; then non-finite counts, mean and the
+  /// Little-endian numbers of 8 bytes: signature, request, width, rows and moment rows; then non-finite counts, mean, mean square and the
   /// upper half of the second moment row by row; then, of 4 bytes, least and greatest values and bins; then SHA-256 of all that.
   public func serialized() -> [UInt8] {
     var writer = ByteWriter(capacity: Self.byteCount(request, width: width) ?? 0)
@@ -15,6 +15,7 @@ extension ChannelStatistics {
     writer.put([width, rows, momentRows].map(UInt64.init))
     writer.put(nonFiniteCounts.map(UInt64.init))
     writer.put(mean.map(\.bitPattern))
+    writer.put(meanSquare.map(\.bitPattern))
     unsafe secondMoment?.withElements(as: Double.self) { moment in
       for row in 0..<width {
         unsafe writer.put(moment[row * width + row..<(row + 1) * width].map(\.bitPattern))
@@ -23,9 +24,9 @@ extension ChannelStatistics {
     writer.put(minimum.map(\.bitPattern))
     writer.put(maximum.map(\.bitPattern))
     writer.put(bins)
-    var hasher = Fingerprinter()
+    var hasher = SHA256()
     hasher.add(writer.bytes)
-    return writer.bytes + hasher.finished().bytes
+    return writer.bytes + hasher.digest().bytes
   }
 
   /// Reads what `serialized()` wrote; nil if the bytes are of another version, incomplete or damaged.
@@ -33,7 +34,7 @@ extension ChannelStatistics {
     let end = bytes.count - Self.checkSize
     guard end >= Self.headerSize else { return nil }
     let check = unsafe bytes.withUnsafeBytes {
-      unsafe Fingerprinter.of(UnsafeRawBufferPointer(rebasing: $0[..<end]))
+      unsafe SHA256.hash(UnsafeRawBufferPointer(rebasing: $0[..<end]))
     }
     var reader = ByteReader(bytes)
     let header = reader.take(5, UInt64.self)
@@ -48,6 +49,7 @@ extension ChannelStatistics {
     self.momentRows = momentRows
     nonFiniteCounts = reader.take(width, UInt64.self).map { Int(truncatingIfNeeded: $0) }
     mean = reader.take(width, UInt64.self).map(Double.init(bitPattern:))
+    meanSquare = reader.take(width, UInt64.self).map(Double.init(bitPattern:))
     secondMoment =
       request.contains(.secondMoment)
       ? unsafe Tensor([width, width], of: Double.self) { target in
@@ -72,7 +74,7 @@ extension ChannelStatistics {
     guard 0..<1 << 24 ~= width else { return nil }
     let moment = request.contains(.secondMoment) ? width * (width + 1) / 2 * 8 : 0
     let bins = request.contains(.quantiles) ? width * binCount * 4 : 0
-    return headerSize + width * 24 + moment + bins + checkSize
+    return headerSize + width * 32 + moment + bins + checkSize
   }
 }
 

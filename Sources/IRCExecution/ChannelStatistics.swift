@@ -18,6 +18,8 @@ public struct ChannelStatistics: Sendable {
   public let maximum: [Float]
   /// Mean of each channel; 0 if none was finite.
   public let mean: [Double]
+  /// Mean of the squares of each channel; 0 if none was finite.
+  public let meanSquare: [Double]
   /// Rows without infinities and NaNs, which are those that `secondMoment` is made of; 0 if that was not asked for.
   public let momentRows: Int
   /// XᵀX / `momentRows`, f64 [n, n], exactly symmetric; nil if it was not asked for.
@@ -102,6 +104,7 @@ extension ChannelStatistics {
       minimum: combined(\.minimum) { a, b, _ in min(a, b) },
       maximum: combined(\.maximum) { a, b, _ in max(a, b) },
       mean: combined(\.mean) { weighted($0, $2.0, $1, $2.1) },
+      meanSquare: combined(\.meanSquare) { weighted($0, $2.0, $1, $2.1) },
       momentRows: momentRows + other.momentRows, secondMoment: pooledMoment(other),
       bins: zip(bins, other.bins).map { a, b in
         let (sum, isFull) = a.addingReportingOverflow(b)

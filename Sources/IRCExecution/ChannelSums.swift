@@ -53,6 +53,7 @@ final class ChannelSums: Sendable {
       minimum: zip(sums.low, counts).map { $1 == 0 ? 0 : $0 },
       maximum: zip(sums.high, counts).map { $1 == 0 ? 0 : $0 },
       mean: zip(sums.sum, counts).map { $1 == 0 ? 0 : $0 / Double($1) },
+      meanSquare: zip(sums.squares, counts).map { $1 == 0 ? 0 : $0 / Double($1) },
       momentRows: momentRows, secondMoment: moment, bins: sums.bins)
   }
 }
@@ -91,6 +92,7 @@ private struct RangeSums: Sendable {
   var low: [Float]
   var high: [Float]
   var sum: [Double]
+  var squares: [Double]
   var skipped: [UInt64]
   var bins: [UInt32]
 
@@ -98,6 +100,7 @@ private struct RangeSums: Sendable {
     low = Array(repeating: .infinity, count: width)
     high = Array(repeating: -.infinity, count: width)
     sum = Array(repeating: 0, count: width)
+    squares = sum
     skipped = Array(repeating: 0, count: width)
     bins = Array(repeating: 0, count: hasBins ? width * ChannelStatistics.binCount : 0)
   }
@@ -107,7 +110,7 @@ private struct RangeSums: Sendable {
     unsafe sample.withElements(as: Float.self) { elements in
       guard let start = elements.baseAddress else { return }
       unsafe irc_channel_range_f32(
-        &low, &high, &sum, &skipped, start, sample.rows, sample.columns)
+        &low, &high, &sum, &squares, &skipped, start, sample.rows, sample.columns)
       if !bins.isEmpty {
         unsafe irc_channel_histogram_f32(&bins, start, sample.rows, sample.columns)
       }

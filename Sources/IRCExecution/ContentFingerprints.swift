@@ -12,7 +12,7 @@ final class ContentFingerprints: Sendable {
   /// A window of a mapped file. The tensor keeps it mapped, so that its address stays its own.
   private struct Known: Sendable {
     let tensor: Tensor
-    let fingerprint: Fingerprint
+    let fingerprint: SHA256.Digest
   }
 
   private struct Place: Hashable {
@@ -31,12 +31,12 @@ final class ContentFingerprints: Sendable {
   /// - Parameter seen: parameters of the same source that were read before, by the bytes of their names.
   /// - Throws: `Diagnostic` when a parameter cannot be read.
   func add(
-    _ part: Graph, to hasher: inout Fingerprinter, seen: inout [[UInt8]: Fingerprint]
+    _ part: Graph, to hasher: inout SHA256, seen: inout [[UInt8]: SHA256.Digest]
   ) throws {
     hasher.add(part.text)
     for parameter in part.operations(of: Parameter.self) {
       let name = Array(parameter.op.name.utf8)
-      let content: Fingerprint
+      let content: SHA256.Digest
       if let known = seen[name] {
         content = known
       } else {
@@ -51,7 +51,7 @@ final class ContentFingerprints: Sendable {
     }
   }
 
-  private func fingerprint(of tensor: Tensor) throws -> Fingerprint {
+  private func fingerprint(of tensor: Tensor) throws -> SHA256.Digest {
     let place = unsafe tensor.withBytes {
       Place(
         address: UInt(bitPattern: $0.baseAddress), type: tensor.elementType, shape: tensor.shape)
@@ -61,14 +61,14 @@ final class ContentFingerprints: Sendable {
     let parts = try Parallel.map(pieces) { index in
       unsafe tensor.withBytes { bytes in
         let start = index * Self.piece
-        return unsafe Fingerprinter.of(
+        return unsafe SHA256.hash(
           UnsafeRawBufferPointer(rebasing: bytes[start..<min(bytes.count, start + Self.piece)]))
       }
     }
-    var hasher = Fingerprinter()
+    var hasher = SHA256()
     hasher.add("\(tensor.elementType.rawValue)\(tensor.shape)")
     for part in parts { hasher.add(part.bytes) }
-    let fingerprint = hasher.finished()
+    let fingerprint = hasher.digest()
     if tensor.isMapped {
       known.withLock { $0[place] = Known(tensor: tensor, fingerprint: fingerprint) }
     }

@@ -58,6 +58,17 @@ public struct SHA256: Sendable {
     unsafe rest.append(contentsOf: bytes.dropFirst(whole))
   }
 
+  /// Appends a number as 8 bytes, lowest first.
+  public mutating func add(_ number: Int) {
+    add((0..<8).map { UInt8(truncatingIfNeeded: UInt64(bitPattern: Int64(number)) >> (8 * $0)) })
+  }
+
+  /// Appends a text behind its length, so that texts one after the other are not mistaken for others.
+  public mutating func add(_ text: String) {
+    add(text.utf8.count)
+    add(text.utf8)
+  }
+
   /// The digest of everything that was appended; more may follow.
   public func digest() -> Digest {
     // One bit, zeros and the length in bits fill the last block (FIPS 180-4, section 5.1.1).

@@ -37,9 +37,10 @@ struct IRCCommand: ParsableCommand {
     do {
       try command.run()
     } catch {
-      // The parser's own commands, such as help, throw what only it understands.
+      // A command that has said all there is to say throws its exit code. The parser's own commands, such as help, throw
+      // what only it understands.
       let isOurs = configuration.subcommands.contains { $0 == type(of: command) }
-      if !isOurs { exit(withError: error) }
+      if !isOurs || error is ExitCode { exit(withError: error) }
       let failure = Failure(error)
       StandardStream.error(failure.text)
       exit(withError: ExitCode(failure.code))

@@ -45,7 +45,7 @@ import Testing
     Refusal(Concatenate(axis: 2), [f32(2, 3)], "an axis 2"),
     Refusal(Append(), [f32(2, 3), f32(1, 4)], "'new'", "f32[1, 3]"),
     Refusal(ScaledSiLU(), [x, f32(5)], "'scale'", "f32[6]"),
-    Refusal(ScaledSiLU(), [f32(), f32()], "'x'", "rank 1"),
+    Refusal(ScaledSiLU(), [f32(2), f32(2)], "'x'", "rank 2"),
     Refusal(ChannelScale(axis: 1), [x, f32(5)], "'factors'", "f32[6]"),
     Refusal(ChannelScale(axis: 0), [x, f32(6)], "'x'", "fixed extent at axis 0"),
     Refusal(ChannelScale(axis: 2), [x, f32(6)], "'x'", "axis 2"),

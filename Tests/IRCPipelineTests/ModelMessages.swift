@@ -31,7 +31,7 @@ let modelMessages: [MessageCase] = [
     model.yaml:4:34: error: unknown key 'naïve ☕ 語' [options.unknown-key]
      4 | calibration: {"text": prose.txt, "naïve ☕ 語": 1, tokns: 5}
        |                                  ^~~~~~~~~~~~
-      hint: known keys: text, ids, tokens, window, seed
+      hint: known keys: text, ids, skip, tokens, window, seed
     model.yaml:4:50: error: unknown key 'tokns' [options.unknown-key]
      4 | calibration: {"text": prose.txt, "naïve ☕ 語": 1, tokns: 5}
        |                                                   ^~~~~

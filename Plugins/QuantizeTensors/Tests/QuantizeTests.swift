@@ -79,7 +79,7 @@ struct QuantizeTests {
       let value = try graph.add(rotation, [down.operands[operand]], before: down.id)[0]
       graph.setOperand(operand, of: down.id, to: value)
     }
-    let pass = QuantizeTensors()
+    var pass = QuantizeTensors()
     pass.scheme = QuantizationScheme(
       weights: QuantizationSpec(.integer(bits: 8), .row),
       activations: .init(spec: QuantizationSpec(.integer(bits: 8), .row)), embeddings: nil)

@@ -120,8 +120,9 @@ struct RotationFusionTests {
       try run(make(.hadamard, ["residul"]), on: &graph)
     }
     #expect(error?.diagnostics.first?.hint == "did you mean 'residual'?")
-    let run = try run(make(.hadamard, ["value", "residual"]), on: &graph)
-    #expect(run.remarks.contains { $0.kind.name == "absent" && $0.message.contains("'value'") })
+    let second = try run(make(.hadamard, ["value", "residual"]), on: &graph)
+    #expect(
+      second.remarks.contains { $0.kind.name == "absent" && $0.message.contains("'value'") })
   }
 
   @Test("A gain in the residual stream stops its rotation, and the message names the norm")

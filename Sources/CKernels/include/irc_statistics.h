@@ -8,12 +8,12 @@
 extern "C" {
 #endif
 
-// Widens the range of each channel by the rows of x (rows, n) and adds up its values, row after row
-// in double precision. Infinities and NaNs are counted in `skipped` and have no part in the rest.
+// Widens the range of each channel by the rows of x (rows, n) and adds up its values and their
+// squares, row after row in double precision. Infinities and NaNs are counted in `skipped` and have no part in the rest.
 // All arrays but x are (n).
 void IRC_NAME(channel_range_f32)(
   float *IRC_RESTRICT low, float *IRC_RESTRICT high, double *IRC_RESTRICT sum,
-  uint64_t *IRC_RESTRICT skipped, const float *IRC_RESTRICT x, size_t rows, size_t n);
+  double *IRC_RESTRICT squares, uint64_t *IRC_RESTRICT skipped, const float *IRC_RESTRICT x, size_t rows, size_t n);
 
 // Bins of magnitudes: 16 for each power of two from 2^-24 to 2^16. What lies outside counts in the
 // first or last bin.

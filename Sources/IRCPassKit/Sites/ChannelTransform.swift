@@ -151,6 +151,17 @@ public struct ChannelTransform: Sendable {
   /// The transform that undoes this one.
   public var inverse: ChannelTransform { formed(Form(isInverse: true)) }
 
+  /// True if its inverse is its transpose by construction.
+  var isOrthogonal: Bool {
+    factors.allSatisfy { factor in
+      switch factor {
+      case .hadamard, .permutation: true
+      case .matrices(let matrices): matrices.inverse == nil
+      case .diagonal: false
+      }
+    }
+  }
+
   /// True if nothing is left of it.
   public var isIdentity: Bool { factors.isEmpty }
 

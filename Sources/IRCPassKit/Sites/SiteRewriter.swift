@@ -127,7 +127,9 @@ struct SiteRewriter {
 
   /// E itself: T, or T⁻ᵀ on the other side of a contraction.
   private func form(of element: Site.Element) -> ChannelTransform.Form {
-    element.isInverse ? .init(isInverse: true, isTransposed: true) : .init()
+    // For rotations the two are one, and a constant that is read on both sides stays one.
+    element.isInverse && !transform.isOrthogonal
+      ? .init(isInverse: true, isTransposed: true) : .init()
   }
 
   /// E⁻¹.
@@ -146,11 +148,11 @@ struct SiteRewriter {
     let location = context.derived(from: graph.producer(of: value).location)
     let extent = graph.type(of: value).shape[axis].fixed ?? 0
     func part(_ range: Range<Int>) throws -> [ValueID] {
-      range.isEmpty
-        ? []
-        : try graph.add(
-          Slice(axis: axis, lower: range.lowerBound, upper: range.upperBound), [value],
-          before: anchor, at: location)
+      if range.isEmpty { return [] }
+      if let known = graph.part(of: value, axis: axis, range) { return [known] }
+      return try graph.add(
+        Slice(axis: axis, lower: range.lowerBound, upper: range.upperBound), [value],
+        before: anchor, at: location)
     }
     let isWhole = channels == 0..<extent
     var moved = isWhole ? value : try part(channels)[0]
@@ -232,5 +234,22 @@ struct SiteRewriter {
       before: graph.operations.first?.id, at: context.derived(from: .unknown))
     attached[hash] = value
     return value
+  }
+}
+
+extension Graph {
+  /// The operand of a concatenation that is just these channels of its result.
+  fileprivate func part(of value: ValueID, axis: Int, _ range: Range<Int>) -> ValueID? {
+    let producer = producer(of: value)
+    guard let concatenation = producer.op as? Concatenate, concatenation.axis == axis else {
+      return nil
+    }
+    var lower = 0
+    for operand in producer.operands {
+      let upper = lower + (type(of: operand).shape[axis].fixed ?? 0)
+      if range == lower..<upper { return operand }
+      lower = upper
+    }
+    return nil
   }
 }
