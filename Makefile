@@ -96,6 +96,8 @@ install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'
 	install -m 755 $(IRC) '$(DESTDIR)$(PREFIX)/bin/irc'
 	install -m 644 pipelines/*.yaml pipelines/*.json '$(DESTDIR)$(PREFIX)/share/irc/pipelines'
+	install -d '$(DESTDIR)$(PREFIX)/share/doc/irc'
+	install -m 644 docs/*.md '$(DESTDIR)$(PREFIX)/share/doc/irc'
 	install -m 644 pipelines/schemes/*.yaml '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'
 
 clean:

@@ -6,8 +6,11 @@ public struct EmitC: Pass {
     name: "emit-c",
     summary: "Write a dependency-free C11 library and its weights file.",
     details: """
-      Writes `NAME.h`, `NAME.c`, `NAME.weights` and the kernels that they use. Tokens of a prompt run in chunks; the memory \
+      Writes `NAME.h`, `NAME.c`, `NAME.weights` and the kernels, those of sequences and transforms only where they are used. Tokens of a prompt run in chunks; the memory \
       for values between operators is planned for one chunk. Results do not depend on the chunk.
+
+      Codes lie in blocks of 32, and each row starts a block, so a row of few columns is mostly padding: one of 8 columns takes as \
+      many bytes in 8 bits as in f32, and its scale besides. A remark names such tensors.
 
       A model that attends keeps something of every token, so its contexts are made for a number of tokens. Callers \
       name one; for those who do not, `context` does, up to the model's own limit. Without it that is the model's limit, but \
@@ -15,11 +18,14 @@ public struct EmitC: Pass {
       for a model without a limit.
       """,
     preservesFunction: true, emitsFiles: true,
-    statistics: [tensors, weightBytes, arenaBytes])
+    statistics: [tensors, weightBytes, arenaBytes], remarks: [larger])
 
   static let tensors = Statistic("tensors", "Tensors in the weights file.")
   static let weightBytes = Statistic("weight-bytes", "Bytes of the weights file.")
   static let arenaBytes = Statistic("arena-bytes", "Bytes for values between operators.")
+
+  static let larger = RemarkKind(
+    "larger", .analysis, "A quantized tensor takes more bytes than it would in f32.")
 
   @PassOption("Tokens of a prompt that run together.", in: 1...512)
   public var chunk = 32
@@ -43,9 +49,25 @@ public struct EmitC: Pass {
         contextLength: contextLength(limit: context.model.contextLength), target: context.target))
     let report = try emitter.emit(graph, to: try context.output())
     context.report(report)
+    remarkLarger(report, graph, context)
     context.count(Self.tensors, by: report.tensors.count)
     context.count(Self.weightBytes, by: report.weightBytes)
     context.count(Self.arenaBytes, by: report.arenaBytes)
+  }
+
+  /// Names tensors that padding and scales make larger than single precision would.
+  private func remarkLarger(_ report: EmissionReport, _ graph: Graph, _ context: PassContext) {
+    let places = Dictionary(
+      graph.operations(of: Parameter.self).map { ($0.op.name, $0.operation.location) }
+    ) { first, _ in first }
+    for tensor in report.tensors {
+      let real = tensor.shape.reduce(4, *)
+      guard tensor.bytes > real else { continue }
+      context.remark(
+        Self.larger, at: places[tensor.name] ?? .unknown,
+        "'\(tensor.name)' takes \(tensor.bytes) bytes as \(tensor.format), in f32 it would take \(real)",
+        hint: "rows of codes are padded to 32; name it under 'exclude' of 'quantize'")
+    }
   }
 
   /// Tokens of a context by default, for a model with this limit.

@@ -145,39 +145,40 @@ package struct Agreement: Sendable {
 package struct AgreementReport {
   /// What was measured.
   package let agreement: Agreement
-  private let data: String
-  private let context: Int
+  private let data: EvaluationText
 
   /// Compares what a model file asks for, lowered into a folder that goes away again and compiled, with its simulation.
   ///
   /// - Throws: `Diagnostic` when `path` is no model file, or anything that lowering or evaluating may throw.
   package init(
-    of path: String, settings: [String], data: String, context: Int, windows limit: Int?,
+    of path: String, settings: [String], on data: EvaluationText,
     in environment: CompilerEnvironment
   ) throws {
-    let simulation = try Subject.open(path, compiled: false, settings: settings, in: environment)
+    let simulation = try Subject.open(
+      path, compiled: false, settings: settings, reading: data, in: environment)
     guard simulation.kind == .simulation else {
       throw Diagnostic(
         "eval.needs-model-file",
         "'\(path)' is a folder, and only a model file says how to compile it",
         hint: "give a model.yaml whose 'source' is that folder")
     }
-    let compiled = try Subject.open(path, compiled: true, settings: settings, in: environment)
-    let windows = try simulation.windows(of: data, context: context, limit: limit)
+    let compiled = try Subject.open(
+      path, compiled: true, settings: settings, reading: data, in: environment)
+    // Of the two the library may have room for less.
+    let windows = try compiled.windows(of: data)
     agreement = try Agreement(of: compiled.model, with: simulation.model, on: windows) {
       environment.reporter.progress("compare", $0, of: $1)
     }
     self.data = data
-    self.context = context
   }
 
   /// Keys are documented in `docs/commands.md`.
   package var json: JSON {
     .object([
-      ("data", .string(data)),
+      ("data", .string(data.data)),
       ("tokens", .integer(agreement.tokens)),
       ("windows", .integer(agreement.windows)),
-      ("context", .integer(context)),
+      ("context", .integer(data.context)),
       ("median_difference", .real(agreement.medianDifference)),
       ("largest_difference", .real(agreement.largestDifference)),
       ("notable_difference", .real(Agreement.notableDifference)),

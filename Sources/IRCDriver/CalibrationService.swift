@@ -7,13 +7,36 @@ import IRCSupport
 import IRCTokenizer
 import Synchronization
 
+/// What passes measured activations on.
+struct CalibrationUse: Sendable {
+  /// What the model file says, with windows no longer than the model takes.
+  let calibration: ModelFile.Calibration
+  /// Tokens that were read.
+  let tokens: Int
+
+  init(_ calibration: ModelFile.Calibration, tokens: Int) {
+    self.calibration = calibration
+    self.tokens = tokens
+  }
+}
+
 /// Measures activations for the passes of one run; the text is read and encoded when the first pass asks.
 final class CalibrationService: Sendable {
   private let calibration: ModelFile.Calibration?
   private let model: LoadedModel
   private let reporter: Reporter
   private let cache: (any StatisticsCache)?
-  private let prepared = Mutex<(windows: [[Int32]], channels: ChannelCalibration)?>(nil)
+  private let prepared = Mutex<Prepared?>(nil)
+
+  /// The text, encoded and cut.
+  private struct Prepared {
+    let windows: [[Int32]]
+    let channels: ChannelCalibration
+    let use: CalibrationUse
+  }
+
+  /// What the passes measured on so far; nil if none of them measured.
+  var use: CalibrationUse? { prepared.withLock { $0?.use } }
 
   /// - Parameters:
   ///   - calibration: what the model file says; nil if it says nothing, which is an error once a pass asks.
@@ -43,11 +66,17 @@ final class CalibrationService: Sendable {
     try prepare().channels.statistics(of: groups, in: graph)
   }
 
-  private func prepare() throws -> (windows: [[Int32]], channels: ChannelCalibration) {
+  private func prepare() throws -> Prepared {
     try prepared.withLock { prepared in
       if let prepared { return prepared }
-      guard let calibration else { throw PassServices.noCalibration }
+      guard var calibration else { throw PassServices.noCalibration }
       try model.checkFinite()
+      if let limit = model.facts.contextLength, calibration.window > limit {
+        reporter.note(
+          "calibration windows have \(limit) tokens and not \(calibration.window): the model takes no more"
+        )
+        calibration.window = limit
+      }
       let windows = try calibration.windows(
         { try model.tokenizer.get() }, start: model.startID)
       let count = windows.reduce(0) { $0 + $1.count }
@@ -56,9 +85,10 @@ final class CalibrationService: Sendable {
           "the calibration text '\(calibration.source.path)' has \(count) of the \(calibration.tokens) tokens asked for"
         )
       }
-      let made = (
-        windows, ChannelCalibration(windows: windows, cache: cache, progress: showProgress)
-      )
+      let made = Prepared(
+        windows: windows,
+        channels: ChannelCalibration(windows: windows, cache: cache, progress: showProgress),
+        use: CalibrationUse(calibration, tokens: count))
       prepared = made
       return made
     }

@@ -134,7 +134,8 @@ package final class Comparison {
     if let loaded { return loaded }
     let model = try ModelFolder.load(source)
     let windows = try Subject(.float, model).windows(
-      of: request.data, context: request.context, limit: request.windows)
+      of: EvaluationText(
+        data: request.data, context: request.context, windows: request.windows))
     loaded = (model, windows)
     return (model, windows)
   }

@@ -8,9 +8,9 @@ package struct ComparisonRow: Sendable {
     package var perplexity: Double
     /// Windows or documents that it was measured on.
     package var windows: Int
-    /// Bits of everything that is stored, for each weight of the checkpoint; nil when nothing was emitted.
+    /// Bits of everything that is stored, for each weight of the checkpoint; nil where no exporter tells it.
     package var bitsPerWeight: Double?
-    /// Size of the weights file; of the checkpoint's tensors for the float model; nil when nothing was emitted.
+    /// Size of the weights file; of the checkpoint's tensors for the float model; nil where no exporter tells it.
     package var bytes: Int?
     /// Wall time of lowering; nil for the float model.
     package var seconds: Double?

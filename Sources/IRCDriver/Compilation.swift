@@ -34,17 +34,20 @@ package struct Compilation {
     package let runs: [PassRun]
     /// Graphs that were asked for with `printAfter`, as text.
     package let dumps: [String]
+    /// What passes measured activations on; nil if none did.
+    let calibration: CalibrationUse?
     /// Names of the output files that changed.
     package internal(set) var changedFiles: [String] = []
 
     /// What exporters wrote.
     package var emissions: [EmissionReport] { runs.flatMap(\.emissions) }
 
-    init(graph: Graph, sourceBytes: Int, _ watch: Watch) {
+    init(graph: Graph, sourceBytes: Int, _ watch: Watch, calibration: CalibrationUse? = nil) {
       self.graph = graph
       self.sourceBytes = sourceBytes
       runs = watch.recorder.runs
       dumps = watch.dumps
+      self.calibration = calibration
     }
   }
 
@@ -68,7 +71,10 @@ package struct Compilation {
   }
 
   /// Runs every pass and writes the output folder.
+  ///
+  /// - Throws: `Diagnostic` `pipeline.no-exporter` when nothing would be written, before anything runs; else what passes throw.
   package func lower(_ options: Options = Options()) throws -> Result {
+    if options.stopAfter == nil { try plan.checkExporter() }
     let files = OutputFiles(directory: plan.model.output)
     var result = try run(plan.passes, files, options)
     // What an exporter staged before the stop goes away with the rest.
@@ -76,10 +82,9 @@ package struct Compilation {
       files.discard()
       return result
     }
-    if !result.emissions.isEmpty {
-      let manifest = Manifest(plan: plan, model: model, result: result)
-      try files.write("manifest.json", manifest.json().serialized(indent: 2) + "\n")
-    }
+    let manifest = Manifest(plan: plan, model: model, result: result)
+    try files.write("manifest.json", manifest.json().serialized(indent: 2) + "\n")
+    for name in Manifest.files(in: plan.model.output) { files.remove(name) }
     result.changedFiles = try files.commit()
     return result
   }
@@ -115,7 +120,8 @@ package struct Compilation {
     try manager.run(
       on: &graph, model: facts, target: plan.model.target, services: services,
       until: options.stopAfter)
-    return Result(graph: graph, sourceBytes: model.checkpoint.byteCount, watch)
+    return Result(
+      graph: graph, sourceBytes: model.checkpoint.byteCount, watch, calibration: calibration.use)
   }
 
   private var facts: ModelDescription {

@@ -34,7 +34,8 @@ package struct CompilerEnvironment: Sendable {
   package func plan(
     _ path: String, settings: [String] = [], output: String? = nil
   ) throws -> CompilationPlan {
-    try CompilationPlan(
+    try checkIsFile(path)
+    return try CompilationPlan(
       reading: path, settings: settings, output: output, passes: registry.passes, shipped: shipped)
   }
 
@@ -42,8 +43,22 @@ package struct CompilerEnvironment: Sendable {
   package func plans(
     _ path: String, pipelines: String, prefix: String?, settings: [String] = []
   ) throws -> [CompilationPlan] {
-    try CompilationPlan.comparing(
+    try checkIsFile(path)
+    return try CompilationPlan.comparing(
       path, pipelines: pipelines, prefix: prefix, settings: settings, passes: registry.passes,
       shipped: shipped)
+  }
+
+  /// Complains of a folder in the place of a model file, with the model file that would be meant.
+  private func checkIsFile(_ path: String) throws {
+    guard isDirectory(path) else { return }
+    throw Diagnostic(
+      "model.folder", "'\(path)' is a folder, and only a model file says what to do with it",
+      hint: """
+        write these lines into a file model.yaml, and give that
+            irc: 1
+            source: \(path)
+            pipeline: rtn-w8a8
+        """)
   }
 }

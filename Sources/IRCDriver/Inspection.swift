@@ -28,23 +28,60 @@ package struct Inspection {
   package init(
     _ path: String, view: View = .overview, settings: [String], in environment: CompilerEnvironment
   ) throws {
-    if path.hasSuffix(".irc") {
-      try self.init(graph: GraphFile.read(path), view)
-    } else if isDirectory(path) {
-      let manifest = "\(path)/manifest.json"
-      if FileManager.default.fileExists(atPath: manifest) {
-        try self.init(manifest: manifest)
+    let kind = try Kind(of: path)
+    if !settings.isEmpty, kind != .modelFile {
+      throw Diagnostic(
+        "inspect.needs-model-file", "'\(path)' is \(kind.rawValue), and --set changes a model file",
+        hint: "leave --set out, or give a model.yaml")
+    }
+    if view != .overview, kind == .output {
+      throw Diagnostic(
+        "inspect.no-graph", "'\(path)' is \(kind.rawValue), which holds no graph",
+        hint: "leave --graph and --sites out, or give the model file that it was made from")
+    }
+    switch kind {
+    case .graph: try self.init(graph: GraphFile.read(path), view)
+    case .output: try self.init(manifest: "\(path)/manifest.json")
+    case .checkpoint:
+      let model = try ModelFolder.load(path)
+      if view == .overview {
+        self.init(checkpoint: model)
       } else {
-        let model = try ModelFolder.load(path)
-        if view == .overview {
-          self.init(checkpoint: model)
-        } else {
-          self.init(graph: model.graph, view)
-        }
+        self.init(graph: model.graph, view)
       }
-    } else {
+    case .modelFile:
       let plan = try environment.plan(path, settings: settings)
       self.init(graph: try Compilation(plan, in: environment).simulate().graph, view)
+    }
+  }
+
+  /// What a path is.
+  private enum Kind: String {
+    case graph = "a graph"
+    case output = "an output folder"
+    case checkpoint = "a Hugging Face folder"
+    case modelFile = "a model file"
+
+    /// - Throws: `Diagnostic` for what holds nothing to show.
+    init(of path: String) throws {
+      func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(name)") }
+      if path.hasSuffix(".irc") {
+        self = .graph
+      } else if path.hasSuffix(".weights") {
+        throw Diagnostic(
+          "inspect.weights", "'\(path)' belongs to an output folder",
+          hint: "inspect the folder that it was written to")
+      } else if !isDirectory(path) {
+        self = .modelFile
+      } else if has("manifest.json") {
+        self = .output
+      } else if has("config.json") {
+        self = .checkpoint
+      } else {
+        throw Diagnostic(
+          "inspect.nothing", "'\(path)' is a folder with neither 'config.json' nor 'manifest.json'",
+          hint: "give a Hugging Face folder or an output folder of irc")
+      }
     }
   }
 
@@ -103,20 +140,7 @@ package struct Inspection {
   private init(manifest path: String) throws {
     let value = try JSONValue(reading: path)
     json = .object([("kind", "artifact"), ("manifest", JSON(value))])
-    var lines: [String] = []
-    lines.append(
-      "\(try value["name"].string()): \(try value["architecture"].string()), pipeline \(try value["pipeline"].string())"
-    )
-    for emission in try value["emitted"].array() {
-      for tensor in try emission["tensors"].array() {
-        lines.append(
-          "\(try tensor["name"].string())  \(try tensor["format"].string())  "
-            + "\(try tensor["bytes"].int()) bytes  \(fixed(try tensor["bits_per_weight"].double(), 2)) bits"
-        )
-      }
-      lines.append("weights file: \(try emission["weight_bytes"].int()) bytes")
-    }
-    text = lines.joined(separator: "\n") + "\n"
+    text = try ManifestReport(value).text
   }
 }
 

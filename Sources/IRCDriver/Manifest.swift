@@ -20,10 +20,31 @@ struct Manifest {
       ("architecture", .string(model.architecture)),
       ("pipeline", .string(plan.model.pipeline)),
       ("target", .string(plan.model.target.rawValue)),
+      ("calibration", result.calibration.map(calibration) ?? .null),
       ("passes", .array(zip(plan.passes, result.runs).map(pass))),
       ("source_bytes", .integer(model.checkpoint.byteCount)),
       ("checkpoint", .array(model.accounting.accounts.map(account))),
       ("emitted", .array(result.emissions.map(emission))),
+    ])
+  }
+
+  /// The files that the manifest in a folder lists; none if there is no manifest of ours.
+  static func files(in folder: String) -> [String] {
+    guard let value = try? JSONValue(reading: "\(folder)/manifest.json"),
+      (try? value["irc"].string()) != nil, let emitted = try? value["emitted"].array()
+    else { return [] }
+    return emitted.flatMap { emission in
+      ((try? emission["files"].array()).map(Array.init) ?? []).compactMap { try? $0.string() }
+    }
+  }
+
+  private func calibration(_ use: CalibrationUse) -> JSON {
+    .object([
+      ("file", .string(use.calibration.written)),
+      ("skip", .integer(use.calibration.skip)),
+      ("tokens", .integer(use.tokens)),
+      ("window", .integer(use.calibration.window)),
+      ("seed", .integer(use.calibration.seed)),
     ])
   }
 

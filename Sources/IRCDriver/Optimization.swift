@@ -1,9 +1,11 @@
 import IRCFrontend
 import IRCGraph
+import IRCOps
 import IRCPassKit
 import IRCPassManager
 import IRCPipeline
 import IRCSupport
+import IRCTensor
 
 /// Passes over a graph in text form, without a model file.
 package struct Optimization {
@@ -22,7 +24,11 @@ package struct Optimization {
     in environment: CompilerEnvironment
   ) throws {
     var graph = try GraphFile.read(path)
-    if let weights { graph.parameters = try Checkpoint(folder: weights) }
+    if let weights {
+      graph.parameters = try Self.parameters(of: graph, in: weights)
+    } else if !graph.operations(of: Parameter.self).isEmpty {
+      graph.parameters = NoWeights()
+    }
     let schedule =
       passes.isEmpty
       ? []
@@ -36,5 +42,44 @@ package struct Optimization {
       model: ModelDescription(name: graph.name, vocabularySize: 0, contextLength: nil),
       target: .native, services: .none, until: options.stopAfter)
     result = Compilation.Result(graph: graph, sourceBytes: 0, watch)
+  }
+
+  /// The tensors of a folder, if they are those that the graph names.
+  ///
+  /// - Throws: `DiagnosticList` `checkpoint.missing-tensor` and `checkpoint.shape` for each parameter without its tensor.
+  private static func parameters(of graph: Graph, in folder: String) throws -> Checkpoint {
+    let checkpoint = try Checkpoint(folder: folder)
+    var problems: [Diagnostic] = []
+    for (_, parameter) in graph.operations(of: Parameter.self) {
+      guard let tensor = checkpoint[parameter.name] else {
+        problems.append(
+          Diagnostic(
+            "checkpoint.missing-tensor",
+            "the graph has a parameter '\(parameter.name)', and the checkpoint no such tensor",
+            at: SourceLocation(file: folder),
+            hint: nearestMatch(to: parameter.name, in: checkpoint.tensors.lazy.map(\.name))
+              .map { "there is '\($0)'" } ?? "name the folder that the graph was made from"))
+        continue
+      }
+      if tensor.type.element == parameter.stored, tensor.shape == parameter.shape { continue }
+      problems.append(
+        Diagnostic(
+          "checkpoint.shape",
+          "tensor '\(tensor.name)' is \(tensor.description), and in the graph "
+            + "\(parameter.stored.rawValue)\(parameter.shape)",
+          at: SourceLocation(file: tensor.file),
+          hint: "name the folder that the graph was made from"))
+    }
+    if !problems.isEmpty { throw DiagnosticList(Array(problems.prefix(20))) }
+    return checkpoint
+  }
+
+  /// Stands for weights that were not given.
+  private struct NoWeights: ParameterSource {
+    func tensor(named name: String) throws -> Tensor {
+      throw Diagnostic(
+        "opt.no-weights", "the graph's parameters have no values, such as '\(name)'",
+        hint: "add --weights FOLDER, or --function-check never if no pass looks at weights")
+    }
   }
 }

@@ -33,27 +33,43 @@ package struct Subject {
   }
 
   /// The simulation of what a model file asks for.
-  package init(simulating plan: CompilationPlan, in environment: CompilerEnvironment) throws {
+  ///
+  /// - Parameter text: what is going to be read; a fault of it is told before anything runs.
+  package init(
+    simulating plan: CompilationPlan, reading text: EvaluationText? = nil,
+    in environment: CompilerEnvironment
+  ) throws {
     let compilation = try Compilation(plan, in: environment)
+    let loaded = compilation.model
     // Told before the work, not after it.
-    _ = try compilation.model.tokenizer.get()
-    try compilation.model.checkFinite()
+    _ = try loaded.tokenizer.get()
+    try text?.check(for: loaded)
+    try loaded.checkFinite()
     let graph = try compilation.simulate().graph
-    try self.init(.simulation, compilation.model, GraphLanguageModel(graph))
+    try self.init(
+      .simulation, loaded,
+      GraphLanguageModel(graph, contextLength: loaded.facts.contextLength))
   }
 
   /// What a model file asks for, lowered into its output folder, compiled and loaded.
   ///
   /// - Parameters:
+  ///   - text, prompt: what is going to be read; a fault of theirs is told before anything is written.
   ///   - scratch: the output folder, if it is to go away with the subject.
   ///   - result: receives what lowering gave.
   package init(
-    compiling plan: CompilationPlan, in environment: CompilerEnvironment,
-    scratch: ScratchFolder? = nil, result: (Compilation.Result) -> Void = { _ in }
+    compiling plan: CompilationPlan, reading text: EvaluationText? = nil, prompt: String? = nil,
+    in environment: CompilerEnvironment, scratch: ScratchFolder? = nil,
+    result: (Compilation.Result) -> Void = { _ in }
   ) throws {
     let compilation = try Compilation(plan, in: environment)
     // Told before the work, not after it.
-    _ = try compilation.model.tokenizer.get()
+    let tokenizer = try compilation.model.tokenizer.get()
+    try text?.check(for: compilation.model)
+    if let prompt, let limit = compilation.model.facts.contextLength {
+      let ids = try tokenizer.encode(prompt, addSpecialTokens: true)
+      try TokenGenerator.check(prompt: ids, context: limit)
+    }
     result(try compilation.lower())
     let compiled = try CompiledModel(
       folder: plan.model.output, names: ArtifactNames(model: plan.model.name),
@@ -64,8 +80,11 @@ package struct Subject {
   /// What a path names: a folder is a float model, a file is a model file.
   ///
   /// A library to be measured is lowered into a folder of its own that goes away again; the model file's output stays as it is.
+  ///
+  /// - Parameter text: what is going to be read; a fault of it is told before anything runs.
   package static func open(
-    _ path: String, compiled: Bool, settings: [String], in environment: CompilerEnvironment
+    _ path: String, compiled: Bool, settings: [String], reading text: EvaluationText,
+    in environment: CompilerEnvironment
   ) throws -> Subject {
     if isDirectory(path) {
       if compiled || !settings.isEmpty {
@@ -77,47 +96,49 @@ package struct Subject {
       return try Subject(folder: path)
     }
     guard compiled else {
-      return try Subject(simulating: environment.plan(path, settings: settings), in: environment)
+      return try Subject(
+        simulating: environment.plan(path, settings: settings), reading: text, in: environment)
     }
     let scratch = ScratchFolder()
     return try Subject(
-      compiling: environment.plan(path, settings: settings, output: scratch.path), in: environment,
-      scratch: scratch)
+      compiling: environment.plan(path, settings: settings, output: scratch.path), reading: text,
+      in: environment, scratch: scratch)
   }
 
   /// A model that was loaded, to be run as it is or as `model`.
   init(_ kind: Kind, _ loaded: LoadedModel, _ model: (any LanguageModel)? = nil) throws {
     self.kind = kind
-    self.model = try model ?? GraphLanguageModel(loaded.graph)
+    self.model =
+      try model
+      ?? GraphLanguageModel(loaded.graph, contextLength: loaded.facts.contextLength)
     tokenizer = try loaded.tokenizer.get()
     startID = loaded.startID ?? tokenizer.startID
     endIDs = Set(loaded.facts.endIDs.map { Int32($0) } + (tokenizer.endID.map { [$0] } ?? []))
   }
 
-  /// The token ids of a file, cut into the windows that are predicted from a fresh state each; see `TextSource.windows`.
+  /// The token ids of a text, cut into the windows that are predicted from a fresh state each; see `TextSource.windows`.
   ///
-  /// - Throws: `Diagnostic` when the file is unreadable.
-  package func windows(of data: String, context: Int, limit: Int?) throws -> [[Int32]] {
-    try TextSource(path: data).windows(tokenizer, start: startID, context: context, limit: limit)
+  /// - Throws: `Diagnostic` when the file is unreadable, predicts nothing, or has windows that the model has no room for.
+  package func windows(of text: EvaluationText) throws -> [[Int32]] {
+    try TextSource(path: text.data).windows(
+      tokenizer, start: startID, context: text.context, limit: text.windows,
+      contextLength: model.contextLength)
   }
 
-  /// Perplexity over a file; see `windows(of:context:limit:)`.
+  /// Perplexity over a text; see `windows(of:)`.
   ///
-  /// - Parameters:
-  ///   - context: ids predicted of each window at most.
-  ///   - windows: how many windows to take; nil for all.
-  /// - Throws: `Diagnostic` when the file is unreadable or predicts nothing.
+  /// - Throws: `Diagnostic` as there.
   package func perplexity(
-    of data: String, context: Int, windows limit: Int?, _ reporter: Reporter
+    of text: EvaluationText, _ reporter: Reporter
   ) throws -> EvaluationReport {
-    let windows = try windows(of: data, context: context, limit: limit)
+    let windows = try windows(of: text)
     let clock = ContinuousClock()
     let start = clock.now
     let result = try Perplexity.evaluate(model, windows: windows) {
       reporter.progress("evaluate \(kind.rawValue)", $0, of: $1)
     }
     return EvaluationReport(
-      kind: kind, data: data, context: context, windows: windows.count, result: result,
+      kind: kind, data: text.data, context: text.context, windows: windows.count, result: result,
       seconds: (clock.now - start) / .seconds(1))
   }
 }

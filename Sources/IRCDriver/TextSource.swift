@@ -15,8 +15,30 @@ struct TextSource {
   /// Other files are text, encoded whole without special tokens and cut into windows of `context` predicted ids, of which
   /// the first `limit` are taken.
   ///
-  /// - Throws: `Diagnostic` naming the file and line.
+  /// - Parameter contextLength: tokens that the model has room for; nil if there is no limit.
+  /// - Throws: `Diagnostic` naming the file and line; `eval.no-tokens` when nothing is predicted, `eval.context-too-long` when a
+  ///   window has more tokens than there is room for.
   func windows(
+    _ tokenizer: Tokenizer, start: Int32?, context: Int, limit: Int?, contextLength: Int?
+  ) throws -> [[Int32]] {
+    let windows = try cut(tokenizer, start: start, context: context, limit: limit)
+    // The last id of a window is predicted and not read.
+    let longest = windows.reduce(0) { max($0, $1.count - 1) }
+    if longest < 1 {
+      throw Diagnostic(
+        "eval.no-tokens", "the text has no token to predict", at: SourceLocation(file: path),
+        hint: "give a text of at least two tokens")
+    }
+    if let contextLength, longest > contextLength {
+      throw Diagnostic(
+        "eval.context-too-long",
+        "windows of \(longest) tokens are asked for, the model takes \(contextLength)",
+        hint: "ask for at most --context \(contextLength)")
+    }
+    return windows
+  }
+
+  private func cut(
     _ tokenizer: Tokenizer, start: Int32?, context: Int, limit: Int?
   ) throws -> [[Int32]] {
     if isDocuments {

@@ -5,6 +5,7 @@ import IRCTensor
 /// A graph seen as a language model: input `ids`, i32 [tokens], and output `logits`, real [tokens, vocabulary].
 public struct GraphLanguageModel: LanguageModel {
   public let vocabularySize: Int
+  public let contextLength: Int?
   /// What runs the graph.
   public let interpreter: Interpreter
 
@@ -13,11 +14,13 @@ public struct GraphLanguageModel: LanguageModel {
   /// Name of the output.
   static let output = "logits"
 
-  /// Prepares to run `graph`; see `Interpreter.init` for the parameters.
+  /// Prepares to run `graph`; see `Interpreter.init` for the other parameters.
   ///
+  /// - Parameter contextLength: tokens that the model was made for, which a graph does not tell; nil if there is no limit.
   /// - Throws: `Diagnostic` when the graph is not valid or is no language model.
   public init(
-    _ graph: Graph, precision: Precision = .single, cacheLimit: Int = 1 << 30
+    _ graph: Graph, contextLength: Int? = nil, precision: Precision = .single,
+    cacheLimit: Int = 1 << 30
   ) throws {
     guard let logits = graph.outputs.first(where: { $0.name == Self.output }),
       graph.type(of: logits.value).rank == 2,
@@ -33,6 +36,7 @@ public struct GraphLanguageModel: LanguageModel {
       throw LanguageModels.notOne(graph, "has other inputs than 'ids' of type i32[tokens]")
     }
     vocabularySize = size
+    self.contextLength = contextLength
     interpreter = try Interpreter(graph, precision: precision, cacheLimit: cacheLimit)
   }
 

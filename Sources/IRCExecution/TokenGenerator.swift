@@ -62,13 +62,22 @@ extension TokenGenerator {
   /// - Throws: `Diagnostic` `run.prompt-too-long`.
   public func room(after prompt: [Int32]) throws -> Int? {
     guard let context = model.contextLength else { return nil }
+    try Self.check(prompt: prompt, context: context)
+    return context - prompt.count + 1
+  }
+
+  /// Complains of a prompt that a model with a context of `context` tokens could not read.
+  ///
+  /// - Throws: `Diagnostic` `run.prompt-too-long`.
+  public static func check(prompt: [Int32], context: Int) throws {
     guard prompt.count <= context else {
       throw Diagnostic(
         "run.prompt-too-long",
-        "the prompt has \(prompt.count) tokens, and the model's context is \(context)",
-        hint: "give a shorter prompt, or a larger context with --set passes.emit-c.context=N")
+        "the prompt has \(prompt.count) tokens, the model takes \(context)",
+        hint:
+          "give a shorter prompt; a library made for fewer tokens than its model takes more with "
+          + "--set passes.emit-c.context=N")
     }
-    return context - prompt.count + 1
   }
 }
 

@@ -46,6 +46,11 @@ public enum ModelFolder {
     var folder = folder
     while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
     try Checkpoint.checkFolder(folder)
+    if !FileManager.default.fileExists(atPath: "\(folder)/config.json") {
+      throw Diagnostic(
+        "file.unreadable", "there is no '\(folder)/config.json'",
+        hint: "give a Hugging Face model folder: config.json, model.safetensors and tokenizer.json")
+    }
     let configuration = try ModelConfiguration(reading: "\(folder)/config.json")
     let architecture = configuration.architecture
     guard let frontend = registry[architecture] else {

@@ -9,12 +9,15 @@ public struct PassInstance: Sendable {
   public let pass: any Pass
   /// Where the user asked for it.
   public let span: SourceSpan?
+  /// What an error of it tells besides, such as where a shipped file has it.
+  public let notes: [String]
 
   /// Makes an entry.
-  public init(id: String, pass: any Pass, span: SourceSpan?) {
+  public init(id: String, pass: any Pass, span: SourceSpan?, notes: [String] = []) {
     self.id = id
     self.pass = pass
     self.span = span
+    self.notes = notes
   }
 
   /// What the pass declares.
@@ -24,7 +27,8 @@ public struct PassInstance: Sendable {
   func error(_ id: String, _ message: String, hint: String? = nil, notes: [String] = [])
     -> Diagnostic
   {
-    span?.error(id, message, hint: hint, notes: notes)
+    let notes = notes + self.notes
+    return span?.error(id, message, hint: hint, notes: notes)
       ?? Diagnostic(id, message, hint: hint, notes: notes)
   }
 }

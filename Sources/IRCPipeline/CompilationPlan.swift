@@ -10,12 +10,31 @@ package struct CompilationPlan: Sendable {
   package var passes: [PassInstance]
   /// Every YAML file that was read, the model file first: what a build depends on besides the model and its text.
   package var files: [String]
+  /// Where the pipeline was named.
+  private let pipelineSpan: SourceSpan?
 
   /// Joins the parts of a plan.
-  init(model: ModelFile, passes: [PassInstance], files: [String]) {
+  init(
+    model: ModelFile, passes: [PassInstance], files: [String], pipelineSpan: SourceSpan? = nil
+  ) {
     self.model = model
     self.passes = passes
     self.files = files
+    self.pipelineSpan = pipelineSpan
+  }
+
+  /// Complains of a pipeline that writes no files, for commands that are there to write some.
+  ///
+  /// - Throws: `Diagnostic` `pipeline.no-exporter` where the pipeline was named.
+  package func checkExporter() throws {
+    if passes.contains(where: \.info.emitsFiles) { return }
+    let message = "the pipeline writes nothing"
+    let hint =
+      model.emit.isEmpty
+      ? "the model file's 'emit' names no exporter: write 'emit: [c]'"
+      : "add 'emit: $emit' at the end of its passes"
+    throw pipelineSpan?.error("pipeline.no-exporter", message, hint: hint)
+      ?? Diagnostic("pipeline.no-exporter", message, hint: hint)
   }
 
   /// Reads a model file with all that it includes.

@@ -20,7 +20,9 @@ package enum Language {
       "skip", .integer(0...1_000_000_000),
       "Tokens at the beginning that are left for other uses, such as evaluation. Default 0."),
     .init("tokens", .integer(1...1_000_000_000), "Number of tokens to use. Default 16384."),
-    .init("window", .integer(1...1_048_576), "Tokens of one window. Default 256."),
+    .init(
+      "window", .integer(1...1_048_576),
+      "Tokens of one window, the model's limit at most. Default 256."),
     .init("seed", .integer(0...Int.max), "Seed that chooses the windows. Default 0."),
   ]
 

@@ -25,6 +25,8 @@ package struct ModelFile: Sendable {
 
     /// Where the tokens come from.
     package var source: Source
+    /// The file's path as the model file has it.
+    package var written: String
     /// Tokens at the beginning of the text that are left for other uses.
     package var skip = 0
     /// Number of tokens to use.
@@ -35,7 +37,10 @@ package struct ModelFile: Sendable {
     package var seed = 0
 
     /// Takes tokens from a file, everything else by default.
-    package init(source: Source) { self.source = source }
+    package init(source: Source, written: String? = nil) {
+      self.source = source
+      self.written = written ?? source.path
+    }
   }
 
   /// The file.
@@ -157,7 +162,8 @@ struct ModelReading {
       checkFile(path, ids.span, &problems)
     }
     return source.map { source in
-      var result = ModelFile.Calibration(source: source)
+      var result = ModelFile.Calibration(
+        source: source, written: (keys["text"] ?? keys["ids"])?.text)
       if let skip = keys.integer("skip") { result.skip = skip }
       if let tokens = keys.integer("tokens") { result.tokens = tokens }
       if let window = keys.integer("window") { result.window = window }

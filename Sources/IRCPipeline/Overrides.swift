@@ -99,6 +99,7 @@ struct Overrides {
             hint: hint(name.text, requests.map(\.instance), "passes")))
         continue
       }
+      if requests[index].setSpan == nil { requests[index].setSpan = name.span }
       let entry = OptionValue.Entry(key: key.text, keySpan: key.span, value: change.value)
       if let place = requests[index].options.firstIndex(where: { $0.key == key.text }) {
         requests[index].options[place] = entry

@@ -46,9 +46,11 @@ struct PassBinder {
     }
     // Whether options go together is a question only when each of them is right.
     if problems.count + files.problems.count == before {
-      problems += pass.check().map { request.nameSpan.error("options.constraint", $0) }
+      problems += pass.check().map { request.error("options.constraint", $0) }
     }
-    bound.append(PassInstance(id: request.instance, pass: pass, span: request.nameSpan))
+    bound.append(
+      PassInstance(
+        id: request.instance, pass: pass, span: request.place, notes: request.notes))
   }
 
   private func unknown(_ request: PassRequest) -> Diagnostic {
@@ -59,7 +61,7 @@ struct PassBinder {
         "passes.unknown", "unknown exporter '\(exporter)'",
         hint: hint(exporter, exporters, "exporters"))
     }
-    return request.nameSpan.error(
+    return request.error(
       "passes.unknown", "unknown pass '\(request.name)'", hint: hint(request.name, names, "passes"))
   }
 

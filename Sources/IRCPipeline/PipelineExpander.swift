@@ -28,6 +28,8 @@ struct PipelineExpander {
     /// The value that named the pipeline without a scheme, and the name.
     var asked: OptionValue?
     var chain: [String] = []
+    /// The name that led into the shipped files; nil outside of them.
+    var shippedFrom: SourceSpan?
   }
 
   /// Expands what a model file says under `pipeline`, beginning in the file at `path`.
@@ -60,6 +62,7 @@ struct PipelineExpander {
       return
     }
     if scope.scheme == nil, scope.asked == nil { scope.asked = value }
+    if scope.shippedFrom == nil { scope.shippedFrom = value.span }
     let usesBefore = schemeUses
     let problemsBefore = problems.count + files.problems.count
     if let scheme = found.scheme {
@@ -141,7 +144,7 @@ struct PipelineExpander {
         problems.append(
           item.span.error("pipeline.entry", "expected a pass, found the variable '\(name)'"))
       } else {
-        requests.append(PassRequest(name: name, nameSpan: item.span))
+        append(name, item.span, [], scope)
       }
     case .mapping(let keys):
       guard let key = keys.first, keys.count == 1 else {
@@ -184,8 +187,18 @@ struct PipelineExpander {
             "options.type", "expected the options of '\(entry.key)', found \(entry.value.summary)",
             hint: "\(entry.key): {OPTION: VALUE}"))
       }
-      requests.append(PassRequest(name: entry.key, nameSpan: entry.keySpan, options: options))
+      append(entry.key, entry.keySpan, options, scope)
     }
+  }
+
+  /// Adds a pass that is written at `span`.
+  private mutating func append(
+    _ name: String, _ span: SourceSpan, _ options: [OptionValue.Entry], _ scope: Scope
+  ) {
+    requests.append(
+      PassRequest(
+        name: name, nameSpan: scope.shippedFrom ?? span,
+        shippedSpan: scope.shippedFrom == nil ? nil : span, options: options))
   }
 
   private mutating func exporters(_ value: OptionValue, _ scope: Scope) {
@@ -206,6 +219,13 @@ struct PipelineExpander {
     }
     for item in items {
       guard let name = item.text else { continue }
+      if requests.contains(where: { $0.exporter == name }) {
+        problems.append(
+          item.span.error(
+            "pipeline.duplicate-exporter", "exporter '\(name)' is named twice",
+            hint: "name each exporter once: its files have one place"))
+        continue
+      }
       requests.append(PassRequest(name: "emit-\(name)", nameSpan: item.span, exporter: name))
     }
   }

@@ -69,7 +69,8 @@ struct PlanReader {
     binder.bind(requests)
     return Draft(
       plan: CompilationPlan(
-        model: reading.model, passes: binder.bound, files: binder.files.paths),
+        model: reading.model, passes: binder.bound, files: binder.files.paths,
+        pipelineSpan: pipeline?.span),
       problems: expander.problems + binder.problems + binder.files.problems,
       settingProblems: Array(overrides.problems.dropFirst(known)))
   }

@@ -65,8 +65,13 @@ func isFolder(_ path: String) -> Bool {
   return exists && isDirectory.boolValue
 }
 
-/// The error for a path that leads nowhere, with the nearest name in the folder where it should be.
+/// The error for a path that leads nowhere, with the nearest name in the folder where it should be, or to something else than
+/// `what`, a file or a folder.
 func missing(_ path: String, _ what: String, at span: SourceSpan) -> Diagnostic {
+  if FileManager.default.fileExists(atPath: path) {
+    let found = isFolder(path) ? "folder" : "file"
+    return span.error("file.missing", "'\(path)' is a \(found), not a \(what)")
+  }
   let name = (path as NSString).lastPathComponent
   let parent = (path as NSString).deletingLastPathComponent
   let siblings = try? FileManager.default.contentsOfDirectory(atPath: parent.isEmpty ? "." : parent)

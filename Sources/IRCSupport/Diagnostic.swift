@@ -47,15 +47,30 @@ public struct Diagnostic: Error, Hashable, Sendable {
     lines.append("\(place)\(severity.rawValue): \(message) [\(id)]")
     if let sourceLine, let location, location.line > 0 {
       let number = String(location.line)
-      lines.append(" \(number) | \(String(sourceLine.map(visible)))")
-      if location.column > 0 {
+      let (excerpt, column) = Self.excerpt(of: sourceLine, column: location.column)
+      lines.append(" \(number) | \(String(excerpt.map(visible)))")
+      if column > 0 {
         let gutter = String(repeating: " ", count: number.count + 1)
-        lines.append("\(gutter) | \(caret(under: sourceLine, column: location.column))")
+        lines.append("\(gutter) | \(caret(under: excerpt, column: column))")
       }
     }
     for note in notes { lines.append("  note: \(note)") }
     if let hint { lines.append("  hint: \(hint)") }
     return lines.joined(separator: "\n")
+  }
+
+  /// Characters of a line that are shown, dots in the place of others left out.
+  static let shownCharacters = 160
+
+  /// The part of a line around a column, with the column's place in it; the whole line if that is short.
+  static func excerpt(of line: String, column: Int) -> (text: String, column: Int) {
+    let count = line.count
+    if count <= shownCharacters { return (line, column) }
+    let start = min(max(0, column - 1 - shownCharacters / 2), count - shownCharacters)
+    var text = Array(line.dropFirst(start).prefix(shownCharacters))
+    if start > 0 { text[0] = "…" }
+    if start + shownCharacters < count { text[shownCharacters - 1] = "…" }
+    return (String(text), column > 0 ? column - start : column)
   }
 
   /// `^~~~` below the characters at fault, with tabs kept and wide characters counted as a terminal shows them.

@@ -8,6 +8,7 @@ public final class OutputFiles {
   /// Folder that the files go to; made on first use.
   public let directory: String
   private var staged: [(name: String, temporary: String)] = []
+  private var unwanted: [String] = []
 
   /// Prepares to write into `directory`; touches nothing yet.
   public init(directory: String) {
@@ -29,24 +30,61 @@ public final class OutputFiles {
 
   /// Opens the staged file `name` for streaming; close it before `commit`.
   ///
-  /// - Throws: `Diagnostic` `output.unwritable` with the system's reason.
+  /// - Throws: `Diagnostic` `output.duplicate` when there is a staged file of that name, `output.unwritable` with the system's
+  ///   reason.
   public func open(_ name: String) throws -> StagedFile {
-    do {
-      try FileManager.default.createDirectory(
-        atPath: directory, withIntermediateDirectories: true)
-    } catch {
-      throw OutputFiles.failure(directory, errno)
+    if staged.contains(where: { $0.name == name }) {
+      throw Diagnostic(
+        "output.duplicate", "the file '\(name)' is written twice",
+        hint: "let one exporter of a kind run, once")
     }
+    try makeDirectory()
     let temporary = "\(directory)/.\(name).\(ProcessInfo.processInfo.processIdentifier).partial"
     let file = try StagedFile(path: temporary, shownAs: "\(directory)/\(name)")
     staged.append((name, temporary))
     return file
   }
 
+  /// Lets `commit` remove the file `name` of an earlier output, unless a file of that name is staged by then.
+  ///
+  /// Anything but the name of a file in the folder itself is left alone.
+  public func remove(_ name: String) {
+    if !name.isEmpty, !name.hasPrefix("."), !name.contains("/") { unwanted.append(name) }
+  }
+
+  /// Makes the folder, with those that it lies in.
+  private func makeDirectory() throws {
+    if directory.isEmpty {
+      throw Diagnostic(
+        "output.unwritable", "the output folder has no name",
+        hint: "name one with -o, such as -o build/model")
+    }
+    do {
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: true)
+    } catch {
+      throw OutputFiles.failure(directory, OutputFiles.reason(directory))
+    }
+  }
+
+  /// The `errno` value of why a folder cannot be made, which what is thrown does not tell.
+  private static func reason(_ directory: String) -> Int32 {
+    var path = directory
+    while true {
+      let code = unsafe mkdir(path, 0o777) == 0 ? EIO : errno
+      // What is in the way of a folder is no folder.
+      if code == EEXIST { return ENOTDIR }
+      guard code == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+        return code
+      }
+      path = String(path[..<slash])
+    }
+  }
+
   /// Moves every staged file into place and returns the names of those whose bytes changed.
   ///
-  /// All or nothing: a place that cannot take its file is found before anything is moved, and when a move fails all the same the
-  /// earlier files come back.
+  /// Files of an earlier output that were to be removed go at the same time. All or nothing: a place that cannot take its file is
+  /// found before anything is moved, and when a move fails all the same the earlier files come back.
   ///
   /// - Throws: `Diagnostic` `output.unwritable` when a file cannot be moved.
   @discardableResult
@@ -58,6 +96,16 @@ public final class OutputFiles {
       try OutputFiles.checkPlace(final)
       moves.append(Move(name: name, temporary: temporary, final: final))
     }
+    let written = moves.count
+    let process = ProcessInfo.processInfo.processIdentifier
+    for name in Set(unwanted).subtracting(staged.map(\.name)).sorted() {
+      let final = "\(directory)/\(name)"
+      guard OutputFiles.isFile(final) else { continue }
+      moves.append(
+        Move(
+          name: name, temporary: "\(directory)/.\(name).\(process).partial", final: final,
+          removes: true))
+    }
     for (index, move) in moves.enumerated() {
       let code = move.make()
       if code == 0 { continue }
@@ -67,7 +115,13 @@ public final class OutputFiles {
     for move in moves { move.finish() }
     // What is left are files that equal those in place.
     discard()
-    return moves.map(\.name)
+    return moves[..<written].map(\.name)
+  }
+
+  /// True if there is a file at the path, or a link to one.
+  private static func isFile(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 
   /// Complains of a place that holds anything but a file, which no file could replace.
@@ -96,6 +150,7 @@ public final class OutputFiles {
   public func discard() {
     for (_, temporary) in staged { unsafe unlink(temporary) }
     staged = []
+    unwanted = []
   }
 
   static func failure(_ path: String, _ code: Int32) -> Diagnostic {
@@ -110,17 +165,21 @@ private struct Move {
   let name: String
   let temporary: String
   let final: String
+  /// True if nothing comes into the place of the earlier file.
+  let removes: Bool
   /// Where the earlier file is kept.
   private var backup: String { temporary + ".earlier" }
 
-  init(name: String, temporary: String, final: String) {
+  init(name: String, temporary: String, final: String, removes: Bool = false) {
     self.name = name
     self.temporary = temporary
     self.final = final
+    self.removes = removes
   }
 
   /// Moves the file; the `errno` of what failed, after which everything is as it was, else 0.
   func make() -> Int32 {
+    if removes { return unsafe rename(final, backup) == 0 ? 0 : errno }
     // A second name for the earlier file, so that there is one in place at any time; without links it is moved aside.
     if unsafe link(final, backup) != 0, errno != ENOENT, unsafe rename(final, backup) != 0 {
       return errno

@@ -13,7 +13,7 @@ struct CommonOptions: ParsableArguments {
   var json = false
 
   @Option(
-    name: [.customLong("jobs"), .customShort("j")],
+    name: [.customLong("jobs"), .customShort("j")], parsing: .unconditional,
     help: "Threads to use (default: all processors). Results do not depend on it.")
   var jobs: Int?
 
@@ -51,11 +51,18 @@ struct Overrides: ParsableArguments {
 /// How one number or word follows `--data`.
 struct EvaluationOptions: ParsableArguments {
   @Option(
+    parsing: .unconditional,
     help: "Tokens predicted of each window or document at most.")
   var context = 256
 
-  @Option(help: "Windows to take from the start of the data (default: all).")
+  @Option(
+    parsing: .unconditional, help: "Windows to take from the start of the data (default: all).")
   var windows: Int?
+
+  /// The text in `data`, cut as these options say.
+  func text(_ data: String) -> EvaluationText {
+    EvaluationText(data: data, context: context, windows: windows)
+  }
 
   func validate() throws {
     if context < 1 { throw ValidationError("--context must be at least 1") }

@@ -34,15 +34,14 @@ struct EvalCommand: ParsableCommand {
     let environment = try common.environment()
     if agreement {
       let report = try AgreementReport(
-        of: model, settings: overrides.settings, data: data, context: evaluation.context,
-        windows: evaluation.windows, in: environment)
+        of: model, settings: overrides.settings, on: evaluation.text(data), in: environment)
       try common.write(report.json, or: report.text)
       return
     }
     let subject = try Subject.open(
-      model, compiled: compiled, settings: overrides.settings, in: environment)
-    let report = try subject.perplexity(
-      of: data, context: evaluation.context, windows: evaluation.windows, environment.reporter)
+      model, compiled: compiled, settings: overrides.settings, reading: evaluation.text(data),
+      in: environment)
+    let report = try subject.perplexity(of: evaluation.text(data), environment.reporter)
     try common.write(report.json, or: report.text + "\n")
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import IRCDriver
+import IRCSupport
 
 /// The program: `irc SUBCOMMAND`.
 @main
@@ -14,10 +15,21 @@ struct IRCCommand: ParsableCommand {
       PassesCommand.self, InspectCommand.self, SchemaCommand.self,
     ])
 
+  /// Complains of a first word that is no command: the parser would call it an unexpected argument.
+  private static func checkName(_ word: String?) throws {
+    guard let word, !word.hasPrefix("-"), word != "help" else { return }
+    let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+    if names.contains(word) { return }
+    let near = nearestMatch(to: word, in: names).map { "did you mean '\($0)'? " } ?? ""
+    throw ValidationError(
+      "there is no command '\(word)'; \(near)commands: \(names.joined(separator: ", "))")
+  }
+
   /// Runs the command and turns errors into messages and exit codes.
   static func main() {
     var command: any ParsableCommand
     do {
+      try checkName(CommandLine.arguments.dropFirst().first)
       command = try parseAsRoot()
     } catch {
       exit(withError: error)

@@ -28,12 +28,13 @@ struct LowerCommand: ParsableCommand {
     // What a run that stops has staged is not written.
     let emission = pipeline.stopAfter == nil ? result.emissions.first : nil
     try common.write(
-      .object([
-        ("output", .string(plan.model.output)),
-        ("changed", .array(result.changedFiles.map { .string($0) })),
-        ("weight_bytes", emission.map { .integer($0.weightBytes) } ?? .null),
-        ("passes", .array(result.runs.map(PipelineOptions.json))),
-      ]),
+      .object(
+        [
+          ("output", pipeline.stopAfter == nil ? .string(plan.model.output) : .null),
+          ("changed", .array(result.changedFiles.map { .string($0) })),
+          ("weight_bytes", emission.map { .integer($0.weightBytes) } ?? .null),
+          ("passes", .array(result.runs.map(PipelineOptions.json))),
+        ] + (pipeline.stopAfter == nil ? [] : [("ir", .string(result.graph.text))])),
       or: pipeline.stopAfter != nil
         ? result.graph.text
         : "\(plan.model.output): \(emission.map { "\($0.weightBytes) bytes of weights, " } ?? "")"

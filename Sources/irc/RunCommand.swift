@@ -21,9 +21,11 @@ struct RunCommand: ParsableCommand {
   var output: String?
   @Option(help: "Text to continue.")
   var prompt = ""
-  @Option(help: "Tokens to add at most.")
+  @Option(parsing: .unconditional, help: "Tokens to add at most.")
   var tokens = 200
-  @Option(help: "Draw tokens with this temperature instead of taking the likeliest.")
+  @Option(
+    parsing: .unconditional,
+    help: "Draw tokens with this temperature instead of taking the likeliest.")
   var temperature: Double?
   @Option(help: "Seed of the draw; equal seeds give equal texts.")
   var seed: UInt64 = 0
@@ -45,6 +47,12 @@ struct RunCommand: ParsableCommand {
     var fields: [(key: String, value: JSON)] = []
     let subject: Subject
     if isDirectory(model) {
+      if !overrides.settings.isEmpty || output != nil {
+        throw Diagnostic(
+          "run.needs-model-file",
+          "'\(model)' is a folder, which is not compiled: --set and -o change what a model file asks for",
+          hint: "leave them out, or give a model.yaml whose 'source' is that folder")
+      }
       subject = try Subject(folder: model)
       if let data { fields += try measure(subject, data, "float", environment.reporter) }
     } else {
@@ -73,7 +81,9 @@ struct RunCommand: ParsableCommand {
   ) throws -> Subject {
     let plan = try environment.plan(model, settings: overrides.settings, output: output)
     var sizes: (before: Int, after: Int) = (0, 0)
-    let subject = try Subject(compiling: plan, in: environment) { result in
+    let subject = try Subject(
+      compiling: plan, reading: data.map(evaluation.text), prompt: prompt, in: environment
+    ) { result in
       sizes = (result.sourceBytes, result.emissions.reduce(0) { $0 + $1.weightBytes })
     }
     fields += [
@@ -101,8 +111,7 @@ struct RunCommand: ParsableCommand {
   private func measure(
     _ subject: Subject, _ data: String, _ when: String, _ reporter: Reporter
   ) throws -> [(key: String, value: JSON)] {
-    let report = try subject.perplexity(
-      of: data, context: evaluation.context, windows: evaluation.windows, reporter)
+    let report = try subject.perplexity(of: evaluation.text(data), reporter)
     return [("perplexity_\(when)", .real(report.result.perplexity))]
   }
 

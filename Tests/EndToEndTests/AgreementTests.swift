@@ -52,7 +52,8 @@ struct AgreementTests {
     let environment = try Workbench.environment()
     let simulation = try Subject(simulating: plan, in: environment)
     let compiled = try Subject(compiling: plan, in: environment)
-    var windows = try simulation.windows(of: data, context: 256, limit: 24)
+    var windows = try simulation.windows(
+      of: EvaluationText(data: data, context: 256, windows: 24))
     var count = 0
     windows = windows.prefix { window in
       defer { count += window.count - 1 }

@@ -178,7 +178,10 @@ struct BadInputTests {
     ("rtn-w9a9", ["model.yaml:5:11", "rtn-w9a9"]),
     ("[{quantize: {scheme: w8a9}}]", ["model.yaml", "w8a9", "did you mean"]),
     ("[{quantise: {scheme: w8a8}}]", ["model.yaml", "quantise", "did you mean 'quantize'?"]),
-    ("[{quantize: {exclude: [lm_haed]}}]", ["passes.failed", "lm_haed", "model.yaml"]),
+    (
+      "[{quantize: {exclude: [lm_haed]}}, {emit: $emit}]",
+      ["passes.failed", "lm_haed", "model.yaml"]
+    ),
     ("rtn-w8a8\ncalibration: {text: other.txt}", ["other.txt", "model.yaml"]),
     ("rtn-w8a8\nsource: nowhere", ["nowhere", "model.yaml"]),
   ]
@@ -208,7 +211,10 @@ struct BadInputTests {
     let before = try contents(of: model.output)
     expect(
       try Program.run("lower", model.modelFile, "--quiet"),
-      ["quantize", "calibration", "calibration: {text: FILE}"])
+      [
+        "model.yaml:4:11: error: pass 'quantize'", "calibration: {text: FILE}",
+        "note: pass 'quantize' stands at",
+      ])
     #expect(try contents(of: model.output) == before)
   }
 

@@ -53,6 +53,41 @@ struct CalibrationServiceTests {
     #expect(counters[1].value > 0)
   }
 
+  @Test("The manifest tells what was measured on, and null where nothing was")
+  func manifest() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("prose.txt", String(contentsOfFile: Workbench.prose, encoding: .utf8))
+    func calibration(_ pipeline: String) throws -> JSONValue? {
+      let text = Workbench.modelFile(source: Workbench.example, pipeline: pipeline)
+        .replacing(
+          /calibration: .*/, with: "calibration: {text: prose.txt, tokens: 700, skip: 9, seed: 5}")
+      let outcome = try Program.run("lower", try folder.write("model.yaml", text), "--quiet")
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      return try JSONValue(reading: folder.file("out/manifest.json")).optional("calibration")
+    }
+    let used = try #require(try calibration("rtn-w8a8-static"))
+    #expect(try used.object().map(\.key) == ["file", "skip", "tokens", "window", "seed"])
+    #expect(try used["file"].string() == "prose.txt")
+    #expect(
+      try ["skip", "tokens", "window", "seed"].map { try used[$0].int() } == [9, 700, 256, 5])
+    #expect(try calibration("rtn-w8a8") == nil)
+  }
+
+  @Test(
+    "Windows longer than the model takes are cut to that, which is told",
+    .enabled(if: Shared.model("stories260k") != nil, "stories260k is not in shared/"))
+  func longWindows() throws {
+    let folder = try TemporaryFolder()
+    let source = try #require(Shared.model("stories260k"))
+    let model = try folder.write(
+      "model.yaml", Workbench.modelFile(source: source, pipeline: "rtn-w8a8-static"))
+    let outcome = try Program.run("lower", model, "--set", "calibration.window=1048576")
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("calibration windows have 512 tokens and not 1048576"))
+    let manifest = try JSONValue(reading: folder.file("out/manifest.json"))
+    #expect(try manifest["calibration"]["window"].int() == 512)
+  }
+
   @Test func saysWhatIsMissing() throws {
     let few = #expect(throws: DiagnosticList.self) { try simulate(needed: 1_000_000) }
     let message = few.map { "\($0)" } ?? ""

@@ -393,4 +393,19 @@ let pipelineMessages: [MessageCase] = [
        | ^~~~~~~~~~
       hint: did you mean 'activations'?
     """#),
+  MessageCase(
+    "an exporter named twice",
+    model: #"""
+      irc: 1
+      source: tiny
+      pipeline: rtn-w8a8
+      emit: [c, c]
+
+      """#,
+    #"""
+    model.yaml:4:11: error: exporter 'c' is named twice [pipeline.duplicate-exporter]
+     4 | emit: [c, c]
+       |           ^
+      hint: name each exporter once: its files have one place
+    """#),
 ]

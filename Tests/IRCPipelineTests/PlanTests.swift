@@ -50,7 +50,10 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     #expect(model.name == "toy")
     #expect(model.output == project.path + "/build/toy")
     #expect(model.emit == ["c"])
-    #expect(model.calibration == .init(source: .documents(project.path + "/docs.jsonl")))
+    #expect(
+      model.calibration
+        == .init(
+          source: .documents(project.path + "/docs.jsonl"), written: "docs.jsonl"))
     #expect(model.calibration?.tokens == 16_384 && model.calibration?.window == 256)
     #expect(try project.plan(output: "elsewhere").model.output == "elsewhere")
   }

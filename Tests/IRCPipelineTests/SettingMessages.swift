@@ -91,4 +91,19 @@ let settingMessages: [MessageCase] = [
        |                       ^
       hint: quote text that starts with '*'
     """#),
+  MessageCase(
+    "set: options that do not go together",
+    model: #"""
+      irc: 1
+      source: tiny
+      pipeline: rtn-w8a8
+
+      """#,
+    settings: ["passes.quantize.prescale=true", "passes.quantize.clip_share=0.1"],
+    #"""
+    --set:1:8: error: 'prescale' and 'clip_share' exclude each other [options.constraint]
+     1 | passes.quantize.prescale=true
+       |        ^~~~~~~~
+      note: pass 'quantize' stands at @rtn.yaml:5:5
+    """#),
 ]

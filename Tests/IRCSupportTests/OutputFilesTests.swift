@@ -32,6 +32,55 @@ struct OutputFilesTests {
       try contents(folder) == ["a": "new a", "b": "new b", "c": "new c", "d": "new d"])
   }
 
+  @Test("No file is written twice")
+  func duplicates() throws {
+    let (folder, files) = try staged()
+    let error = #expect(throws: Diagnostic.self) { try files.write("b", "other") }
+    #expect(error?.id == "output.duplicate")
+    try files.commit()
+    #expect(try contents(folder)["b"] == "new b")
+  }
+
+  @Test("What an earlier output left goes with the commit, and comes back when that fails")
+  func removal() throws {
+    let (folder, files) = try staged()
+    try folder.write("old", "earlier old")
+    try folder.write("below/it", "stays")
+    for name in ["old", "a", "missing", "below", "below/it", ""] { files.remove(name) }
+    #expect(try files.commit() == ["a", "b", "c"])
+    #expect(
+      try contents(folder) == ["a": "new a", "b": "new b", "c": "new c", "below": "folder"])
+    #expect(FileManager.default.fileExists(atPath: folder.file("below/it")))
+
+    let (kept, failing) = try self.staged()
+    try kept.write("old", "earlier old")
+    failing.remove("old")
+    try kept.write("c/x", "")
+    #expect(throws: Diagnostic.self) { try failing.commit() }
+    failing.discard()
+    #expect(
+      try contents(kept) == [
+        "a": "earlier a", "b": "earlier b", "c": "folder", "old": "earlier old",
+      ]
+    )
+  }
+
+  @Test("A folder that cannot be made is named with the reason")
+  func unmakeable() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.write("file", "")
+    for place in [file, file + "/below"] {
+      let error = #expect(throws: Diagnostic.self) {
+        try OutputFiles(directory: place).write("a", "a")
+      }
+      #expect(error?.message == "cannot write '\(place)': Not a directory")
+    }
+    let nameless = #expect(throws: Diagnostic.self) {
+      try OutputFiles(directory: "").write("a", "a")
+    }
+    #expect(nameless?.message == "the output folder has no name")
+  }
+
   @Test("A place that is taken by a folder is found before anything is moved")
   func takenPlace() throws {
     let (folder, files) = try staged()

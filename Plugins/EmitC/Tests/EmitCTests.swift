@@ -23,9 +23,9 @@ import Testing
     """
 
   private func run(
-    contextLength: Int?, set: (inout EmitC) -> Void = { _ in }
+    contextLength: Int?, of text: String? = nil, set: (inout EmitC) -> Void = { _ in }
   ) throws -> (header: String, files: [String], graphs: [Graph], context: PassContext) {
-    let graph = try GraphParser.parse(text, file: "test.irc", registry: .standard)
+    let graph = try GraphParser.parse(text ?? self.text, file: "test.irc", registry: .standard)
     let folder = try TemporaryFolder()
     let output = folder.file("out")
     let files = OutputFiles(directory: output)
@@ -60,6 +60,33 @@ import Testing
     #expect(result.header.contains("MY_MODEL_CHUNK = 32,"))
     #expect(result.context.said.counters["tensors"] == 1)
     #expect((result.context.said.counters["weight-bytes"] ?? 0) > 40 * 8 * 4)
+  }
+
+  @Test("a remark names what padding makes larger than single precision")
+  func remarksLarger() throws {
+    /// A network with codes of 8 bits, `columns` in a row.
+    func kinds(columns: Int) throws -> [String] {
+      let text = """
+        irc.graph @"test" {stage = "kernels"} {
+          %ids = input "ids" : i32[tokens]
+          %t = generated {shape = [40, 64], values = random(1, 1.0)} : f32[40, 64]
+          %x = embedding %ids, %t : f32[tokens, 64]
+          %w = generated {shape = [COLUMNS, 64], values = random(2, 1.0)} : f32[COLUMNS, 64]
+          %z = linear %x, %w : f32[tokens, COLUMNS]
+          %n = generated {shape = [40, COLUMNS], values = random(3, 1.0)} : f32[40, COLUMNS]
+          %s = quant_params %n {SPEC} : f32[40, 1]
+          %c = quantize %n, %s {SPEC} : i8[40, COLUMNS]
+          %y = dequantizing_linear %z, %c, %s {weights = quantized(int8, row, true, f32), bias = false} : f32[tokens, 40]
+          output "logits" = %y
+        }
+        """
+      let spec = "format = int8, granularity = row, symmetric = true, scales = f32"
+      let filled = text.replacing("COLUMNS", with: "\(columns)").replacing("SPEC", with: spec)
+      return try run(contextLength: nil, of: filled)
+        .context.said.remarks.map(\.kind.name)
+    }
+    #expect(try kinds(columns: 8) == ["larger"])
+    #expect(try kinds(columns: 64) == [])
   }
 
   @Test("takes the chunk from the options")
