@@ -77,8 +77,10 @@ check-docs:
 	done
 
 # Models and data are in IRC_SHARED (../shared); what needs others than are there stays as it is.
+# One page, as in make results PAGE=docs/results/transforms.md
+PAGE ?=
 results: build
-	@.ci/results
+	@.ci/results $(PAGE)
 
 # Options, as in make bench BENCH='--runs 9 --pipeline rtn-w4a16'
 BENCH ?=

@@ -203,9 +203,4 @@ package struct AgreementReport {
 
     """
   }
-
-  /// Two digits and a power of ten.
-  private func short(_ value: Double) -> String {
-    value == 0 ? "0" : String(format: "%.1e", value)
-  }
 }

@@ -27,11 +27,13 @@ package final class Comparison {
     package var windows: Int?
     /// Whether passes that preserve the function are checked.
     package var functionCheck: FunctionCheckMode
+    /// Whether logits are compared as well: of the simulation with the float model, and of the library with the simulation.
+    package var comparesLogits: Bool
 
     /// Gathers what the command line says.
     package init(
       model: String, pipelines: String, prefix: String?, settings: [String], data: String,
-      context: Int, windows: Int?, functionCheck: FunctionCheckMode
+      context: Int, windows: Int?, functionCheck: FunctionCheckMode, comparesLogits: Bool = false
     ) {
       self.model = model
       self.pipelines = pipelines
@@ -41,6 +43,7 @@ package final class Comparison {
       self.context = context
       self.windows = windows
       self.functionCheck = functionCheck
+      self.comparesLogits = comparesLogits
     }
   }
 
@@ -159,18 +162,37 @@ package final class Comparison {
     let clock = ContinuousClock()
     let start = clock.now
     // Exporters leave the graph as it is, so what was lowered is also the simulation.
-    let result = try withExtendedLifetime(scratch) {
-      try Compilation(plan, model, in: environment).lower(options)
-    }
+    let result = try Compilation(plan, model, in: environment).lower(options)
     let seconds = (clock.now - start) / .seconds(1)
     let emission = result.emissions.first
+    let simulation = try GraphLanguageModel(result.graph)
     return ComparisonRow.Figures(
-      perplexity: try perplexity(GraphLanguageModel(result.graph), windows, .simulation),
+      perplexity: try perplexity(simulation, windows, .simulation),
       windows: windows.count,
       bitsPerWeight: emission.map { emission in
         bits(of: emission.tensors.reduce(0) { $0 + $1.bytes }, model)
       },
-      bytes: emission?.weightBytes, seconds: seconds)
+      bytes: emission?.weightBytes, seconds: seconds,
+      logits: request.comparesLogits
+        ? try logits(simulation, of: plan, compiledIn: scratch, model, windows) : nil)
+  }
+
+  private func logits(
+    _ simulation: GraphLanguageModel, of plan: CompilationPlan, compiledIn folder: ScratchFolder,
+    _ model: LoadedModel, _ windows: [[Int32]]
+  ) throws -> ComparisonRow.LogitDifferences {
+    let library = try CompiledModel(
+      folder: folder.path, names: ArtifactNames(model: plan.model.name), target: plan.model.target,
+      scratch: folder)
+    let reporter = environment.reporter
+    func largest(_ compared: any LanguageModel, _ reference: any LanguageModel) throws -> Double {
+      try Agreement(of: compared, with: reference, on: windows) {
+        reporter.progress("compare logits", $0, of: $1)
+      }.largestDifference
+    }
+    return ComparisonRow.LogitDifferences(
+      simulation: try largest(simulation, GraphLanguageModel(model.graph)),
+      compiled: try largest(library, simulation))
   }
 
   private func perplexity(

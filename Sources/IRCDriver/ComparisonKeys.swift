@@ -5,7 +5,7 @@ import IRCSupport
 
 /// Names of the rows of a comparison in the cache.
 struct ComparisonKeys {
-  private static let kind = "comparison-row 1"
+  private static let kind = "comparison-row 2"
   private let request: Comparison.Request
   private let program: String
   private let checkpoint: String
@@ -52,6 +52,7 @@ struct ComparisonKeys {
         "plan": plan, "calibration": calibration, "data": data,
         "documents": "\(TextSource(path: request.data).isDocuments)",
         "context": "\(request.context)",
+        "logits": "\(request.comparesLogits)",
         "windows": request.windows.map { "\($0)" } ?? "all",
       ])
   }

@@ -14,6 +14,16 @@ package struct ComparisonRow: Sendable {
     package var bytes: Int?
     /// Wall time of lowering; nil for the float model.
     package var seconds: Double?
+    /// How far logits are apart; nil for the float model and where that was not asked for.
+    package var logits: LogitDifferences?
+  }
+
+  /// Largest differences over all tokens, each in relation to the largest logit of the token; see `Agreement`.
+  package struct LogitDifferences: Hashable, Sendable {
+    /// Of the simulation to the float model.
+    package var simulation: Double
+    /// Of the compiled library to the simulation.
+    package var compiled: Double
   }
 
   /// `float`, or the pipeline as it was named.
@@ -40,6 +50,10 @@ package struct ComparisonRow: Sendable {
       ("seconds", figures?.seconds.map(JSON.real) ?? .null),
       ("cached", .bool(isCached)),
     ]
+    if let logits = figures?.logits {
+      members.append(("logit_difference", .real(logits.simulation)))
+      members.append(("logit_difference_compiled", .real(logits.compiled)))
+    }
     if case .failure(let problems) = outcome {
       members.append(("error", .string(problems.diagnostics.first?.message ?? "")))
     }
@@ -54,6 +68,8 @@ extension ComparisonRow.Figures {
       ("perplexity", .real(perplexity)), ("windows", .integer(windows)),
       ("bits_per_weight", bitsPerWeight.map(JSON.real) ?? .null),
       ("bytes", bytes.map(JSON.integer) ?? .null), ("seconds", seconds.map(JSON.real) ?? .null),
+      ("logits_simulation", logits.map { .real($0.simulation) } ?? .null),
+      ("logits_compiled", logits.map { .real($0.compiled) } ?? .null),
     ])
     return Array(json.serialized().utf8)
   }
@@ -68,22 +84,32 @@ extension ComparisonRow.Figures {
     bitsPerWeight = try json.optional("bits_per_weight")?.double()
     bytes = try json.optional("bytes")?.int()
     seconds = try json.optional("seconds")?.double()
+    logits = try json.optional("logits_simulation").map { simulation in
+      ComparisonRow.LogitDifferences(
+        simulation: try simulation.double(), compiled: try json["logits_compiled"].double())
+    }
   }
 }
 
 /// The table of a comparison for people: columns of fixed width, so that rows can be written as they finish.
 package struct ComparisonTable {
   private let nameWidth: Int
-  private static let titles = ["perplexity", "change", "bits/weight", "bytes", "seconds"]
-  private static let widths = [12, 10, 11, 12, 9]
+  private let comparesLogits: Bool
+  private static let titles = [
+    "perplexity", "change", "bits/weight", "bytes", "seconds", "logits", "compiled",
+  ]
+  private static let widths = [12, 10, 11, 12, 9, 8, 8]
 
-  /// Makes room for the names of the pipelines.
-  package init(pipelines: [String]) {
+  /// Makes room for the names of the pipelines and, if they are compared, for logits.
+  package init(pipelines: [String], comparesLogits: Bool = false) {
     nameWidth = (pipelines + ["pipeline"]).map(\.count).max() ?? 0
+    self.comparesLogits = comparesLogits
   }
 
   /// The line above the rows.
-  package var head: String { line("pipeline", Self.titles) }
+  package var head: String {
+    line("pipeline", comparesLogits ? Self.titles : Self.titles.dropLast(2))
+  }
 
   /// One row.
   package func text(of row: ComparisonRow) -> String {
@@ -98,14 +124,14 @@ package struct ComparisonTable {
           figures.bitsPerWeight.map { fixed($0, 2) } ?? "-",
           figures.bytes.map { "\($0)" } ?? "-",
           figures.seconds.map { fixed($0, 1) } ?? "",
-        ])
+        ] + (figures.logits.map { [short($0.simulation), short($0.compiled)] } ?? []))
     case .failure(let problems):
       let first = problems.diagnostics.first
       return padded(row.pipeline) + "  failed: \(first.map { "\($0.message) [\($0.id)]" } ?? "")\n"
     }
   }
 
-  private func line(_ name: String, _ cells: [String]) -> String {
+  private func line(_ name: String, _ cells: some Sequence<String>) -> String {
     var text = padded(name)
     for (cell, width) in zip(cells, Self.widths) {
       text += "  " + String(repeating: " ", count: max(0, width - cell.count)) + cell

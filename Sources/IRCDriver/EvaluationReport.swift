@@ -1,3 +1,4 @@
+import Foundation
 package import IRCExecution
 package import IRCSupport
 
@@ -50,4 +51,9 @@ package func fixed(_ value: Double, _ digits: Int) -> String {
   let text = String(whole)
   let padded = String(repeating: "0", count: max(0, digits + 1 - text.count)) + text
   return "\(sign)\(padded.dropLast(digits)).\(padded.suffix(digits))"
+}
+
+/// Two digits and a power of ten; 0 as it is.
+package func short(_ value: Double) -> String {
+  value == 0 ? "0" : String(format: "%.1e", value)
 }

@@ -1,7 +1,9 @@
 import Foundation
+import IRCExecution
 import IRCFrontend
 package import IRCGraph
 import IRCOps
+import IRCPipeline
 package import IRCSupport
 
 /// What `irc inspect` shows of a path: a checkpoint, a graph or an output folder.
@@ -23,12 +25,19 @@ package struct Inspection {
 
   /// Looks at a path.
   ///
-  /// - Parameter view: what to show of a network.
+  /// - Parameters:
+  ///   - view: what to show of a network.
+  ///   - text: a text to measure sites on, beside the calibration text of a model file; nil measures nothing.
   /// - Throws: `Diagnostic` when the path is nothing that irc makes or reads.
   package init(
-    _ path: String, view: View = .overview, settings: [String], in environment: CompilerEnvironment
+    _ path: String, view: View = .overview, on text: EvaluationText? = nil, settings: [String],
+    in environment: CompilerEnvironment
   ) throws {
     let kind = try Kind(of: path)
+    if let text {
+      try self.init(measuring: path, kind, on: text, settings: settings, in: environment)
+      return
+    }
     if !settings.isEmpty, kind != .modelFile {
       throw Diagnostic(
         "inspect.needs-model-file", "'\(path)' is \(kind.rawValue), and --set changes a model file",
@@ -85,13 +94,53 @@ package struct Inspection {
     }
   }
 
+  /// The sites of a network, with how evenly texts use their channels.
+  private init(
+    measuring path: String, _ kind: Kind, on text: EvaluationText, settings: [String],
+    in environment: CompilerEnvironment
+  ) throws {
+    let plan: CompilationPlan?
+    let subject: Subject
+    switch kind {
+    case .checkpoint:
+      plan = nil
+      subject = try Subject(folder: path)
+    case .modelFile:
+      plan = try environment.plan(path, settings: settings)
+      subject = try Subject.open(
+        path, compiled: false, settings: settings, reading: text, in: environment)
+    case .graph, .output:
+      throw Diagnostic(
+        "inspect.needs-model", "'\(path)' is \(kind.rawValue), and --data needs a tokenizer",
+        hint: "give a Hugging Face folder or a model file")
+    }
+    guard let model = subject.model as? GraphLanguageModel else {
+      preconditionFailure("neither the float model nor a simulation is compiled")
+    }
+    var report = SitesReport(model.interpreter.graph)
+    if var calibration = plan?.model.calibration {
+      calibration.window = min(calibration.window, model.contextLength ?? .max)
+      let windows = try calibration.windows({ subject.tokenizer }, start: subject.startID)
+      try report.measure("calibration", over: windows, environment.reporter)
+    }
+    try report.measure("text", over: subject.windows(of: text), environment.reporter)
+    self.init(sites: report)
+  }
+
+  private init(sites report: SitesReport) {
+    text = report.text
+    json = report.json
+  }
+
   private init(graph: Graph, _ view: View) {
     if view == .sites {
-      let report = SitesReport(graph)
-      text = report.text
-      json = report.json
-      return
+      self.init(sites: SitesReport(graph))
+    } else {
+      self.init(ir: graph)
     }
+  }
+
+  private init(ir graph: Graph) {
     text = graph.text
     json = .object([
       ("kind", "graph"), ("name", .string(graph.name)), ("stage", .string(graph.stage.rawValue)),

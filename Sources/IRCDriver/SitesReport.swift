@@ -6,6 +6,7 @@ package import IRCSupport
 package struct SitesReport {
   private let rows: [(family: TransformFamily, site: Site)]
   private let graph: Graph
+  private var spreads: [SiteSpread] = []
 
   /// Finds the sites of every family.
   package init(_ graph: Graph) {
@@ -16,15 +17,26 @@ package struct SitesReport {
     }
   }
 
+  /// Adds a column: how unevenly a text uses the channels; see `SiteSpread`.
+  mutating func measure(
+    _ title: String, over windows: [[Int32]], _ reporter: Reporter
+  ) throws {
+    spreads.append(
+      try SiteSpread(title, of: rows.map(\.site), in: graph, over: windows, reporter))
+  }
+
   /// A table for people.
   package var text: String {
-    let header = ["site", "family", "group", "width", "writers", "readers", "online", "cost"]
-    let cells = rows.map { family, site in
-      [
+    let header =
+      ["site", "family", "group", "width", "writers", "readers", "online", "cost"]
+      + spreads.map(\.title)
+    let cells = rows.enumerated().map { index, row in
+      let (family, site) = row
+      return [
         site.name, family.rawValue, site.group.description, String(site.width),
         String(site.writers.count), String(site.readers.count), String(site.onlineCount),
         site.isOffline ? "-" : "\(site.onlineOperations)/token",
-      ]
+      ] + spreads.map { $0.ratios[index].map { fixed($0, 2) } ?? "-" }
     }
     let widths = header.indices.map { column in
       ([header] + cells).map { $0[column].count }.max() ?? 0
@@ -42,14 +54,16 @@ package struct SitesReport {
       (
         "sites",
         .array(
-          rows.map { family, site in
-            .object([
-              ("name", .string(site.name)), ("role", .string(site.role.rawValue)),
-              ("family", .string(family.rawValue)), ("group", .string(site.group.description)),
-              ("width", .integer(site.width)), ("writers", names(site.writers)),
-              ("readers", names(site.readers)), ("online", .integer(site.onlineCount)),
-              ("operations_per_token", .integer(site.isOffline ? 0 : site.onlineOperations)),
-            ])
+          rows.enumerated().map { index, row in
+            let (family, site) = row
+            return .object(
+              [
+                ("name", .string(site.name)), ("role", .string(site.role.rawValue)),
+                ("family", .string(family.rawValue)), ("group", .string(site.group.description)),
+                ("width", .integer(site.width)), ("writers", names(site.writers)),
+                ("readers", names(site.readers)), ("online", .integer(site.onlineCount)),
+                ("operations_per_token", .integer(site.isOffline ? 0 : site.onlineOperations)),
+              ] + spreads.map { ("spread_\($0.title)", $0.ratios[index].map(JSON.real) ?? .null) })
           })
       ),
     ])

@@ -28,6 +28,9 @@ struct CompareCommand: ParsableCommand {
     help: "Check passes that preserve the function, as in 'lower': auto, always, never.")
   var functionCheck = FunctionCheckMode.auto
   @Flag(
+    help: "Compare logits too: simulation with float model, compiled library with simulation.")
+  var logits = false
+  @Flag(
     name: .customLong("no-cache"),
     help: "Compute everything, and keep nothing for the next time.")
   var ignoresCache = false
@@ -40,9 +43,10 @@ struct CompareCommand: ParsableCommand {
       Comparison.Request(
         model: model, pipelines: pipelines, prefix: prefix, settings: overrides.settings,
         data: data, context: evaluation.context, windows: evaluation.windows,
-        functionCheck: functionCheck),
+        functionCheck: functionCheck, comparesLogits: logits),
       in: common.environment(usesCache: !ignoresCache))
-    let table = ComparisonTable(pipelines: comparison.plans.map(\.model.pipeline))
+    let table = ComparisonTable(
+      pipelines: comparison.plans.map(\.model.pipeline), comparesLogits: logits)
     var head = table.head
     let rows = try comparison.run { row in
       if !common.json { try StandardStream.output(head + table.text(of: row)) }

@@ -119,6 +119,26 @@ struct CompareTests {
     #expect(!FileManager.default.fileExists(atPath: bench.folder.file("out")))
   }
 
+  @Test("Logits are compared on request, and count as another row")
+  func logits() throws {
+    let bench = try Bench()
+    #expect(try bench.rows("rtn-w8a8")[1].optional("logit_difference") == nil)
+    let rows = try bench.rows("float,rtn-w8a8", "--logits", "--windows", "2")
+    #expect(try rows.map(isCached) == [false, false, false])
+    // Without quantization only rounding of sums is left, with it the library still follows the simulation.
+    #expect(try rows[1]["logit_difference"].double() < 1e-5)
+    #expect(try rows[1]["logit_difference_compiled"].double() < 1e-4)
+    #expect(try rows[2]["logit_difference"].double() > 1e-3)
+    #expect(try rows[2]["logit_difference_compiled"].double() < 1e-4)
+    let again = try bench.rows("rtn-w8a8", "--logits", "--windows", "2")
+    #expect(try again.map(isCached) == [true, true])
+    for key in ["logit_difference", "logit_difference_compiled"] {
+      #expect(try again[1][key].double() == rows[2][key].double())
+    }
+    let table = try bench.run("rtn-w8a8", "--logits", "--windows", "2").output
+    #expect(table.split(separator: "\n")[0].hasSuffix("   logits  compiled"))
+  }
+
   @Test("What is finished is not computed again, unless something that it depends on changed")
   func cache() throws {
     let bench = try Bench()

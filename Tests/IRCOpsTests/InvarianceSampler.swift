@@ -9,6 +9,8 @@ struct InvarianceSampler {
   private var generator: RandomNumbers
   private var counter = 0
   private(set) var transforms: [OperatorAxis: Matrix] = [:]
+  /// Draws at one axis from another group than the ties admit.
+  private let enlargement: (axis: OperatorAxis, group: TransformGroup)?
   private var permutations: [OperatorAxis: [Int]] = [:]
 
   /// Why a rule cannot be satisfied.
@@ -17,8 +19,10 @@ struct InvarianceSampler {
   }
 
   init(
-    _ op: any Operator, _ operands: [TensorType], seed: UInt64
+    _ op: any Operator, _ operands: [TensorType], seed: UInt64,
+    drawing enlargement: (axis: OperatorAxis, group: TransformGroup)? = nil
   ) throws {
+    self.enlargement = enlargement
     ties = op.invariance(operands).ties
     var extents: [OperatorAxis: Int] = [:]
     for (index, type) in operands.enumerated() {
@@ -92,20 +96,26 @@ struct InvarianceSampler {
 
   // MARK: Random elements
 
-  private mutating func draw(_ axis: OperatorAxis) throws {
-    guard let extent = extents[axis] else { throw Conflict(description: "no axis \(axis)") }
-    // The groups of whatever this axis determines one to one.
+  /// The group that all ties together admit at an axis, and the axes that it determines one to one.
+  static func group(
+    at axis: OperatorAxis, _ ties: [AxisTie]
+  ) -> (group: TransformGroup, reached: Set<OperatorAxis>) {
     var reached: Set<OperatorAxis> = [axis]
-    var group = TransformGroup.general
     for _ in ties {
       for tie in ties where tie.axes.contains(where: reached.contains) {
         if tie.transport != .product { reached.formUnion(tie.axes) }
       }
     }
-    for tie in ties where tie.axes.contains(where: reached.contains) {
-      group = group.intersection(tie.group)
-      if group == .identity { throw Conflict(description: "nothing passes at \(axis)") }
-    }
+    let group = ties.filter { $0.axes.contains(where: reached.contains) }
+      .reduce(TransformGroup.general) { $0.intersection($1.group) }
+    return (group, reached)
+  }
+
+  private mutating func draw(_ axis: OperatorAxis) throws {
+    guard let extent = extents[axis] else { throw Conflict(description: "no axis \(axis)") }
+    var (group, reached) = Self.group(at: axis, ties)
+    if group == .identity { throw Conflict(description: "nothing passes at \(axis)") }
+    if let enlargement, reached.contains(enlargement.axis) { group = enlargement.group }
     var cuts: Set<Int> = [0, extent]
     for tie in ties where tie.axes[0] == axis {
       if case .slice(let lower, let upper) = tie.transport { cuts.formUnion([lower, upper]) }

@@ -70,7 +70,8 @@ import Testing
       Case(op: QuantizationParameters(spec: tensor), operands: [x]),
       Case(op: QuantizationParameters(spec: group), operands: [x]),
       Case(op: Quantize(spec: row), operands: [x, scales, zeros]),
-      Case(op: Quantize(spec: tensor), operands: [x, real([1, 1], [0.25])]),
+      // Most of these lie beyond the codes, whose range is not the same on both sides.
+      Case(op: Quantize(spec: tensor), operands: [x, real([1, 1], [0.05])]),
       Case(op: Quantize(spec: group), operands: [x, random([4, 2], seed: 5)]),
       Case(op: Dequantize(spec: row), operands: [codes, scales, zeros]),
       Case(op: Dequantize(spec: group), operands: [codes, random([4, 2], seed: 5)]),

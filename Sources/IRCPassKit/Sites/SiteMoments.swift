@@ -49,18 +49,10 @@ public struct SiteMoments {
           "raise 'tokens' under 'calibration', name a longer text, or use a kind that needs no data"
       )
     }
-    let (place, element) = places[0]
+    let element = places[0].element
     let source = measured.array(of: Double.self)
     let columns = measured.shape[1]
-    let lower = place.channels.lowerBound
-    // Channels of the axis that stand for each channel of the site.
-    let copies = (0..<site.width).map { channel in
-      guard element.repeats > 1 else { return [lower + channel] }
-      let (block, offset) = channel.quotientAndRemainder(dividingBy: element.block)
-      return (0..<element.repeats).map {
-        lower + (block * element.repeats + $0) * element.block + offset
-      }
-    }
+    let copies = copies
     return unsafe Tensor([site.width, site.width], of: Double.self) { target in
       for row in 0..<site.width {
         for column in 0..<site.width {
@@ -68,6 +60,28 @@ public struct SiteMoments {
             zip(copies[row], copies[column])
             .reduce(0) { $0 + source[$1.0 * columns + $1.1] } / Double(element.repeats)
         }
+      }
+    }
+  }
+
+  /// Mean square of each of the site's channels; of one that stands several times the mean of all.
+  ///
+  /// - Parameter statistics: of `request`, measured with or without second moments.
+  public func meanSquares(of statistics: ChannelStatistics) -> [Double] {
+    copies.map { copies in
+      copies.reduce(0) { $0 + statistics.meanSquare[$1] } / Double(copies.count)
+    }
+  }
+
+  /// Channels of the axis that stand for each channel of the site.
+  private var copies: [[Int]] {
+    let (place, element) = places[0]
+    let lower = place.channels.lowerBound
+    return (0..<site.width).map { channel in
+      guard element.repeats > 1 else { return [lower + channel] }
+      let (block, offset) = channel.quotientAndRemainder(dividingBy: element.block)
+      return (0..<element.repeats).map {
+        lower + (block * element.repeats + $0) * element.block + offset
       }
     }
   }
