@@ -41,7 +41,7 @@ struct TransformTests {
       name: subject
       source: \(source)
       pipeline: float
-      calibration: {text: \(text)}
+      calibration: {text: \(text), tokens: 4096}
       output: out
       """)
     return (model, text)
