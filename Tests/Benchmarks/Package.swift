@@ -5,10 +5,11 @@ import PackageDescription
 let package = Package(
   name: "benchmarks",
   targets: [
+    .systemLibrary(name: "COpenBLAS", path: "Sources/COpenBLAS"),
     .executableTarget(
-      name: "lowering-benchmark", path: "Sources/LoweringBenchmark",
+      name: "lowering-benchmark", dependencies: ["COpenBLAS"], path: "Sources/LoweringBenchmark",
       swiftSettings: [
         .swiftLanguageMode(.v6), .strictMemorySafety(), .enableUpcomingFeature("ExistentialAny"),
-      ])
+      ]),
   ]
 )

@@ -10,11 +10,13 @@ struct Arguments {
   var runs = 5
   /// Layers of the synthetic model; 15 make 1 GB.
   var layers = 15
+  /// True if it is measured what rotations cost, instead of one pipeline.
+  var measuresRotation = false
   /// True if a missed limit is a failure.
   var isStrict = false
 
   static let usage = """
-    usage: lowering-benchmark [--irc PATH] [--folder DIR] [--pipeline NAME] [--runs N] [--layers N] [--strict]
+    usage: lowering-benchmark [--irc PATH] [--folder DIR] [--pipeline NAME] [--runs N] [--layers N] [--rotation] [--strict]
     """
 
   /// Reads the arguments after the program's name.
@@ -25,6 +27,10 @@ struct Arguments {
     while let option = rest.popFirst() {
       if option == "--strict" {
         isStrict = true
+        continue
+      }
+      if option == "--rotation" {
+        measuresRotation = true
         continue
       }
       guard let value = rest.popFirst() else { throw BenchmarkError(Self.usage) }

@@ -35,6 +35,17 @@ struct SyntheticLlama {
     ]
   }
 
+  /// Floating point operations of a dense rotation of the residual stream, and of each head's values, in every weight that takes
+  /// part: a product with a square matrix of the width of the rotated axis.
+  var rotationOperations: Double {
+    let narrow = hidden / heads * keyValueHeads
+    let head = hidden / heads
+    // Weights of a layer that read or write the stream, then the two that values pass through.
+    let stream = layers * (2 * hidden * hidden + 2 * narrow * hidden + 3 * intermediate * hidden)
+    let values = layers * (narrow * hidden + hidden * hidden)
+    return 2 * Double((stream + 2 * vocabulary * hidden) * hidden + values * head)
+  }
+
   /// Number of weights.
   var count: Int { entries.reduce(0) { $0 + $1.count } }
   /// Bytes of the weights.

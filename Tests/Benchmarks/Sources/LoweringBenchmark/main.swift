@@ -13,17 +13,10 @@ do {
   try FileManager.default.createDirectory(
     atPath: arguments.folder, withIntermediateDirectories: true)
   try model.write(to: source)
-  let description = """
-    irc: 1
-    name: synthetic
-    source: synthetic-llama
-    pipeline: \(arguments.pipeline)
-    target: portable
-    output: output
-
-    """
-  try Data(description.utf8).write(to: URL(fileURLWithPath: arguments.folder + "/model.yaml"))
-
+  if arguments.measuresRotation {
+    try measureRotation(of: model, arguments)
+    exit(0)
+  }
   let cores = ProcessInfo.processInfo.activeProcessorCount
   print(
     "\(number(Double(model.byteCount) / 1e9, 3)) GB of f32 weights, \(arguments.layers) layers; "
@@ -39,13 +32,7 @@ do {
   for run in 0...arguments.runs {
     let floor = try measureFloor(
       of: source + "/model.safetensors", scratch: arguments.folder + "/scratch")
-    // Each run writes all of its output: files that did not change would be left alone.
-    let output = arguments.folder + "/output"
-    if FileManager.default.fileExists(atPath: output) {
-      try FileManager.default.removeItem(atPath: output)
-    }
-    let cost = try measure(
-      arguments.irc, ["lower", arguments.folder + "/model.yaml", "--quiet"])
+    let cost = try lower(with: arguments.pipeline, arguments)
     row(run == 0 ? "warm" : String(run), cost, floor)
     if run == 0 { continue }
     costs.append(cost)
