@@ -34,7 +34,7 @@ func module(
 /// The names of the built-in passes: one folder each under `Plugins/`.
 let plugins = [
   "FoldNormGains", "RotationFusion", "SmoothFusion", "InjectOutliers", "QuantizeTensors",
-  "LowerKernels", "EmitC",
+  "ClipSearch", "GPTQ", "LowerKernels", "EmitC",
 ]
 
 /// A pass: one module that sees the kit and nothing else, with its tests beside it.
@@ -87,10 +87,15 @@ let core: [Target] =
       "IRCFrontend", "IRCCodegen", "IRCPassKit", "IRCPassManager", "IRCPipeline",
     ], tests: ["IRCTestSupport"])
 
-// Smoothing is shown to take away what was injected.
-let passes: [Target] = plugins.flatMap { name in
-  passPlugin(name, testedWith: name == "SmoothFusion" ? ["InjectOutliers"] : [])
-}
+/// Passes that the tests of a pass run before or after it.
+let companions = [
+  // Smoothing is shown to take away what was injected.
+  "SmoothFusion": ["InjectOutliers"],
+  // Both change what rounding to nearest left.
+  "ClipSearch": ["QuantizeTensors"],
+  "GPTQ": ["QuantizeTensors", "ClipSearch", "LowerKernels"],
+]
+let passes: [Target] = plugins.flatMap { passPlugin($0, testedWith: companions[$0] ?? []) }
 
 let package = Package(
   name: "irc",

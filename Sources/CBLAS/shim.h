@@ -13,3 +13,6 @@ void dgetri_(
 void dgecon_(
   const char *norm, const int *n, const double *a, const int *lda, const double *anorm,
   double *rcond, double *work, int *iwork, int *info, size_t);
+void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
+void dtrtri_(
+  const char *uplo, const char *diag, const int *n, double *a, const int *lda, int *info, size_t, size_t);

@@ -65,3 +65,42 @@ IRC_CLONES void IRC_NAME(columns_f32_to_f64)(
     for (size_t i = 0; i < n; i++) y[row * n + i] = x[row * x_stride + i];
   }
 }
+
+// ---- Second moments -----------------------------------------------------------------------------
+
+IRC_CLONES void IRC_NAME(scale_rows_f32)(
+  float *IRC_RESTRICT y, const float *IRC_RESTRICT x, size_t x_stride, const float *factor,
+  size_t rows, size_t n) {
+  for (size_t row = 0; row < rows; row++, x += x_stride, y += n) {
+    if (factor) {
+      for (size_t i = 0; i < n; i++) y[i] = factor[row] * x[i];
+    } else {
+      memcpy(y, x, n * sizeof *y);
+    }
+  }
+}
+
+IRC_CLONES void IRC_NAME(accumulate_f64)(
+  double *IRC_RESTRICT sum, const float *IRC_RESTRICT x, size_t n) {
+  for (size_t i = 0; i < n; i++) sum[i] += x[i];
+}
+
+void IRC_NAME(place_symmetric_f64)(
+  double *IRC_RESTRICT a, const double *IRC_RESTRICT stripe, size_t first, size_t height, size_t n,
+  const uint32_t *place, double factor) {
+  // A run of columns at a time, so that the mirrored elements of it stay in cache.
+  enum { RUN = 64 };
+  size_t width = n - first;
+  for (size_t start = 0; start < width; start += RUN) {
+    size_t end = width - start < RUN ? width : start + RUN;
+    for (size_t row = 0; row < height; row++) {
+      size_t to = place ? place[first + row] : first + row;
+      for (size_t i = start > row ? start : row; i < end; i++) {
+        size_t other = place ? place[first + i] : first + i;
+        double value = stripe[row * width + i] * factor;
+        a[to * n + other] = value;
+        a[other * n + to] = value;
+      }
+    }
+  }
+}

@@ -66,6 +66,20 @@ final class CalibrationService: Sendable {
     try prepare().channels.statistics(of: groups, in: graph)
   }
 
+  /// One pass over the text with stops on the way.
+  @Sendable func walk(
+    over graph: Graph, stops: [CalibrationStop],
+    visit: (Int, CalibrationValues) throws -> [OperandReplacement]
+  ) throws {
+    var done = 0
+    try CalibrationWalk(graph, stops: stops, windows: prepare().windows).run { index, values in
+      let replacements = try visit(index, values)
+      done += 1
+      reporter.progress("calibrate", done, of: stops.count)
+      return replacements
+    }
+  }
+
   private func prepare() throws -> Prepared {
     try prepared.withLock { prepared in
       if let prepared { return prepared }

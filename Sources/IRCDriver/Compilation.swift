@@ -116,6 +116,7 @@ package struct Compilation {
     let services = PassServices(
       statistics: calibration.statistics(of:in:),
       channelStatistics: calibration.channelStatistics(of:in:),
+      walk: calibration.walk(over:stops:visit:),
       output: { try output?.files ?? PassServices.none.output() })
     try manager.run(
       on: &graph, model: facts, target: plan.model.target, services: services,

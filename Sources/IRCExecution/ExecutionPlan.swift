@@ -43,7 +43,9 @@ struct ExecutionPlan: Sendable {
   private(set) var roots: [ValueID] = []
 
   /// Plans a graph that the verifier accepts.
-  init(_ graph: Graph) {
+  ///
+  /// - Parameter keepsOutputs: whether outputs and next states stay in their places to the end.
+  init(_ graph: Graph, keepsOutputs: Bool = true) {
     let constants = graph.constants()
     var places: [ValueID: Int] = [:]
     var knownRoots: Set<ValueID> = []
@@ -77,7 +79,7 @@ struct ExecutionPlan: Sendable {
     }
     outputs = graph.outputs.map { ($0.name, source($0.value)) }
     nextStates = graph.nextStates.map { ($0.name, source($0.value)) }
-    for (_, kept) in outputs + nextStates {
+    for (_, kept) in keepsOutputs ? outputs + nextStates : [] {
       if case .place(let place) = kept { lastUse[place] = nil }
     }
     var released = Array(repeating: [Int](), count: drafts.count)

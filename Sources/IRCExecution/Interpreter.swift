@@ -12,8 +12,8 @@ public final class Interpreter: Sendable {
   public let graph: Graph
   /// Precision of real values.
   public let precision: Precision
-  private let plan: ExecutionPlan
-  private let evaluator: ConstantEvaluator
+  let plan: ExecutionPlan
+  let evaluator: ConstantEvaluator
   private let store: ConstantStore
 
   /// Sees each run-time value as it is made, inputs and states first.
@@ -24,13 +24,18 @@ public final class Interpreter: Sendable {
   /// - Parameter cacheLimit: bytes of constants to keep between uses; mapped tensors of the running precision do not count.
   ///   Beyond it a constant is computed for each use, weights of linear layers a block of rows at a time.
   /// - Throws: `Diagnostic` when the graph is not valid, or a state does not fit into memory.
-  public init(
+  public convenience init(
     _ graph: Graph, precision: Precision = .single, cacheLimit: Int = 1 << 30
   ) throws {
+    try self.init(graph, precision: precision, cacheLimit: cacheLimit, keepsOutputs: true)
+  }
+
+  /// - Parameter keepsOutputs: false if whoever steps through the plan has no use for outputs and next states at its end.
+  init(_ graph: Graph, precision: Precision, cacheLimit: Int, keepsOutputs: Bool) throws {
     if let problem = graph.verify().first { throw problem }
     self.graph = graph
     self.precision = precision
-    plan = ExecutionPlan(graph)
+    plan = ExecutionPlan(graph, keepsOutputs: keepsOutputs)
     for leaf in plan.leaves where leaf.isState {
       let element = leaf.type.element == .f32 ? precision.elementType : leaf.type.element
       try Tensor.checkSize(leaf.type.shape.map(\.constant), element)
@@ -107,7 +112,7 @@ public final class Interpreter: Sendable {
   }
 
   /// Refuses an operation whose results no memory could hold.
-  private func checkSizes(
+  func checkSizes(
     of step: ExecutionPlan.Step, with extents: [String: Int]
   ) throws {
     for value in step.operation.results {
@@ -177,7 +182,7 @@ public final class Interpreter: Sendable {
 
 extension Interpreter {
   /// Puts inputs and states in their places after checking that their types fit and agree on dynamic extents, which it returns.
-  private func bindLeaves(
+  func bindLeaves(
     _ inputs: [String: Tensor], _ states: [String: Tensor], _ places: inout [Tensor?]
   ) throws -> [String: Int] {
     var extents: [String: Int] = [:]

@@ -103,7 +103,7 @@ public struct Attention: KernelOperator {
     }
   }
 
-  private func checkKeys(_ keys: Int, _ tokens: Int) throws(OperatorError) {
+  func checkKeys(_ keys: Int, _ tokens: Int) throws(OperatorError) {
     guard keys >= tokens else {
       throw OperatorError("\(tokens) queries have only \(keys) keys")
     }
@@ -148,7 +148,7 @@ public struct Attention: KernelOperator {
 
   /// Turns the scores of the query at `position` into weights, in place; keys it does not see get weight 0.
   @inline(__always)
-  private func softmax<Scalar: Real>(
+  func softmax<Scalar: Real>(
     _ row: UnsafeMutablePointer<Scalar>, count: Int, position: Int
   ) {
     let first = window == 0 ? 0 : max(0, position - window + 1)

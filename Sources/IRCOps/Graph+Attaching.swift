@@ -5,7 +5,7 @@ extension Graph {
   /// Adds a constant whose values a pass computed: a `param` that finds `tensor` in memory (`DerivedParameters`).
   ///
   /// - Parameters:
-  ///   - tensor: f32, f64 or i32; f64 is rounded where the graph runs in single precision
+  ///   - tensor: of any type that a parameter can have; f64 is rounded where the graph runs in single precision
   ///   - name: a name that neither the checkpoint nor an earlier constant has, unless that has the same content
   ///   - anchor: the operation before which the constant is made; nil for the end of the graph
   /// - Throws: `Diagnostic` `parameters.duplicate` or `parameters.non-finite`, or `OperatorError` for an element type that no parameter has.

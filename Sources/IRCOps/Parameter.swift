@@ -3,7 +3,8 @@ public import IRCTensor
 
 /// A tensor of the checkpoint, or one that a pass computed, read when it is needed.
 ///
-/// Values stored as f32 are used where they are mapped; f16 and bf16 are widened, exactly. Whole numbers (i32) stay such.
+/// Values stored as f32 are used where they are mapped; f16 and bf16 are widened, exactly. Whole numbers (i32, and i8 for codes)
+/// stay such.
 public struct Parameter: RowSource, NamedConstant {
   public static let name = "param"
 
@@ -24,7 +25,7 @@ public struct Parameter: RowSource, NamedConstant {
   public init(reading attributes: inout AttributeReader) {
     name = attributes.string("name")
     shape = attributes.ints("shape")
-    stored = attributes.custom("stored", "f16, bf16, f32, f64 or i32", standIn: .f32) {
+    stored = attributes.custom("stored", "f16, bf16, f32, f64, i32 or i8", standIn: .f32) {
       if case .symbol(let word) = $0 { ElementType(rawValue: word) } else { nil }
     }
   }
@@ -38,9 +39,9 @@ public struct Parameter: RowSource, NamedConstant {
 
   public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] {
     _ = try OperandCheck(operands, [])
-    guard stored.isFloat || stored == .i32 else {
+    guard stored.isFloat || stored == .i32 || stored == .i8 else {
       throw OperatorError(
-        "'\(name)' is stored as \(stored.rawValue), expected f16, bf16, f32, f64 or i32")
+        "'\(name)' is stored as \(stored.rawValue), expected f16, bf16, f32, f64, i32 or i8")
     }
     return [
       try TensorType(stored.isFloat ? .f32 : stored, shape.map(Dimension.fixed)).checked()

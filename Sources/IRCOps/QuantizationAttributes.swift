@@ -1,4 +1,3 @@
-import CKernels
 import IRCGraph
 public import IRCQuant
 
@@ -50,15 +49,6 @@ extension QuantizationSpec {
   /// Their names.
   func parts(_ name: String) -> [String] {
     ["\(name) codes", "\(name) scale"] + (isSymmetric ? [] : ["\(name) zero"])
-  }
-
-  /// The specification as the kernels take it.
-  var kernelSpec: irc_code_spec {
-    var group = 0
-    if case .group(let size) = granularity { group = size }
-    return irc_code_spec(
-      bits: UInt32(format.bits), symmetric: isSymmetric, scale_is_f16: scaleFormat == .f16,
-      group: group)
   }
 
   /// Fails for specifications that no kernel knows.

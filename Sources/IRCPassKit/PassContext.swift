@@ -75,6 +75,18 @@ public final class PassContext: Sendable {
     try services.channelStatistics(groups, graph)
   }
 
+  /// Runs the network over the calibration text once, stops on the way, and goes on with other weights: see `CalibrationWalk`.
+  ///
+  /// - Parameter visit: called at each stop with its index; returns what operations behind it are to read from now on.
+  /// - Throws: `PassError` when the model has no calibration text, `Diagnostic` when a value cannot be measured; what `visit` throws.
+  public func walk(
+    over graph: Graph, stops: [CalibrationStop],
+    _ visit: (Int, CalibrationValues) throws -> [OperandReplacement]
+  ) throws {
+    if stops.isEmpty { return }
+    try services.walk(graph, stops, visit)
+  }
+
   /// Tells what an exporter wrote, for the manifest.
   public func report(_ emission: EmissionReport) {
     log.withLock { $0.emissions.append(emission) }
@@ -95,16 +107,25 @@ package struct PassServices: Sendable {
   package typealias ChannelStatistics =
     @Sendable ([StatisticGroup], Graph) throws -> [IRCExecution.ChannelStatistics]
 
+  /// Walks over the calibration text.
+  package typealias Walk =
+    @Sendable (
+      Graph, [CalibrationStop], (Int, CalibrationValues) throws -> [OperandReplacement]
+    ) throws -> Void
+
   package var statistics: Statistics
+  package var walk: Walk
   package var channelStatistics: ChannelStatistics
   package var output: @Sendable () throws -> OutputFiles
 
   package init(
     statistics: @escaping Statistics,
     channelStatistics: @escaping ChannelStatistics = { _, _ in throw noCalibration },
+    walk: @escaping Walk = { _, _, _ in throw noCalibration },
     output: @escaping @Sendable () throws -> OutputFiles
   ) {
     self.statistics = statistics
+    self.walk = walk
     self.channelStatistics = channelStatistics
     self.output = output
   }

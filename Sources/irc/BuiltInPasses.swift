@@ -1,5 +1,7 @@
+import ClipSearch
 import EmitC
 import FoldNormGains
+import GPTQ
 import IRCPassKit
 import InjectOutliers
 import LowerKernels
@@ -9,6 +11,6 @@ import SmoothFusion
 
 /// The passes that are linked into `irc`. They have no door that a stranger's pass lacks.
 let builtInPasses: [any Pass.Type] = [
-  EmitC.self, FoldNormGains.self, InjectOutliers.self, LowerKernels.self, QuantizeTensors.self,
-  RotationFusion.self, SmoothFusion.self,
+  ClipSearch.self, EmitC.self, FoldNormGains.self, GPTQ.self, InjectOutliers.self,
+  LowerKernels.self, QuantizeTensors.self, RotationFusion.self, SmoothFusion.self,
 ]

@@ -34,6 +34,21 @@ bool IRC_NAME(all_finite_f32)(const float *x, size_t n);
 void IRC_NAME(columns_f32_to_f64)(
   double *IRC_RESTRICT y, const float *IRC_RESTRICT x, size_t x_stride, size_t rows, size_t n);
 
+// y[r, i] = factor[r] * x[r, i], or x[r, i] where `factor` is NULL: (rows, n) with a stride -> (rows, n)
+void IRC_NAME(scale_rows_f32)(
+  float *IRC_RESTRICT y, const float *IRC_RESTRICT x, size_t x_stride, const float *factor,
+  size_t rows, size_t n);
+
+// sum += x: (n), (n) -> (n)
+void IRC_NAME(accumulate_f64)(double *IRC_RESTRICT sum, const float *IRC_RESTRICT x, size_t n);
+
+// Puts the rows first ..< first + height of a symmetric matrix (n, n), given from the diagonal block
+// on as (height, n - first), where they belong with everything in another order: element (i, j)
+// times `factor` goes to (place[i], place[j]) and (place[j], place[i]). `place` NULL: as it is.
+void IRC_NAME(place_symmetric_f64)(
+  double *IRC_RESTRICT a, const double *IRC_RESTRICT stripe, size_t first, size_t height, size_t n,
+  const uint32_t *place, double factor);
+
 #ifdef __cplusplus
 }
 #endif

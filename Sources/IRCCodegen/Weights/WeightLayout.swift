@@ -47,12 +47,10 @@ struct WeightLayout {
     {
       throw OperatorError("weights in groups of \(size), which is no multiple of 32")
     }
-    // Scales that were chosen among the half-precision numbers lose nothing there.
-    let source = graph.producer(of: scale).op as? QuantizationParameters
     let packed = PackedTensor(
       codes: codes, scale: scale, zero: zero, spec: spec, rows: shape[0], columns: shape[1],
       groups: hasOneScale ? 1 : spec.granularity.scales(inRowOf: shape[1]),
-      hasHalfScales: source?.spec.scaleFormat == .f16, hasOneScale: hasOneScale)
+      hasHalfScales: graph.isHalf(scale), hasOneScale: hasOneScale)
     let scales = packed.rows * packed.groups
     var sections = [
       ("codes", packed.rows * packed.rowBytes), ("scales", scales * packed.scaleBytes),
@@ -96,6 +94,15 @@ func aligned(_ bytes: Int) -> Int {
 }
 
 extension Graph {
+  /// True if scales were chosen among the half-precision numbers, where they lose nothing.
+  fileprivate func isHalf(_ scale: ValueID) -> Bool {
+    switch producer(of: scale).op {
+    case let source as QuantizationParameters: source.spec.scaleFormat == .f16
+    case let stored as Parameter: stored.stored == .f16
+    default: false
+    }
+  }
+
   /// Name of the checkpoint tensor that a constant is made from, going by the first operands.
   func checkpointName(of value: ValueID) -> String? {
     var value = value

@@ -1,0 +1,210 @@
+public import IRCPassKit
+
+/// Rounds weights again, so that errors of some columns make up for those of others in what the layer computes.
+///
+///     before: %y = linear %x, dequantize(quantize(%w, %s), %s)
+///     after:  %y = linear %x, dequantize(%codes, %t)          // %codes and %t are attached constants
+///
+/// One walk over the calibration text: at each distinct input of linear layers its second moment is taken, the layers that read
+/// it are rounded, and the walk goes on with what they are now.
+public struct GPTQ: Pass {
+  public static let info = PassInfo(
+    name: "gptq",
+    summary: "Round weights column by column, so that later columns make up for earlier errors.",
+    details: """
+      Works on every linear layer that `quantize` has given a format, whatever the format, and replaces its rounding to nearest. \
+      Inputs of a layer are measured with all earlier layers already rounded, activations included; layers that read the same \
+      value share one decomposition.
+
+      Scales of groups are found from the weights as they are when their first column is reached; with `act_order`, and where \
+      `clip-search` has chosen them before, they stay as they are.
+
+      With `importance` tokens do not count alike (RSQ): `attention` weighs a token by the attention that it gets in the layer's \
+      block, `norm` by the length of the vector that goes into it.
+
+      A layer with too few tokens, or whose inputs say nothing, keeps its rounding to nearest; a remark says so.
+      """,
+    paper: "GPTQ (arXiv 2210.17323), section 3; RSQ (arXiv 2503.01820), section 3",
+    requires: [.quantized], preservesFunction: false, usesCalibration: true,
+    statistics: [rounded, kept], remarks: [solved, fallback, damped, plainNorms])
+
+  static let rounded = Statistic("rounded", "Weights that were rounded by their inputs.")
+  static let kept = Statistic("kept", "Weights that keep their rounding to nearest.")
+  static let solved = RemarkKind("solved", .passed, "A weight was rounded by its inputs.")
+  static let fallback = RemarkKind(
+    "fallback", .missed, "A weight keeps its rounding to nearest.")
+  static let damped = RemarkKind(
+    "damped", .analysis, "A second moment needed more damping than was asked for.")
+  static let plainNorms = RemarkKind(
+    "plain-norms", .missed, "There is no attention to weigh tokens by, so that norms do it.")
+
+  @PassOption("Added to the diagonal, as a fraction of its mean; grows tenfold where it is too little.", in: 0.000001...1)
+  public var damping = 0.01
+  @PassOption("Columns go in the order of their inputs' mean square, largest first.")
+  public var actOrder = false
+  @PassOption("Search for the range of each scale with the least rounding error, in place of the whole range.")
+  public var clip = false
+  @PassOption("Which tokens count more.")
+  public var importance = TokenImportance.none
+  @PassOption("Least weight of a token, where the greatest is 1.", in: 0...1)
+  public var leastImportance = 0.005
+
+  public init() {}
+
+  public func run(on graph: inout Graph, in context: PassContext) throws {
+    let groups = selectGroups(in: graph, context)
+    var plan = graph
+    // The walk sees real weights until they are rounded: what looks ahead depends on it.
+    for target in groups.flatMap(\.targets) {
+      plan.setOperand(1, of: target.operation.id, to: target.source)
+    }
+    var tokens = TokenWeights(importance, least: leastImportance, in: plan, context)
+    let folder = ConstantFolder(graph)
+    let stops = groups.map { tokens.stop(for: $0.input) }
+    var names = DerivedNames(context.instance)
+    var result = graph
+    try context.walk(over: plan, stops: stops) { index, values in
+      let group = groups[index]
+      let inputs = values.values.first ?? []
+      let moment = try SecondMoment(
+        of: inputs, weights: tokens.weights(for: group.input, values))
+      let factor = try factor(of: moment, for: group, context)
+      return try group.targets.map { target in
+        let value: Tensor
+        if let factor {
+          let rounded = try round(target, factor, folder)
+          value = rounded.values
+          try attach(rounded, for: target, &names, to: &result, context)
+        } else {
+          value = try folder.fold(target.operation.operands[1])
+          context.count(Self.kept)
+        }
+        return OperandReplacement(target.operation.id, operand: 1, value)
+      }
+    }
+    graph = result
+  }
+
+  /// Layers that read one value.
+  struct Group {
+    let input: ValueID
+    var targets: [LinearTarget]
+  }
+
+  private func selectGroups(in graph: Graph, _ context: PassContext) -> [Group] {
+    let constants = graph.constants()
+    let uses = graph.uses()
+    var groups: [Group] = []
+    var places: [ValueID: Int] = [:]
+    for (operation, _) in graph.operations(of: Linear.self) {
+      guard let target = LinearTarget(operation, in: graph, constants) else {
+        keep("the weight of a linear layer is not rounded to nearest", operation, context)
+        continue
+      }
+      let readers = uses[operation.operands[1]] ?? []
+      let input = operation.operands[0]
+      guard readers.allSatisfy({ graph[$0.operation].op is Linear && graph[$0.operation].operands[0] == input })
+      else {
+        keep("'\(target.name)' is read in other places too", operation, context)
+        continue
+      }
+      if constants.contains(input) {
+        keep("the input of '\(target.name)' does not depend on the text", operation, context)
+        continue
+      }
+      if let place = places[input] {
+        groups[place].targets.append(target)
+      } else {
+        places[input] = groups.count
+        groups.append(Group(input: input, targets: [target]))
+      }
+    }
+    return groups
+  }
+
+  private func keep(_ reason: String, _ operation: Operation, _ context: PassContext) {
+    context.count(Self.kept)
+    context.remark(Self.fallback, at: operation.location, reason)
+  }
+
+  /// What the layers of a group are rounded with; nil, with a remark, if their inputs say too little.
+  private func factor(
+    of moment: SecondMoment, for group: Group, _ context: PassContext
+  ) throws -> InverseCholesky? {
+    let names = group.targets.map { "'\($0.name)'" }.joined(separator: ", ")
+    let location = group.targets[0].operation.location
+    if moment.rows < moment.width {
+      context.remark(
+        Self.fallback, at: location,
+        "\(names): \(moment.rows) tokens are too few for \(moment.width) channels",
+        hint: "raise 'calibration.tokens' in the model file")
+      return nil
+    }
+    guard let factor = try InverseCholesky(of: moment, damping: damping, ordered: actOrder) else {
+      context.remark(
+        Self.fallback, at: location,
+        "\(names): the second moment of the inputs is zero, infinite or not positive",
+        hint: "look at the inputs with 'irc inspect', and calibrate on other text")
+      return nil
+    }
+    if factor.damping > damping {
+      context.remark(
+        Self.damped, at: location, "\(names): damping grew to \(factor.damping) of the mean")
+    }
+    return factor
+  }
+
+  private func round(
+    _ target: LinearTarget, _ factor: InverseCholesky, _ folder: ConstantFolder
+  ) throws -> RoundedWeights {
+    var given: ScaleSet?
+    if !target.hasPlainScales {
+      let parts = try folder.fold(target.scales)
+      given = ScaleSet(scales: parts[0], zeros: parts.count > 1 ? parts[1] : nil)
+    }
+    let rule = clip ? ScaleRule.search(norm: 2.4) : .range
+    return try SecondOrderRounding(target.spec, factor, rule, given: given)
+      .round(folder.fold(target.source))
+  }
+
+  private func attach(
+    _ rounded: RoundedWeights, for target: LinearTarget, _ names: inout DerivedNames,
+    to graph: inout Graph, _ context: PassContext
+  ) throws {
+    let place = context.derived(from: graph.producer(of: target.source).location)
+    let name = names.unique(target.name)
+    let anchor = target.operation.id
+    var parts = [
+      try graph.attach(rounded.codes, named: "\(name).codes", before: anchor, at: place),
+      try graph.attach(rounded.scaleSet.stored(as: target.spec.scaleFormat), named: "\(name).scales", before: anchor, at: place),
+    ]
+    if let zeros = rounded.zeros {
+      parts.append(try graph.attach(zeros, named: "\(name).zeros", before: anchor, at: place))
+    }
+    let value = try graph.add(
+      Dequantize(spec: target.spec), parts, before: anchor, at: place)[0]
+    graph.setOperand(1, of: anchor, to: value)
+    context.count(Self.rounded)
+    let outputs = Double(max(1, rounded.codes.rows))
+    context.remark(
+      Self.solved, at: place,
+      "'\(target.name)': root mean square error of an output \((rounded.error / outputs).squareRoot())")
+  }
+}
+
+/// Names of constants that a pass attaches, after its instance and the tensor that they are made from.
+struct DerivedNames {
+  private let instance: String
+  private var counts: [String: Int] = [:]
+
+  init(_ instance: String) {
+    self.instance = instance
+  }
+
+  /// A name for what is made from a tensor; several things can be made from one.
+  mutating func unique(_ name: String) -> String {
+    let count = counts[name, default: 0] + 1
+    counts[name] = count
+    return count == 1 ? "\(name).\(instance)" : "\(name).\(instance).\(count)"
+  }
+}

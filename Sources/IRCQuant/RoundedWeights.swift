@@ -1,0 +1,57 @@
+import CKernels
+public import IRCTensor
+
+/// A matrix of weights as codes, with the values that they stand for.
+public struct RoundedWeights: Sendable {
+  /// What the codes are.
+  public let spec: QuantizationSpec
+  /// Codes, i8 [out, in].
+  public let codes: Tensor
+  /// Scales, f32 [out, groups], [1, 1] for one scale.
+  public let scales: Tensor
+  /// Zero points, i8 of the shape of `scales`; nil if symmetric.
+  public let zeros: Tensor?
+  /// What `dequantize` makes of them, f32 [out, in].
+  public let values: Tensor
+  /// The sum over all weights of the squared errors that were passed on, which is tr((W−Q)(H + λ·1)(W−Q)ᵀ): the output error
+  /// for each token, summed over the outputs.
+  public let error: Double
+
+  /// Scales and zero points together.
+  public var scaleSet: ScaleSet { ScaleSet(scales: scales, zeros: zeros) }
+}
+
+/// How calibrated rounding finds its scales.
+public enum ScaleRule: Hashable, Sendable {
+  /// From the range of the weights.
+  case range
+  /// From the narrowed range with the least sum of |error|^norm.
+  case search(norm: Double)
+}
+
+/// Scales and zero points of a matrix.
+public struct ScaleSet: Sendable {
+  /// f32 [out, groups], [1, 1] for one scale.
+  public var scales: Tensor
+  /// i8 of the same shape; nil if symmetric.
+  public var zeros: Tensor?
+
+  /// Takes scales as they are.
+  public init(scales: Tensor, zeros: Tensor?) {
+    self.scales = scales
+    self.zeros = zeros
+  }
+
+  /// The scales in the type in which a format stores them, f16 or f32; nothing is lost if they were chosen for it.
+  public func stored(as format: ScaleFormat) -> Tensor {
+    guard format == .f16 else { return scales }
+    var halves = [UInt16](repeating: 0, count: scales.count)
+    unsafe scales.withElements(as: Float.self) { scales in
+      guard let start = scales.baseAddress else { return }
+      unsafe irc_f32_to_f16(&halves, start, halves.count)
+    }
+    return unsafe halves.withUnsafeBytes { bytes in
+      unsafe Tensor(copying: bytes, shape: scales.shape, .f16)
+    }
+  }
+}

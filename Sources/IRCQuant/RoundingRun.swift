@@ -1,0 +1,182 @@
+import CKernels
+import IRCTensor
+
+/// Some output channels on their way through GPTQ.
+struct RoundingRun {
+  private let method: SecondOrderRounding
+  private let rows: Int
+  private let columns: Int
+  private let groups: Int
+  private let groupWidth: Int
+  /// The weights as they are given, with dead channels at zero.
+  private let source: Tensor
+  /// Scales and zero points by group, (groups, rows).
+  private var scale: [Float]
+  private var zero: [Int8]
+  /// True if scales are found as groups are reached.
+  private let refits: Bool
+  /// The group of each place.
+  private let groupOfPlace: [UInt32]
+
+  init(
+    _ method: SecondOrderRounding, _ weights: Tensor, _ range: Range<Int>, _ fixed: ScaleSet?,
+    groups: Int
+  ) {
+    self.method = method
+    (rows, columns) = (weights.rows, weights.columns)
+    self.groups = groups
+    let width = fixed?.scales.count == 1 ? columns : method.spec.granularity.groupWidth(of: columns)
+    groupWidth = width
+    source = weights.zeroing(method.factor.deadChannels)
+    let order = method.factor.order
+    groupOfPlace = (0..<columns).map { (order?[$0] ?? UInt32($0)) / UInt32(width) }
+    refits = fixed == nil && (order == nil || groups == 1)
+    scale = Array(repeating: 0, count: groups * rows)
+    zero = Array(repeating: 0, count: groups * rows)
+    if let fixed {
+      take(fixed, range)
+    } else if !refits {
+      fitAll()
+    }
+  }
+
+  /// Takes the rows `range` of scales that are given.
+  private mutating func take(_ fixed: ScaleSet, _ range: Range<Int>) {
+    if fixed.scales.count == 1 {
+      scale = Array(repeating: fixed.scales.array(of: Float.self)[0], count: rows)
+      zero = Array(repeating: fixed.zeros?.array(of: Int8.self)[0] ?? 0, count: rows)
+      return
+    }
+    unsafe fixed.scales.slice(rows: range).withElements(as: Float.self) {
+      guard let start = $0.baseAddress else { return }
+      unsafe irc_gather_columns_f32(&scale, start, groups, nil, rows, groups)
+    }
+    guard let zeros = fixed.zeros else { return }
+    unsafe zeros.slice(rows: range).withElements(as: Int8.self) {
+      guard let start = $0.baseAddress else { return }
+      unsafe irc_gather_columns_i8(&zero, start, groups, nil, rows, groups)
+    }
+  }
+
+  /// Finds all scales from the weights as they are given.
+  private mutating func fitAll() {
+    var scales = scale
+    var zeros = zero
+    unsafe source.withElements(as: Float.self) { w in
+      guard let w = w.baseAddress else { return }
+      unsafe scales.withUnsafeMutableBufferPointer { scales in
+        unsafe zeros.withUnsafeMutableBufferPointer { zeros in
+          guard let scales = scales.baseAddress, let zeros = zeros.baseAddress else { return }
+          unsafe method.rule.write(
+            scales, method.spec.isSymmetric ? nil : zeros, of: w, stride: columns, rows: rows,
+            columns: columns, method.spec.kernelSpec)
+        }
+      }
+    }
+    unsafe irc_gather_columns_f32(&scale, scales, groups, nil, rows, groups)
+    unsafe irc_gather_columns_i8(&zero, zeros, groups, nil, rows, groups)
+  }
+
+  /// Finds the scale of the group that starts at `place` from the weights as they have become.
+  private mutating func refit(at place: Int, _ w: UnsafePointer<Float>) {
+    let width = min(groupWidth, columns - place)
+    let group = Int(groupOfPlace[place]) * rows
+    let isSymmetric = method.spec.isSymmetric
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: width * rows) { matrix in
+      guard let matrix = matrix.baseAddress else { return }
+      // Rows and columns change places: the weights are stored column by column.
+      unsafe irc_gather_columns_f32(matrix, w + place * rows, rows, nil, width, rows)
+      unsafe scale.withUnsafeMutableBufferPointer { scale in
+        unsafe zero.withUnsafeMutableBufferPointer { zero in
+          guard let scale = scale.baseAddress, let zero = zero.baseAddress else { return }
+          unsafe method.rule.write(
+            scale + group, isSymmetric ? nil : zero + group, of: matrix, stride: width, rows: rows,
+            columns: width, method.spec.singleGroup)
+        }
+      }
+    }
+  }
+
+  /// The end of the block that starts at `start`: a group that is found as it is reached must not begin inside a block and end
+  /// behind it, where its weights are not up to date.
+  private func blockEnd(after start: Int) -> Int {
+    let end = min(columns, start + SecondOrderRounding.block)
+    guard refits, end < columns else { return end }
+    let group = (end - 1) / groupWidth * groupWidth
+    return group > start && group + groupWidth > end ? group : end
+  }
+
+  /// Rounds all columns; returns the sum of squared errors.
+  mutating func run(into target: RoundingTarget) -> Double {
+    let n = columns
+    let w = UnsafeMutablePointer<Float>.allocate(capacity: max(1, n * rows))
+    let error = UnsafeMutablePointer<Float>.allocate(
+      capacity: max(1, SecondOrderRounding.block * rows))
+    defer {
+      unsafe w.deallocate()
+      unsafe error.deallocate()
+    }
+    var codes = [Int8](repeating: 0, count: n * rows)
+    var total = 0.0
+    unsafe source.withElements(as: Float.self) { weights in
+      guard let weights = weights.baseAddress else { return }
+      unsafe irc_gather_columns_f32(w, weights, n, method.factor.order, rows, n)
+    }
+    unsafe method.factor.upper.withElements(as: Float.self) { upper in
+      guard let u = upper.baseAddress else { return }
+      unsafe codes.withUnsafeMutableBufferPointer { codes in
+        guard let codes = codes.baseAddress else { return }
+        var start = 0
+        while start < n {
+          let end = blockEnd(after: start)
+          unsafe total += roundBlock(start..<end, codes, w, error, u)
+          unsafe Float.multiply(
+            m: n - end, n: rows, k: end - start, u + start * n + end, lda: n, transposeA: true,
+            error, ldb: rows, transposeB: false, beta: 1, w + end * rows, ldc: rows)
+          start = end
+        }
+      }
+    }
+    write(codes, to: target)
+    return total
+  }
+
+  /// Rounds the columns of a block, stopping wherever a scale has to be found.
+  private mutating func roundBlock(
+    _ range: Range<Int>, _ codes: UnsafeMutablePointer<Int8>, _ w: UnsafeMutablePointer<Float>,
+    _ error: UnsafeMutablePointer<Float>, _ u: UnsafePointer<Float>
+  ) -> Double {
+    var total = 0.0
+    var start = range.lowerBound
+    while start < range.upperBound {
+      var end = range.upperBound
+      if refits {
+        if start.isMultiple(of: groupWidth) { unsafe refit(at: start, w) }
+        end = min(end, (start / groupWidth + 1) * groupWidth)
+      }
+      unsafe total += groupOfPlace.withUnsafeBufferPointer { group in
+        guard let group = group.baseAddress else { return 0 }
+        return unsafe irc_round_columns(
+          codes + start * rows, w + start * rows, error + (start - range.lowerBound) * rows,
+          u + start * columns + start, columns, scale, method.spec.isSymmetric ? nil : zero,
+          group + start, rows, end - start, range.upperBound - start, method.spec.singleGroup)
+      }
+      start = end
+    }
+    return total
+  }
+
+  /// Brings codes and scales back into rows and decodes them.
+  private func write(_ columnCodes: [Int8], to target: RoundingTarget) {
+    let zeros = unsafe method.spec.isSymmetric ? nil : target.zeros
+    unsafe irc_scatter_columns_i8(
+      target.codes, columns, columnCodes, method.factor.order, rows, columns)
+    unsafe irc_gather_columns_f32(target.scales, scale, rows, nil, groups, rows)
+    if let zeros = unsafe zeros {
+      unsafe irc_gather_columns_i8(zeros, zero, rows, nil, groups, rows)
+    }
+    let spec = groups == 1 ? method.spec.singleGroup : method.spec.kernelSpec
+    unsafe irc_decode_rows(
+      target.values, columns, target.codes, columns, target.scales, zeros, rows, columns, spec)
+  }
+}
