@@ -34,7 +34,7 @@ func module(
 /// The names of the built-in passes: one folder each under `Plugins/`.
 let plugins = [
   "FoldNormGains", "RotationFusion", "SmoothFusion", "InjectOutliers", "QuantizeTensors",
-  "ClipSearch", "GPTQ", "LowerKernels", "EmitC",
+  "MixedPrecision", "ClipSearch", "GPTQ", "LowerKernels", "EmitC",
 ]
 
 /// A pass: one module that sees the kit and nothing else, with its tests beside it.
@@ -94,6 +94,7 @@ let companions = [
   // Both change what rounding to nearest left.
   "ClipSearch": ["QuantizeTensors"],
   "GPTQ": ["QuantizeTensors", "ClipSearch", "LowerKernels"],
+  "MixedPrecision": ["QuantizeTensors"],
 ]
 let passes: [Target] = plugins.flatMap { passPlugin($0, testedWith: companions[$0] ?? []) }
 

@@ -19,7 +19,12 @@ public struct LowerKernels: Pass {
       Equal operations are merged, so that products of one input share its quantizer. Everything else stays as it is and \
       runs in single precision.
       """,
-    preservesFunction: true,
+    conflicts: [
+      FactConflict(
+        .formatsOpen,
+        "would fix formats before the scheme's budget of bits is met; 'mixed-precision' chooses them"
+      )
+    ], preservesFunction: true,
     statistics: [
       integerLinears, dequantizingLinears, dequantizingEmbeddings, realProducts, merged,
     ],

@@ -35,6 +35,13 @@ public struct QuantizeTensors: Pass {
 
   public init() {}
 
+  /// A scheme with a budget of bits needs a pass that meets it.
+  public var effects: PassEffects {
+    var effects = Self.info.effects
+    if scheme.bits != nil { effects.establishes.append(.formatsOpen) }
+    return effects
+  }
+
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let targets = try selectTargets(in: graph, context)
     var inputs: [ValueID: ValueID] = [:]

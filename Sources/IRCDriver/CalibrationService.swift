@@ -80,6 +80,11 @@ final class CalibrationService: Sendable {
     }
   }
 
+  /// What changes of constants do to logits.
+  @Sendable func logitProbe(of graph: Graph, tokens: Int) throws -> LogitProbe {
+    try LogitProbe(graph, windows: prepare().windows, tokens: tokens)
+  }
+
   private func prepare() throws -> Prepared {
     try prepared.withLock { prepared in
       if let prepared { return prepared }

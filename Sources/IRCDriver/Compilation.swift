@@ -117,6 +117,7 @@ package struct Compilation {
       statistics: calibration.statistics(of:in:),
       channelStatistics: calibration.channelStatistics(of:in:),
       walk: calibration.walk(over:stops:visit:),
+      logitProbe: calibration.logitProbe(of:tokens:),
       output: { try output?.files ?? PassServices.none.output() })
     try manager.run(
       on: &graph, model: facts, target: plan.model.target, services: services,

@@ -70,6 +70,14 @@ public final class Interpreter: Sendable {
   public func run(
     inputs: [String: Tensor], states: inout [String: Tensor], observe: Observer? = nil
   ) throws -> [String: Tensor] {
+    try run(inputs: inputs, states: &states, replacing: [:], observe: observe)
+  }
+
+  /// - Parameter replaced: constants that operations read in place of their own, by operand.
+  func run(
+    inputs: [String: Tensor], states: inout [String: Tensor],
+    replacing replaced: [OperationID: [Int: Tensor]], observe: Observer? = nil
+  ) throws -> [String: Tensor] {
     var places = [Tensor?](repeating: nil, count: plan.placeCount)
     let extents = try bindLeaves(inputs, states, &places)
     if let observe {
@@ -79,7 +87,7 @@ public final class Interpreter: Sendable {
     }
     for step in plan.steps {
       try checkSizes(of: step, with: extents)
-      let results = try run(step, places)
+      let results = try run(step, places, replaced[step.operation.id] ?? [:])
       for (index, tensor) in results.enumerated() {
         places[step.results[index]] = tensor
         try observe?(step.operation.results[index], tensor)
@@ -127,11 +135,15 @@ public final class Interpreter: Sendable {
     }
   }
 
-  private func run(_ step: ExecutionPlan.Step, _ places: [Tensor?]) throws -> [Tensor] {
-    if let results = try runByRows(step, places) { return results }
+  private func run(
+    _ step: ExecutionPlan.Step, _ places: [Tensor?], _ replaced: [Int: Tensor]
+  ) throws -> [Tensor] {
+    if replaced.isEmpty, let results = try runByRows(step, places) { return results }
     let operands: [Tensor]
     do {
-      operands = try step.operands.map { try tensor($0, places) }
+      operands = try step.operands.enumerated().map { index, source in
+        try replaced[index] ?? tensor(source, places)
+      }
     } catch {
       throw step.operation.located(error)
     }

@@ -7,6 +7,8 @@ extension Fact {
   public static let normInputsSmoothed = Fact("norm-inputs-smoothed")
   /// Weights have been given formats.
   public static let quantized = Fact("quantized")
+  /// Weights have formats to begin with, and a budget of bits that is still to be met.
+  public static let formatsOpen = Fact("formats-open")
   /// Linear layers are kernel operators.
   public static let kernelsLowered = Fact("kernels-lowered")
 }

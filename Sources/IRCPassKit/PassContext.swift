@@ -87,6 +87,14 @@ public final class PassContext: Sendable {
     try services.walk(graph, stops, visit)
   }
 
+  /// Prepares to measure what changes of constants do to the logits of `graph` over the start of the calibration text.
+  ///
+  /// - Parameter tokens: how many tokens to look at, about.
+  /// - Throws: `PassError` when the model has no calibration text, `Diagnostic` when the graph cannot run.
+  public func logitProbe(of graph: Graph, tokens: Int) throws -> LogitProbe {
+    try services.logitProbe(graph, tokens)
+  }
+
   /// Tells what an exporter wrote, for the manifest.
   public func report(_ emission: EmissionReport) {
     log.withLock { $0.emissions.append(emission) }
@@ -113,19 +121,25 @@ package struct PassServices: Sendable {
       Graph, [CalibrationStop], (Int, CalibrationValues) throws -> [OperandReplacement]
     ) throws -> Void
 
+  /// Prepares to compare logits over so many tokens.
+  package typealias Probe = @Sendable (Graph, Int) throws -> LogitProbe
+
   package var statistics: Statistics
   package var walk: Walk
   package var channelStatistics: ChannelStatistics
+  package var logitProbe: Probe
   package var output: @Sendable () throws -> OutputFiles
 
   package init(
     statistics: @escaping Statistics,
     channelStatistics: @escaping ChannelStatistics = { _, _ in throw noCalibration },
     walk: @escaping Walk = { _, _, _ in throw noCalibration },
+    logitProbe: @escaping Probe = { _, _ in throw noCalibration },
     output: @escaping @Sendable () throws -> OutputFiles
   ) {
     self.statistics = statistics
     self.walk = walk
+    self.logitProbe = logitProbe
     self.channelStatistics = channelStatistics
     self.output = output
   }

@@ -35,11 +35,15 @@ public struct QuantizationScheme: Hashable, Sendable {
   /// Embedding tables; nil leaves them real.
   public var embeddings: QuantizationSpec?
 
+  /// Average bits for each weight, scales included, for pipelines that choose formats; nil: all weights have the one format.
+  public var bits: Double?
+
   /// Names the formats.
   public init(
     weights: QuantizationSpec, activations: Activations? = nil,
-    embeddings: QuantizationSpec? = QuantizationSpec(.integer(bits: 8), .row)
+    embeddings: QuantizationSpec? = QuantizationSpec(.integer(bits: 8), .row), bits: Double? = nil
   ) {
+    self.bits = bits
     self.weights = weights
     self.activations = activations
     self.embeddings = embeddings
@@ -95,6 +99,10 @@ extension QuantizationScheme: PassOptionValue {
     .init(
       "embeddings", .either([.choice(["none"]), .mapping(weightFields)]),
       "Formats of embedding tables. Default {format: int8, granularity: channel}."),
+    .init(
+      "bits", .number(1...32),
+      "Average bits for each weight of linear layers, scales included; for pipelines with mixed-precision, which chooses formats. "
+        + "Default: all weights have the format above."),
   ]
 
   public init(option: OptionValue) throws {
@@ -112,6 +120,7 @@ extension QuantizationScheme: PassOptionValue {
         case "weights": weights = try Self.weightSpec(entry.value)
         case "activations": activations = isNone ? nil : try Self.activationSpec(entry.value)
         case "embeddings": embeddings = isNone ? nil : try Self.weightSpec(entry.value)
+        case "bits": bits = try Double(option: entry.value)
         default: break
         }
       } catch let list as DiagnosticList {
@@ -202,7 +211,8 @@ extension QuantizationScheme: PassOptionValue {
       activationText += "}"
     }
     let embeddingText = embeddings.map { "{\(text($0, "channel"))}" } ?? "none"
+    let bitsText = bits.map { ", bits: \($0)" } ?? ""
     return
-      "{weights: {\(text(weights, "channel"))}, activations: \(activationText), embeddings: \(embeddingText)}"
+      "{weights: {\(text(weights, "channel"))}, activations: \(activationText), embeddings: \(embeddingText)\(bitsText)}"
   }
 }

@@ -5,6 +5,7 @@ import GPTQ
 import IRCPassKit
 import InjectOutliers
 import LowerKernels
+import MixedPrecision
 import QuantizeTensors
 import RotationFusion
 import SmoothFusion
@@ -12,5 +13,6 @@ import SmoothFusion
 /// The passes that are linked into `irc`. They have no door that a stranger's pass lacks.
 let builtInPasses: [any Pass.Type] = [
   ClipSearch.self, EmitC.self, FoldNormGains.self, GPTQ.self, InjectOutliers.self,
-  LowerKernels.self, QuantizeTensors.self, RotationFusion.self, SmoothFusion.self,
+  LowerKernels.self, MixedPrecision.self, QuantizeTensors.self, RotationFusion.self,
+  SmoothFusion.self,
 ]

@@ -1,0 +1,67 @@
+import IRCPassKit
+
+/// What each format of each layer costs and loses, and which layers share one.
+struct Allocation {
+  let layers: [RoundedLinear]
+  /// The formats to choose from, the same for every layer.
+  let specs: [QuantizationSpec]
+  /// For each layer the loss of each format.
+  let losses: [[Double]]
+  /// Indices of layers that share a choice.
+  let groups: [[Int]]
+  /// For each layer the bits of each format.
+  let costs: [[Int]]
+
+  init(layers: [RoundedLinear], specs: [QuantizationSpec], losses: [[Double]], groups: [[Int]]) {
+    self.layers = layers
+    self.specs = specs
+    self.losses = losses
+    self.groups = groups
+    costs = layers.map { layer in
+      specs.map { $0.storedBits(rows: layer.shape[0], columns: layer.shape[1]) }
+    }
+  }
+
+  /// Number of weights.
+  var weightCount: Int { layers.reduce(0) { $0 + $1.shape.reduce(1, *) } }
+
+  /// Bits of the cheapest choices.
+  var leastBits: Int { costs.reduce(0) { $0 + ($1.min() ?? 0) } }
+
+  /// Bits of one format for all layers.
+  func bits(ofAll spec: QuantizationSpec) -> Int {
+    layers.reduce(0) { $0 + spec.storedBits(rows: $1.shape[0], columns: $1.shape[1]) }
+  }
+
+  /// Bits of a choice for each layer.
+  func bits(of choices: [Int]) -> Int { zip(costs, choices).reduce(0) { $0 + $1.0[$1.1] } }
+
+  /// Predicted loss of a choice for each layer.
+  func loss(of choices: [Int]) -> Double { zip(losses, choices).reduce(0) { $0 + $1.0[$1.1] } }
+
+  /// The least predicted loss for each number of bits.
+  var frontier: [CostFrontier.Point] { CostFrontier(items, of: 0, limit: .max).points }
+
+  /// The best choice for each layer; nil if none keeps the budget.
+  func solve(_ solver: AllocationSolver, within budget: Int) -> [Int]? {
+    guard
+      let solution = solver.solve(AllocationProblem(items: items, budgets: [budget]))
+    else { return nil }
+    var choices = layers.map { _ in 0 }
+    for (group, choice) in zip(groups, solution.choices) {
+      for layer in group { choices[layer] = choice }
+    }
+    return choices
+  }
+
+  /// A thing to choose for is a group of layers.
+  private var items: [[AllocationProblem.Choice]] {
+    groups.map { group in
+      specs.indices.map { choice in
+        AllocationProblem.Choice(
+          loss: group.reduce(0) { $0 + losses[$1][choice] },
+          costs: [group.reduce(0) { $0 + costs[$1][choice] }])
+      }
+    }
+  }
+}

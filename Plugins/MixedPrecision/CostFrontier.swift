@@ -1,0 +1,106 @@
+/// For every cost the least loss that it buys, exactly: dynamic programming over the items in which a state that costs more and
+/// loses no less than another is dropped.
+///
+/// With whole costs there are at most as many states as there are sums of costs. Beyond `stateLimit` costs are rounded up to
+/// multiples of a unit, so that a budget is still never exceeded; `unit` tells.
+package struct CostFrontier: Sendable {
+  /// One point: a cost and the least loss at or below it.
+  package struct Point: Hashable, Sendable {
+    package var cost: Int
+    package var loss: Double
+
+    /// States a point.
+    package init(cost: Int, loss: Double) {
+      self.cost = cost
+      self.loss = loss
+    }
+  }
+
+  private struct State {
+    var point: Point
+    /// The choice of the last item, and the state before it.
+    var choice: Int32
+    var previous: Int32
+  }
+
+  /// Points in the order of their cost, each of less loss than the one before.
+  package let points: [Point]
+  /// What costs were rounded up to; 1 if they are exact.
+  package let unit: Int
+  /// States after each item.
+  private let layers: [[State]]
+
+  /// Finds the points of one kind of cost that cost at most `limit`.
+  package init(_ items: [[Point]], limit: Int, stateLimit: Int = 1 << 16) {
+    var unit = 1
+    let range = items.reduce(0) { $0 + ($1.map(\.cost).max() ?? 0) }
+    let divisor = max(1, items.joined().reduce(0) { greatestCommonDivisor($0, $1.cost) })
+    if min(range, max(0, limit)) / divisor > stateLimit {
+      unit = (min(range, limit) + stateLimit - 1) / stateLimit
+    }
+    var states = [State(point: Point(cost: 0, loss: 0), choice: 0, previous: 0)]
+    var layers: [[State]] = []
+    for item in items {
+      var next: [State] = []
+      next.reserveCapacity(states.count * item.count)
+      for (index, state) in states.enumerated() {
+        for (choice, option) in item.enumerated() {
+          let cost = state.point.cost + (option.cost + unit - 1) / unit * unit
+          if cost > limit { continue }
+          next.append(
+            State(
+              point: Point(cost: cost, loss: state.point.loss + option.loss),
+              choice: Int32(choice), previous: Int32(index)))
+        }
+      }
+      // Equal cost and loss: the first choice of the earliest state, so that the result does not depend on the sort.
+      next.sort { a, b in
+        (a.point.cost, a.point.loss, a.previous, a.choice)
+          < (b.point.cost, b.point.loss, b.previous, b.choice)
+      }
+      states = []
+      for state in next where state.point.loss < states.last?.point.loss ?? .infinity {
+        states.append(state)
+      }
+      layers.append(states)
+    }
+    self.unit = unit
+    self.layers = layers
+    points = states.map(\.point)
+  }
+
+  /// The choice of each item at a point.
+  package func choices(at index: Int) -> [Int] {
+    var place = index
+    var result: [Int] = []
+    for states in layers.reversed() {
+      result.append(Int(states[place].choice))
+      place = Int(states[place].previous)
+    }
+    return result.reversed()
+  }
+
+  /// The least loss that costs at most `cost`; nil if nothing does.
+  package func loss(within cost: Int) -> Double? { index(within: cost).map { points[$0].loss } }
+
+  /// A bound from below of the loss within `cost` that holds for costs that were rounded, too.
+  package func leastLoss(within cost: Int) -> Double? {
+    loss(within: unit == 1 ? cost : cost + unit * layers.count)
+  }
+
+  /// The last point that costs at most `cost`.
+  package func index(within cost: Int) -> Int? {
+    var (low, high) = (0, points.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if points[middle].cost <= cost { low = middle + 1 } else { high = middle }
+    }
+    return low == 0 ? nil : low - 1
+  }
+}
+
+private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+  var (a, b) = (a, b)
+  while b != 0 { (a, b) = (b, a % b) }
+  return a
+}

@@ -1,0 +1,178 @@
+import IRCPassKit
+import IRCPassManager
+import IRCTestSupport
+import MixedPrecision
+import QuantizeTensors
+import Testing
+
+@Suite("mixed-precision")
+struct MixedPrecisionTests {
+  private static let windows: [[Int32]] = (0..<6).map { window in
+    let random = RandomNumbers(seed: UInt64(window))
+    return (0..<32).map { Int32(random.integer($0, below: 16)) }
+  }
+
+  private static let services = PassServices(
+    statistics: { _, _ in throw PassError("not asked for") },
+    channelStatistics: { groups, graph in
+      try Calibration.collectChannels(graph, groups: groups, windows: windows)
+    },
+    logitProbe: { try LogitProbe($0, windows: windows, tokens: $1) },
+    output: { throw PassError("not asked for") })
+
+  /// Formats in groups that the small widths of the sample networks hold whole.
+  private static let start = QuantizationScheme(
+    weights: QuantizationSpec(.integer(bits: 4), .row), embeddings: nil)
+
+  private func choices(_ bits: [Int]) -> [QuantizationScheme] {
+    bits.map {
+      QuantizationScheme(weights: QuantizationSpec(.integer(bits: $0), .row), embeddings: nil)
+    }
+  }
+
+  private func run(
+    _ pass: MixedPrecision, on text: String = SampleNetworks.transformer,
+    scheme: QuantizationScheme = start, services: PassServices = services
+  ) throws -> (graph: Graph, run: PassRun) {
+    var graph = try SampleNetworks.graph(text)
+    var quantize = QuantizeTensors()
+    quantize.scheme = scheme
+    let recorder = RunRecorder()
+    let manager = PassManager(
+      [
+        PassInstance(id: "quantize", pass: quantize, span: nil),
+        PassInstance(id: "mixed-precision", pass: pass, span: nil),
+      ], registry: try PassRegistry([QuantizeTensors.self, MixedPrecision.self]),
+      instruments: [VerifyInstrument(), recorder])
+    try manager.run(
+      on: &graph, model: ModelDescription(name: "m", vocabularySize: 16, contextLength: nil),
+      target: .portable, services: services)
+    return (graph, try #require(recorder.runs.last))
+  }
+
+  private func layers(_ graph: Graph) -> [RoundedLinear] {
+    let constants = graph.constants()
+    return graph.operations(of: Linear.self).compactMap {
+      RoundedLinear($0.operation, in: graph, constants: constants)
+    }
+  }
+
+  private func averageBits(_ graph: Graph) -> Double {
+    let layers = layers(graph)
+    let bits = layers.reduce(0) {
+      $0 + $1.spec.storedBits(rows: $1.shape[0], columns: $1.shape[1])
+    }
+    return Double(bits) / Double(layers.reduce(0) { $0 + $1.shape.reduce(1, *) })
+  }
+
+  private func divergence(_ graph: Graph, _ text: String = SampleNetworks.transformer) throws
+    -> Double
+  {
+    try LogitProbe(SampleNetworks.graph(text), windows: Self.windows, tokens: 10_000)
+      .divergence(of: graph).kullbackLeibler
+  }
+
+  @Test(
+    "The budget is kept, formats differ, and less is lost than with one format of that size",
+    arguments: [SampleNetworks.transformer, SampleNetworks.stateSpace],
+    [SensitivityMetric.kl, .sqnr])
+  func betterThanUniform(text: String, metric: SensitivityMetric) throws {
+    var pass = MixedPrecision()
+    pass.scheme = Self.start
+    pass.choices = choices([2, 3, 4, 8])
+    pass.metric = metric
+    let (mixed, _) = try run(pass, on: text)
+    var uniform = MixedPrecision()
+    uniform.scheme = Self.start
+    uniform.choices = choices([4])
+    let (same, _) = try run(uniform, on: text)
+    #expect(Set(layers(mixed).map(\.spec)).count > 1)
+    #expect(averageBits(mixed) <= averageBits(same) + 1e-9)
+    #expect(try divergence(mixed, text) < divergence(same, text))
+  }
+
+  @Test(
+    "Metrics without runs of the network keep the budget too",
+    arguments: [
+      SensitivityMetric.outputMSE, .weightedMSE,
+    ])
+  func outputError(metric: SensitivityMetric) throws {
+    var pass = MixedPrecision()
+    pass.scheme = Self.start
+    pass.choices = choices([2, 3, 4, 8])
+    pass.metric = metric
+    let (graph, run) = try run(pass)
+    #expect(
+      averageBits(graph) <= averageBits(try self.run(MixedPrecision.keeping(Self.start)).graph)
+        + 1e-9)
+    #expect(run.remarks.contains { $0.kind.name == "measured" })
+  }
+
+  @Test("A scheme's own budget counts, an option before it")
+  func budgets() throws {
+    var scheme = Self.start
+    scheme.bits = 6
+    var pass = MixedPrecision()
+    pass.scheme = scheme
+    pass.choices = choices([2, 3, 4, 8])
+    // Scales of whole rows of a few weights weigh a lot here.
+    let (wide, _) = try run(pass, scheme: scheme)
+    #expect(averageBits(wide) <= 6)
+    pass.bits = AverageBits(5)
+    let (narrow, run) = try run(pass, scheme: scheme)
+    #expect(averageBits(narrow) <= 5 && averageBits(narrow) < averageBits(wide))
+    #expect(
+      run.remarks.contains {
+        $0.kind.name == "frontier" && $0.message.contains(" bits: predicted kl ")
+      })
+    #expect(!narrow.facts.contains(.formatsOpen))
+  }
+
+  @Test("Layers that read one value share a format when asked")
+  func ties() throws {
+    var pass = MixedPrecision()
+    pass.scheme = Self.start
+    pass.choices = choices([2, 3, 4, 8])
+    pass.tieInputs = true
+    let (graph, _) = try run(pass)
+    var formats: [ValueID: Set<QuantizationSpec>] = [:]
+    for layer in layers(graph) { formats[layer.realInput, default: []].insert(layer.spec) }
+    #expect(formats.values.allSatisfy { $0.count == 1 })
+    #expect(layers(graph).count > formats.count)
+  }
+
+  @Test("Budgets that nothing keeps and missing calibration are told")
+  func errors() throws {
+    var pass = MixedPrecision()
+    pass.choices = choices([4, 8])
+    pass.bits = AverageBits(3)
+    let few = #expect(throws: DiagnosticList.self) { try run(pass) }
+    #expect(few?.description.contains("3.0 bits for each weight are too few") == true)
+    let none = #expect(throws: DiagnosticList.self) { try run(MixedPrecision(), services: .none) }
+    #expect(none?.description.contains("calibration") == true)
+  }
+
+  @Test("Where activations are quantized, only weights change")
+  func activations() throws {
+    var scheme = Self.start
+    scheme.activations = .init(spec: QuantizationSpec(.integer(bits: 8), .row))
+    var pass = MixedPrecision()
+    pass.scheme = scheme
+    pass.choices = choices([2, 3, 4, 8])
+    let (graph, _) = try run(pass, scheme: scheme)
+    for layer in layers(graph) {
+      let input = graph[layer.operation].operands[0]
+      #expect(graph.definition(of: input, as: Dequantize.self)?.spec == scheme.activations?.spec)
+    }
+  }
+}
+
+extension MixedPrecision {
+  /// One that leaves a scheme's own format everywhere.
+  fileprivate static func keeping(_ scheme: QuantizationScheme) -> MixedPrecision {
+    var pass = MixedPrecision()
+    pass.scheme = scheme
+    pass.choices = [scheme]
+    return pass
+  }
+}
