@@ -98,8 +98,8 @@ final class TensorPacker: Sendable {
           made = .encoded(try RealRows(value, name: tensor.name, graph, folder), packed)
         } else {
           let values = [packed.codes, packed.scale] + (packed.zero.map { [$0] } ?? [])
-          made = .codes(
-            try folder.rows(of: values), packed, tensorScale: try tensorScale(of: packed))
+          let rows = try folder.rows(of: values)
+          made = .codes(rows, packed, tensorScale: try tensorScale(of: packed, rows))
         }
       }
       slot = made
@@ -132,9 +132,10 @@ final class TensorPacker: Sendable {
   /// The number that all scales share as a factor; 0 if there is none or none is needed.
   ///
   /// Whoever made the scales chose one; here one is found that they are exact multiples of.
-  private func tensorScale(of packed: PackedTensor) throws -> Float {
+  private func tensorScale(of packed: PackedTensor, _ rows: RowBlocks) throws -> Float {
     guard packed.hasTensorScale else { return 0 }
-    let scales = try folder.fold(packed.scale).converted(to: .single)
+    let scales = try (rows.wholeValue(packed.scale) ?? folder.fold(packed.scale))
+      .converted(to: .single)
     return unsafe scales.withElements(as: Float.self) { scales in
       unsafe scales.baseAddress.map { unsafe irc_common_tensor_scale($0, scales.count) } ?? 0
     }
