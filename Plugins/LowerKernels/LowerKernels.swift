@@ -68,7 +68,7 @@ public struct LowerKernels: Pass {
     let bias = Array(operation.operands.dropFirst(2))
     if let input = graph.definition(of: operation.operands[0], as: Dequantize.self) {
       let codes = graph.producer(of: operation.operands[0]).operands
-      if let problem = obstacle(input.spec, codes, constants, graph) {
+      if let problem = obstacle(weight.spec, input.spec, codes, constants, graph) {
         context.remark(Self.keptRealActivations, at: operation.location, problem)
       } else {
         let kernel = IntegerLinear(
@@ -117,10 +117,16 @@ public struct LowerKernels: Pass {
     return (dequantize.spec, producer.operands)
   }
 
-  /// Why the integer product cannot take these activations: it wants one scale a token or one for all, of one matrix.
+  /// Why the integer product cannot be used: it wants integers, and activations with one scale a token or one for all, of one
+  /// matrix.
   private func obstacle(
-    _ spec: QuantizationSpec, _ operands: [ValueID], _ constants: Set<ValueID>, _ graph: Graph
+    _ weights: QuantizationSpec, _ spec: QuantizationSpec, _ operands: [ValueID],
+    _ constants: Set<ValueID>,
+    _ graph: Graph
   ) -> String? {
+    for format in [weights.format, spec.format] where !format.isInteger {
+      return "codes of \(format) are no integers"
+    }
     if graph.type(of: operands[0]).rank != 2 { return "the input is not a matrix" }
     switch spec.granularity {
     case .row: return nil

@@ -9,6 +9,9 @@ static const char irc_kernels_h[] = {
 static const char kernels_common_h[] = {
 #embed "kernels_common.h" suffix(, 0)
 };
+static const char kernels_packed_h[] = {
+#embed "kernels_packed.h" suffix(, 0)
+};
 static const char kernels_math_c[] = {
 #embed "kernels_math.c" suffix(, 0)
 };
@@ -33,6 +36,7 @@ static const char kernels_integer_c[] = {
 static const irc_embedded_file files[] = {
   FILE_ENTRY("irc_kernels.h", irc_kernels_h),
   FILE_ENTRY("kernels_common.h", kernels_common_h),
+  FILE_ENTRY("kernels_packed.h", kernels_packed_h),
   FILE_ENTRY("kernels_math.c", kernels_math_c),
   FILE_ENTRY("kernels_hadamard.h", kernels_hadamard_h),
   FILE_ENTRY("kernels_hadamard.c", kernels_hadamard_c),

@@ -1,5 +1,4 @@
-// What the kernels share: sixteen-lane reductions, exp and log1p without branches, unpacking,
-// rounding. Everything is static, so two compiled models never meet here. Whoever includes this has
+// What the kernels share: sixteen-lane reductions, exp and log1p without branches, rounding. Everything is static, so two compiled models never meet here. Whoever includes this has
 // turned contraction off before: clang would otherwise fuse a * b + c where the processor can.
 #ifndef IRC_KERNELS_COMMON_H
 #define IRC_KERNELS_COMMON_H
@@ -255,88 +254,6 @@ IRC_INLINE void irc_quantize(
     v = v > high ? high : v;
     codes[i] = (int8_t)(irc_round(v) + zero);
   }
-}
-
-// ---- Unpacking ----------------------------------------------------------------------------------
-
-IRC_INLINE void irc_unpack_int8(
-  int8_t *IRC_RESTRICT codes, const irc_block_int8 *IRC_RESTRICT block) {
-  memcpy(codes, block->codes, 32);
-}
-
-IRC_INLINE void irc_unpack_int4(
-  int8_t *IRC_RESTRICT codes, const irc_block_int4 *IRC_RESTRICT block) {
-  for (int j = 0; j < 16; j++) {
-    codes[j] = (int8_t)(((block->nibbles[j] & 15) ^ 8) - 8);
-    codes[j + 16] = (int8_t)(((block->nibbles[j] >> 4) ^ 8) - 8);
-  }
-}
-
-// Eight codes at once in the bytes of a word. 0x01 in every byte, and bit k in byte k whatever the
-// byte order:
-#define IRC_ONES 0x0101010101010101u
-IRC_INLINE uint64_t irc_bit_of_byte(void) {
-  static const uint8_t bits[8] = {1, 2, 4, 8, 16, 32, 64, 128};
-  uint64_t word;
-  memcpy(&word, bits, 8);
-  return word;
-}
-
-IRC_INLINE void irc_unpack_int3(
-  int8_t *IRC_RESTRICT codes, const irc_block_int3 *IRC_RESTRICT block) {
-  uint64_t pairs;
-  memcpy(&pairs, block->low, 8);
-  for (int k = 0; k < 4; k++) {
-    uint64_t low = pairs >> (2 * k) & (3 * IRC_ONES);
-    uint64_t chosen = block->high[k] * IRC_ONES & irc_bit_of_byte();
-    uint64_t high = (chosen + 0x7f * IRC_ONES) >> 7 & IRC_ONES;
-    uint64_t word = low | high * 0xfc;  // a set bit 2 also sets the sign
-    memcpy(codes + 8 * k, &word, 8);
-  }
-}
-
-IRC_INLINE void irc_unpack_int2(
-  int8_t *IRC_RESTRICT codes, const irc_block_int2 *IRC_RESTRICT block) {
-  uint64_t pairs;
-  memcpy(&pairs, block->pairs, 8);
-  for (int k = 0; k < 4; k++) {
-    uint64_t low = pairs >> (2 * k) & (3 * IRC_ONES);
-    uint64_t word = low | (low >> 1 & IRC_ONES) * 0xfc;
-    memcpy(codes + 8 * k, &word, 8);
-  }
-}
-
-// `blocks` blocks of one row -> 32 * blocks codes
-IRC_INLINE void irc_unpack(
-  int8_t *IRC_RESTRICT codes, const void *IRC_RESTRICT packed, size_t blocks, uint32_t bits) {
-  switch (bits) {
-    case 8:
-      for (size_t b = 0; b < blocks; b++)
-        irc_unpack_int8(codes + 32 * b, (const irc_block_int8 *)packed + b);
-      break;
-    case 4:
-      for (size_t b = 0; b < blocks; b++)
-        irc_unpack_int4(codes + 32 * b, (const irc_block_int4 *)packed + b);
-      break;
-    case 3:
-      for (size_t b = 0; b < blocks; b++)
-        irc_unpack_int3(codes + 32 * b, (const irc_block_int3 *)packed + b);
-      break;
-    default:
-      for (size_t b = 0; b < blocks; b++)
-        irc_unpack_int2(codes + 32 * b, (const irc_block_int2 *)packed + b);
-      break;
-  }
-}
-
-// The scale and zero point of one group.
-IRC_INLINE float irc_scale_at(const irc_packed_weights *w, size_t index) {
-  if (w->scale_type == IRC_SCALE_F16) return irc_float_of_f16(((const uint16_t *)w->scales)[index]);
-  return ((const float *)w->scales)[index];
-}
-
-IRC_INLINE int32_t irc_zero_at(const irc_packed_weights *w, size_t index) {
-  return w->zeros ? w->zeros[index] : 0;
 }
 
 #endif

@@ -3,7 +3,7 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-#include "kernels_common.h"
+#include "kernels_packed.h"
 
 IRC_CLONES void IRC_NAME(quantize_tokens_i8)(
   int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
@@ -57,21 +57,10 @@ IRC_INLINE int64_t irc_dot_integer(
 
 // One row of codes less their zero points: (in)
 IRC_INLINE void irc_centre_row(int16_t *IRC_RESTRICT y, const irc_packed_weights *w, size_t row) {
-  enum { CHUNK = 256 };
-  const uint8_t *packed = (const uint8_t *)w->codes + row * w->row_bytes;
-  for (size_t g = 0; g < w->groups; g++) {
-    int32_t zero = irc_zero_at(w, row * w->groups + g);
-    size_t start = g * w->group;
-    size_t end = w->in - start > w->group ? start + w->group : w->in;
-    for (size_t at = start; at < end; at += CHUNK) {
-      int8_t codes[CHUNK];
-      size_t count = end - at < CHUNK ? end - at : CHUNK;
-      irc_unpack(
-        codes, packed + at / IRC_BLOCK * irc_block_bytes(w->bits), irc_padded(count) / IRC_BLOCK,
-        w->bits);
-      for (size_t i = 0; i < count; i++) y[at + i] = (int16_t)(codes[i] - zero);
-    }
-  }
+  IRC_FOR_RUNS(w, row, {
+    int32_t zero = irc_zero_at(w, index);
+    for (size_t i = 0; i < count; i++) y[at + i] = (int16_t)(codes[i] - zero);
+  });
 }
 
 IRC_CLONES void IRC_NAME(linear_q_i8)(

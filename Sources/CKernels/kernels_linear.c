@@ -3,7 +3,7 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-#include "kernels_common.h"
+#include "kernels_packed.h"
 
 // Up to four rows of w against every token: they stay in the first-level cache meanwhile.
 // (tokens, in) @ (rows, in)^T -> (tokens, rows)
@@ -49,22 +49,17 @@ IRC_CLONES void IRC_NAME(linear_f16)(
 
 IRC_INLINE void irc_dequantize(
   float *IRC_RESTRICT y, const irc_packed_weights *w, size_t row) {
-  enum { CHUNK = 256 };
-  const uint8_t *packed = (const uint8_t *)w->codes + row * w->row_bytes;
-  for (size_t g = 0; g < w->groups; g++) {
-    float scale = irc_scale_at(w, row * w->groups + g);
-    int32_t zero = irc_zero_at(w, row * w->groups + g);
-    size_t start = g * w->group;
-    size_t end = w->in - start > w->group ? start + w->group : w->in;
-    for (size_t at = start; at < end; at += CHUNK) {
-      int8_t codes[CHUNK];
-      size_t count = end - at < CHUNK ? end - at : CHUNK;
-      irc_unpack(
-        codes, packed + at / IRC_BLOCK * irc_block_bytes(w->bits), irc_padded(count) / IRC_BLOCK,
-        w->bits);
+  const float *values = w->values;
+  uint8_t mask = (uint8_t)((1u << w->bits) - 1);
+  IRC_FOR_RUNS(w, row, {
+    float scale = irc_scale_at(w, index);
+    if (values) {
+      for (size_t i = 0; i < count; i++) y[at + i] = values[(uint8_t)codes[i] & mask] * scale;
+    } else {
+      int32_t zero = irc_zero_at(w, index);
       for (size_t i = 0; i < count; i++) y[at + i] = (float)(codes[i] - zero) * scale;
     }
-  }
+  });
 }
 
 IRC_CLONES void IRC_NAME(dequantize_row)(

@@ -17,13 +17,16 @@ int32_t IRC_NAME(code_at_ref)(const void *row, size_t i, uint32_t bits) {
     case 8:
       raw = block[at];
       break;
-    case 4:
-      raw = at < 16 ? block[at] % 16 : block[at - 16] / 16;
+    default: {
+      // Planes of four, two and one bits, from the low bits to the high ones.
+      uint32_t low = bits & 4;
+      raw = low ? (at < 16 ? block[at] % 16 : block[at - 16] / 16) : 0;
+      block += low ? 16 : 0;
+      if (bits & 2) raw += (block[at % 8] >> (2 * (at / 8)) & 3) << low;
+      block += bits & 2 ? 8 : 0;
+      if (bits & 1) raw += (block[at / 8] >> at % 8 & 1) << (bits - 1);
       break;
-    default:
-      raw = block[at % 8] >> (2 * (at / 8)) & 3;
-      if (bits == 3) raw += (block[8 + at / 8] >> at % 8 & 1) * 4;
-      break;
+    }
   }
   return raw < 1 << (bits - 1) ? raw : raw - (1 << bits);
 }
@@ -37,9 +40,21 @@ float IRC_NAME(f16_value_ref)(uint16_t half) {
 
 static float scale_of(const irc_packed_weights *w, size_t row, size_t column) {
   size_t index = row * w->groups + column / w->group;
-  return w->scale_type == IRC_SCALE_F16
-           ? IRC_NAME(f16_value_ref)(((const uint16_t *)w->scales)[index])
-           : ((const float *)w->scales)[index];
+  const uint8_t *bytes = (const uint8_t *)w->scales;
+  switch (w->scale_type) {
+    case IRC_SCALE_F16:
+      return IRC_NAME(f16_value_ref)(((const uint16_t *)w->scales)[index]);
+    case IRC_SCALE_E8M0:
+      return bytes[index] == 255 ? NAN : ldexpf(1, bytes[index] - 127);
+    case IRC_SCALE_E4M3: {
+      int exponent = bytes[index] >> 3 & 15, mantissa = bytes[index] & 7;
+      float value = exponent ? ldexpf((float)(8 + mantissa), exponent - 10)
+                             : ldexpf((float)mantissa, -9);
+      return (exponent == 15 && mantissa == 7 ? NAN : value) * w->tensor_scale[0];
+    }
+    default:
+      return ((const float *)w->scales)[index];
+  }
 }
 
 static int32_t centred(const irc_packed_weights *w, size_t row, size_t column) {
@@ -127,6 +142,11 @@ static float value_f16(const void *source, size_t in, size_t row, size_t column)
 static float value_q(const void *source, size_t in, size_t row, size_t column) {
   const irc_packed_weights *w = (const irc_packed_weights *)source;
   (void)in;
+  if (w->values) {
+    int32_t code = IRC_NAME(code_at_ref)(
+      (const uint8_t *)w->codes + row * w->row_bytes, column, w->bits);
+    return w->values[code < 0 ? code + (1 << w->bits) : code] * scale_of(w, row, column);
+  }
   return (float)centred(w, row, column) * scale_of(w, row, column);
 }
 

@@ -1,4 +1,4 @@
-import IRCGraph
+public import IRCGraph
 import IRCOps
 public import IRCTensor
 import Synchronization
@@ -109,6 +109,13 @@ public final class RowBlocks: Sendable {
     return try values.map { value in
       try block(value, cut: evaluator.graph.type(of: value).shape.first == .fixed(rows))
     }
+  }
+
+  /// A value that is evaluated whole anyway, because others need it so or it is not made row by row; nil for others.
+  ///
+  /// - Throws: `Diagnostic` naming the operation that failed.
+  public func wholeValue(_ value: ValueID) throws -> Tensor? {
+    whole[value] == nil ? nil : try wholeTensor(value)
   }
 
   private func wholeTensor(_ value: ValueID) throws -> Tensor {

@@ -2,7 +2,7 @@ public import IRCGraph
 public import IRCQuant
 public import IRCTensor
 
-/// The values (code − zero) · scale that codes stand for, computed in single precision.
+/// The values (code − zero) · scale, or values[code] · scale, that codes stand for, computed in single precision.
 public struct Dequantize: StagedOperator {
   public static let name = "dequantize"
 

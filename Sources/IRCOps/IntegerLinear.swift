@@ -45,6 +45,9 @@ public struct IntegerLinear: StagedOperator {
       throw OperatorError(
         "activations have granularity \(activations.granularity), expected tensor or row")
     }
+    for spec in [weights, activations] where !spec.format.isInteger {
+      throw OperatorError("codes of \(spec.format) are no integers to multiply")
+    }
     try check.expect(0, check[0].rank == 2, "rank 2")
     let weight = try check.quantized(0, activations, shape: check[0].shape)
     try check.expect(

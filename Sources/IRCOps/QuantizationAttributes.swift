@@ -19,8 +19,9 @@ extension QuantizationSpec {
     let granularity = attributes.custom(
       "granularity", "tensor, row or group(n)", standIn: .row, Granularity.init(attribute:))
     let isSymmetric = attributes.bool("symmetric")
+    let scaleFormats = ScaleFormat.allCases.map(\.rawValue).joined(separator: ", ")
     let scales = attributes.custom(
-      "scales", "f32 or f16", standIn: .f32, ScaleFormat.init(attribute:))
+      "scales", scaleFormats, standIn: .f32, ScaleFormat.init(attribute:))
     self.init(format, granularity, isSymmetric: isSymmetric, scaleFormat: scales)
   }
 
@@ -53,12 +54,7 @@ extension QuantizationSpec {
 
   /// Fails for specifications that no kernel knows.
   func check() throws(OperatorError) {
-    guard (2...8).contains(format.bits) else {
-      throw OperatorError("format \(format) is not supported, expected int2 to int8")
-    }
-    if case .group(let size) = granularity, size < 1 {
-      throw OperatorError("group size \(size) must be at least 1")
-    }
+    if let problem { throw OperatorError(problem) }
   }
 }
 

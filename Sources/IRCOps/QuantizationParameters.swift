@@ -5,7 +5,7 @@ public import IRCTensor
 /// Scales, and zero points if asymmetric, that fit the values of x [..., n]: [rows, groups] each, [1, 1] for a whole tensor.
 ///
 /// The rule is that of `irc_kernels.h`: symmetric from the largest magnitude, asymmetric from the range together with 0.
-/// Computed in single precision in either precision, since the formats are defined on it.
+/// What scales of eight bits are says `irc_encode.h`. Computed in single precision in either precision, since the formats are defined on it.
 public struct QuantizationParameters: StagedOperator {
   public static let name = "quant_params"
 
@@ -45,7 +45,9 @@ public struct QuantizationParameters: StagedOperator {
     return InvarianceRule(ties: ties)
   }
 
-  public var rowwiseOperands: [Int]? { spec.granularity == .tensor ? nil : [0] }
+  public var rowwiseOperands: [Int]? {
+    spec.granularity == .tensor || spec.scaleFormat.needsWholeTensor ? nil : [0]
+  }
 
   public func evaluate(_ operands: [Tensor], in context: EvaluationContext) throws -> [Tensor] {
     let (scale, zero) = try quantizationParameters(operands[0], spec)

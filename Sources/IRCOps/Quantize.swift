@@ -4,7 +4,8 @@ public import IRCTensor
 
 /// Rounds x [..., n] to codes under given scales and zero points; a scale [1, 1] is for all rows.
 ///
-/// code = clamp(rint(x · (1/scale)) + zero), ties to even, in single precision.
+/// code = clamp(rint(x · (1/scale)) + zero), ties to even, in single precision; of a table format the code of the value nearest to
+/// x · (1/scale).
 public struct Quantize: StagedOperator {
   public static let name = "quantize"
 

@@ -59,8 +59,10 @@ private struct RowView {
   let groups: Int
   let spec: irc_code_spec
 
-  init(_ tensor: Tensor, _ spec: QuantizationSpec, hasOneScale: Bool) {
-    var kernelSpec = spec.kernelSpec
+  init(
+    _ tensor: Tensor, _ spec: QuantizationSpec, hasOneScale: Bool, tensorScale: Float = 0
+  ) {
+    var kernelSpec = spec.kernelSpec(tensorScale: tensorScale)
     if hasOneScale { kernelSpec.group = 0 }
     self.spec = kernelSpec
     rows = hasOneScale ? (tensor.count == 0 ? 0 : 1) : tensor.rows
@@ -80,7 +82,11 @@ func quantizationParameters(
 ) throws -> (scale: Tensor, zero: Tensor?) {
   let x = x.converted(to: .single)
   let hasOneScale = spec.granularity == .tensor
-  let view = RowView(x, spec, hasOneScale: hasOneScale)
+  var tensorScale: Float = 0
+  if spec.scaleFormat.needsWholeTensor {
+    tensorScale = spec.tensorScale(absoluteMaximum: absoluteMaximum(x))
+  }
+  let view = RowView(x, spec, hasOneScale: hasOneScale, tensorScale: tensorScale)
   let shape = hasOneScale ? [1, 1] : [view.rows, view.groups]
   var zero: Tensor?
   let scale = try unsafe withPointers([x], as: Float.self) { pointers in
@@ -106,6 +112,11 @@ func quantizationParameters(
     }
   }
   return (scale, zero)
+}
+
+/// The largest magnitude among the elements, NaNs passed over.
+private func absoluteMaximum(_ x: Tensor) -> Float {
+  unsafe withPointers([x], as: Float.self) { unsafe irc_absmax_f32($0[0], x.count) }
 }
 
 /// Codes of `x` under given scales.

@@ -60,6 +60,9 @@ extension QuantizationScheme: PassOptionValue {
 
   private static let formats = OptionSchema.choice(NumericFormat.all.map(\.description))
 
+  /// Rows of codes are read sixteen at a time, so that narrower groups would cost more than they give.
+  private static let groupUnit = 16
+
   /// The keys of a tensor's part of a scheme.
   private static let weightFields: [OptionSchema.Field] = [
     .init("format", formats, "Format of the codes.", isRequired: true),
@@ -67,11 +70,17 @@ extension QuantizationScheme: PassOptionValue {
       "granularity", .choice(["tensor", "channel", "group"]),
       "Which weights share a scale: all, an output channel, or a run of an output channel. Default channel."
     ),
-    .init("size", .integer(32...65_536), "Length of a group; a multiple of 32. Only with group."),
-    .init("symmetric", .boolean, "False adds a zero point to each scale. Default true."),
+    .init(
+      "size", .integer(groupUnit...65_536),
+      "Length of a group; a multiple of \(groupUnit). Only with group."),
+    .init(
+      "symmetric", .boolean,
+      "False adds a zero point to each scale, of integers with scales in f32 or f16 only. Default true."
+    ),
     .init(
       "scale", .choice(ScaleFormat.allCases.map(\.rawValue)),
-      "How scales are stored. Default f16 with group, else f32."),
+      "How scales are stored: e8m0 is a power of two, e4m3 an eight-bit float times one number of the tensor. Default f16 with group, else f32."
+    ),
   ]
 
   private static let activationFields: [OptionSchema.Field] = [
@@ -139,9 +148,9 @@ extension QuantizationScheme: PassOptionValue {
     switch (map.text("granularity"), map["size"]) {
     case ("group", let size?):
       let length = try Int(option: size)
-      guard length.isMultiple(of: 32) else {
+      guard length.isMultiple(of: groupUnit) else {
         throw DiagnosticList(
-          size.span.error("options.constraint", "a group size must be a multiple of 32"))
+          size.span.error("options.constraint", "a group size must be a multiple of \(groupUnit)"))
       }
       granularity = .group(length)
     case ("group", nil):
@@ -157,9 +166,14 @@ extension QuantizationScheme: PassOptionValue {
     default: granularity = .row
     }
     let fallback: ScaleFormat = if case .group = granularity { .f16 } else { .f32 }
-    return QuantizationSpec(
+    let spec = QuantizationSpec(
       format, granularity, isSymmetric: map.text("symmetric") != "false",
       scaleFormat: map.text("scale").flatMap(ScaleFormat.init) ?? fallback)
+    if let problem = spec.problem {
+      throw DiagnosticList(
+        (map["symmetric"] ?? option).span.error("options.constraint", problem))
+    }
+    return spec
   }
 
   private static func activationSpec(_ option: OptionValue) throws -> Activations {

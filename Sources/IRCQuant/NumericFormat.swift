@@ -1,11 +1,11 @@
 /// How one number is stored in few bits.
-///
-/// Integers of 2 to 8 bits so far; floating, microscaling, logarithmic and codebook formats are further cases.
 public enum NumericFormat: Hashable, Sendable, CustomStringConvertible {
   /// Two's complement integer code q of `bits` bits: x = (q − zero) · scale.
   case integer(bits: Int)
+  /// Code q is a place in a fixed table of values: x = values[q] · scale.
+  case table(TableFormat)
 
-  /// Parses `int2` … `int8`; nil for any other name.
+  /// Finds the format that prints as `name`, as `int4` or `fp4`; nil for any other name.
   public init?(name: String) {
     guard let format = NumericFormat.all.first(where: { $0.description == name }) else {
       return nil
@@ -14,12 +14,14 @@ public enum NumericFormat: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Every format, in the order that help shows.
-  public static let all: [NumericFormat] = [8, 4, 3, 2].map { .integer(bits: $0) }
+  public static let all: [NumericFormat] =
+    (2...8).reversed().map { .integer(bits: $0) } + TableFormat.allCases.map { .table($0) }
 
   /// Name as written in YAML and IR.
   public var description: String {
     switch self {
     case .integer(let bits): "int\(bits)"
+    case .table(let format): format.rawValue
     }
   }
 
@@ -27,13 +29,25 @@ public enum NumericFormat: Hashable, Sendable, CustomStringConvertible {
   public var bits: Int {
     switch self {
     case .integer(let bits): bits
+    case .table(let format): format.bits
     }
   }
 
-  /// The code that the largest magnitude of a symmetric range gets.
+  /// True if codes are integers, so that a product of codes is one of numbers.
+  public var isInteger: Bool {
+    switch self {
+    case .integer: true
+    case .table: false
+    }
+  }
+
+  /// Steps between zero and the largest magnitude of a symmetric range.
+  ///
+  /// Of a table, those of the uniform grid with the same mean square error over the range.
   public var largestMagnitude: Double {
     switch self {
     case .integer(let bits): Double((1 << (bits - 1)) - 1)
+    case .table(let format): format.equivalentSteps
     }
   }
 }
@@ -66,36 +80,5 @@ public enum Granularity: Hashable, Sendable, CustomStringConvertible {
     case .tensor, .row: 1
     case .group(let size): columns <= size ? 1 : 1 + (columns - 1) / size
     }
-  }
-}
-
-/// Precision in which scales are stored; codes are computed with the stored value.
-public enum ScaleFormat: String, Hashable, Sendable, CaseIterable {
-  case f32, f16
-
-  /// Bits of one stored scale.
-  public var bits: Int { self == .f32 ? 32 : 16 }
-}
-
-/// Everything that says how a tensor becomes codes and scales.
-public struct QuantizationSpec: Hashable, Sendable {
-  /// Format of the codes.
-  public var format: NumericFormat
-  /// Which elements share a scale.
-  public var granularity: Granularity
-  /// True if zero is always code 0; else each scale has a zero point.
-  public var isSymmetric: Bool
-  /// How the scale itself is stored.
-  public var scaleFormat: ScaleFormat
-
-  /// Says how a tensor becomes codes and scales.
-  public init(
-    _ format: NumericFormat, _ granularity: Granularity, isSymmetric: Bool = true,
-    scaleFormat: ScaleFormat = .f32
-  ) {
-    self.format = format
-    self.granularity = granularity
-    self.isSymmetric = isSymmetric
-    self.scaleFormat = scaleFormat
   }
 }

@@ -22,7 +22,7 @@ struct EmissionTests {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Sources/CKernels")
-    #expect(Self.files.count == 8)
+    #expect(Self.files.count == 9)
     for file in Self.files {
       let folder = file.name == "irc_kernels.h" ? root.appendingPathComponent("include") : root
       let source = try String(
@@ -100,7 +100,7 @@ struct EmissionTests {
       for (size_t i = 0; i < n; i++) hash = (hash ^ ((const unsigned char *)p)[i]) * 1099511628211u;
     }
     static float x[T * N], w[N * N], y[T * N], h[N * N], scale[O * 6];
-    static uint8_t packed[O * 192];
+    static uint8_t packed[O * 192], bytes[O * 6];
     static uint16_t half[O * N];
     static int8_t zero[O * 6], codes[T * 192];
     static float scratch[4 * 192];
@@ -143,11 +143,12 @@ struct EmissionTests {
       add(y, sizeof y); add(h, sizeof h);
       IRC_NAME(linear_f32)(y, O, x, N, w, x, T, N, O); add(y, sizeof y);
       IRC_NAME(linear_f16)(y, O, x, N, half, x, T, N, O, scratch); add(y, sizeof y);
-      for (uint32_t bits = 2; bits <= 8; bits += bits == 4 ? 4 : 1)
+      for (uint32_t bits = 2; bits <= 8; bits++)
         for (size_t group = 32; group <= 256; group += 224) {
-          irc_packed_weights q = {packed, scale, group == 32 ? zero : NULL, bits,
-                                  IRC_SCALE_F32, O, N,
-                                  group, group == 32 ? 6 : 1, irc_packed_row_bytes(N, bits)};
+          irc_packed_weights q = {
+            .codes = packed, .scales = scale, .zeros = group == 32 ? zero : NULL, .bits = bits,
+            .scale_type = IRC_SCALE_F32, .out = O, .in = N, .group = group,
+            .groups = group == 32 ? 6 : 1, .row_bytes = irc_packed_row_bytes(N, bits)};
           float s[T];
           int32_t z[T];
           IRC_NAME(linear_q_f32)(y, O, x, N, &q, NULL, T, scratch); add(y, sizeof y);
@@ -155,6 +156,12 @@ struct EmissionTests {
           add(codes, sizeof codes); add(s, sizeof s);
           IRC_NAME(linear_q_i8)(y, O, codes, 192, s, group == 32 ? z : NULL, 1, &q, x, T, scratch);
           add(y, sizeof y);
+          q.values = w;
+          q.scale_type = group == 32 ? IRC_SCALE_E4M3 : IRC_SCALE_E8M0;
+          q.tensor_scale = scale;
+          for (int i = 0; i < O * 6; i++) bytes[i] = (uint8_t)(96 + i);
+          q.scales = bytes;
+          IRC_NAME(linear_q_f32)(y, O, x, N, &q, NULL, T, scratch); add(y, sizeof y);
         }
       printf("%016llx", (unsigned long long)hash);
       return 0;

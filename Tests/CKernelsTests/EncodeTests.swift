@@ -4,7 +4,7 @@ import Testing
 @Suite("Encoding weights")
 struct EncodeTests {
   static let specs = packedBits.flatMap { bits in
-    [0, 32, 64].flatMap { group in
+    [0, 5, 32, 48].flatMap { group in
       [false, true].flatMap { symmetric in
         [false, true].map { (bits, group, symmetric, $0) }
       }
@@ -25,7 +25,8 @@ struct EncodeTests {
     let w = rows.flatMap { $0 + [5, 5] as [Float] }
     for (bits, group, symmetric, half) in Self.specs {
       let spec = irc_code_spec(
-        bits: bits, symmetric: symmetric, scale_is_f16: half, group: group)
+        bits: bits, symmetric: symmetric, scales: half ? IRC_SCALE_F16 : IRC_SCALE_F32, group: group
+      )
       let groups = irc_group_count(n, group)
       let empty = Encoded(
         packed: [UInt8](repeating: 0xAA, count: rows.count * irc_packed_row_bytes(n, bits)),
@@ -70,7 +71,7 @@ struct EncodeTests {
     let (rows, n) = (4, 300)
     let w = samples.floats(rows * n)
     for (group, symmetric) in [(0, true), (64, true), (64, false)] {
-      let spec = irc_code_spec(bits: bits, symmetric: symmetric, scale_is_f16: false, group: group)
+      let spec = irc_code_spec(bits: bits, symmetric: symmetric, group: group)
       let groups = irc_group_count(n, group)
       var scales = [Float](repeating: 0, count: rows * groups)
       var zeros = [Int8](repeating: 0, count: rows * groups)
@@ -90,7 +91,7 @@ struct EncodeTests {
 
   @Test func halfScalesSaturateAndVanish() {
     func scale(_ x: [Float]) -> (Float, [Int8]) {
-      let spec = irc_code_spec(bits: 8, symmetric: true, scale_is_f16: true, group: 0)
+      let spec = irc_code_spec(bits: 8, scales: IRC_SCALE_F16)
       var scale: Float = -1
       var codes = [Int8](repeating: 99, count: x.count)
       irc_encode_params_rows(&scale, nil, x, x.count, 1, x.count, spec)

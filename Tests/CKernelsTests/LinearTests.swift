@@ -68,7 +68,7 @@ struct LinearTests {
   }
 
   static let formats = packedBits.flatMap { bits in
-    [0, 32, 64].flatMap { group in
+    [0, 32, 48].flatMap { group in
       [false, true].flatMap { half in
         [false, true].map { Format(bits: bits, group: group, half: half, asymmetric: $0) }
       }
@@ -114,6 +114,29 @@ struct LinearTests {
           }
         }
         #expect(bitPatterns(y) == bitPatterns(expected))
+      }
+    }
+  }
+
+  @Test(
+    "Tables of values and scales of one byte, in groups that blocks do not hold",
+    arguments: packedBits, [1, 31, 33, 172, 300])
+  func tableWeights(bits: UInt32, columns: Int) {
+    let out = Self.out
+    var scratch = [Float](repeating: 0, count: irc_linear_scratch_bytes(columns) / 4)
+    for (group, scales) in [
+      (0, nil), (16, IRC_SCALE_E4M3), (32, IRC_SCALE_E8M0), (5, IRC_SCALE_E4M3),
+    ] as [(Int, irc_scale_type?)] {
+      let integers = PackedMatrix(
+        out: out, columns: columns, bits: bits, group: group, halfScales: false, asymmetric: false,
+        seed: 11)
+      for values in [nil, tableValues(bits)] {
+        integers.with(values: values, byteScales: scales).withDescriptor { w in
+          check(
+            columns: columns,
+            kernel: { irc_linear_q_f32($0, out, $1, columns, w, nil, $2, &scratch) },
+            reference: { irc_linear_q_f32_ref($0, out, $1, columns, w, nil, $2) })
+        }
       }
     }
   }

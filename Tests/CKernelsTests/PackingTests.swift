@@ -34,6 +34,10 @@ struct PackingTests {
     }
     #expect(packed(8) == (0..<32).map { UInt8($0) })
     #expect(packed(4) == (0..<16).map { UInt8($0 * 17) })
+    let nibbles = (0..<16).map { UInt8($0 * 17) }
+    #expect(packed(5) == nibbles + [0x00, 0x00, 0xFF, 0xFF])
+    #expect(packed(6) == nibbles + [UInt8](repeating: 0x50, count: 8))
+    #expect(packed(7) == nibbles + [UInt8](repeating: 0x50, count: 8) + [0, 0, 0, 0])
     #expect(packed(2) == [0x00, 0x55, 0xAA, 0xFF, 0x00, 0x55, 0xAA, 0xFF])
     #expect(packed(3) == [0x00, 0x55, 0xAA, 0xFF, 0x00, 0x55, 0xAA, 0xFF, 0xF0, 0xF0, 0xF0, 0xF0])
   }
@@ -51,6 +55,22 @@ struct PackingTests {
         #expect(all == some)
       }
       #expect(part.out == 2)
+    }
+  }
+
+  @Test func scalesOfOneByteMoveByOne() {
+    for type in [IRC_SCALE_E8M0, IRC_SCALE_E4M3] {
+      let matrix = PackedMatrix(
+        out: 5, columns: 70, bits: 4, group: 16, halfScales: false, asymmetric: false, seed: 5
+      ).with(values: tableValues(4), byteScales: type)
+      matrix.withDescriptor { whole in
+        let part = irc_packed_rows(whole.pointee, 3, 1)
+        var all = [Float](repeating: 0, count: 70)
+        var some = all
+        irc_dequantize_row(&all, whole, 3)
+        withUnsafePointer(to: part) { irc_dequantize_row(&some, $0, 0) }
+        #expect(all == some)
+      }
     }
   }
 }

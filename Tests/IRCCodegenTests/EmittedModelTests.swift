@@ -33,7 +33,11 @@ enum InterpreterReference {
 
     static let all: [Case] =
       Formats.all.flatMap { formats in
-        ["mamba", "llama"].map { Case(architecture: $0, formats: formats) }
+        // Of the tables one model shows it.
+        let isTable = formats.weights.map { !$0.format.isInteger } ?? false
+        return (isTable ? ["mamba"] : ["mamba", "llama"]).map {
+          Case(architecture: $0, formats: formats)
+        }
       } + [Case(architecture: "llama-window", formats: .w8a8)]
   }
 
@@ -86,7 +90,8 @@ enum InterpreterReference {
     "is clean under the address and undefined-behaviour sanitizers and gives the same bits",
     .enabled(if: Compilers.gcc != nil && Compilers.clang != nil, "gcc or clang is not installed"),
     arguments: Case.all.filter {
-      ["float", "w4a8-static-asymmetric", "w3a16"].contains($0.formats.name)
+      ["float", "w4a8-static-asymmetric", "w3a16", "w6a8", "nvfp4", "mxfp8-floor"].contains(
+        $0.formats.name)
     })
   func sanitized(_ model: Case) throws {
     let emitted = try EmittedModel(try model.graph(), Self.options)

@@ -24,24 +24,42 @@ struct Formats {
   static let half = Formats(name: "half", stored: .f16)
   static let w8a8 = Formats(name: "w8a8", weights: int(8, .row), activations: int(8, .row))
 
-  static let all: [Formats] = [
-    float, half, Formats(name: "bfloat", stored: .bf16), w8a8,
-    Formats(name: "w8a8-tensor", weights: int(8, .tensor), activations: int(8, .row)),
-    Formats(
-      name: "w4a8", weights: int(4, .group(32), scale: .f16), activations: int(8, .row)),
-    Formats(
-      name: "w4a8-asymmetric", weights: int(4, .group(64), symmetric: false),
-      activations: int(8, .row, symmetric: false)),
-    Formats(name: "w4a4", weights: int(4, .group(32)), activations: int(4, .row)),
-    Formats(name: "w8a8-static", weights: int(8, .row), activations: int(8, .tensor)),
-    Formats(
-      name: "w4a8-static-asymmetric", weights: int(4, .group(32), symmetric: false, scale: .f16),
-      activations: int(8, .tensor, symmetric: false)),
-    Formats(name: "w8a16", weights: int(8, .row)),
-    Formats(name: "w4a16", stored: .f16, weights: int(4, .group(32), scale: .f16)),
-    Formats(name: "w3a16", weights: int(3, .group(32), scale: .f16)),
-    Formats(name: "w2a16-asymmetric", weights: int(2, .group(32), symmetric: false)),
+  static let all: [Formats] =
+    [
+      float, half, Formats(name: "bfloat", stored: .bf16), w8a8,
+      Formats(name: "w8a8-tensor", weights: int(8, .tensor), activations: int(8, .row)),
+      Formats(
+        name: "w4a8", weights: int(4, .group(32), scale: .f16), activations: int(8, .row)),
+      Formats(
+        name: "w4a8-asymmetric", weights: int(4, .group(64), symmetric: false),
+        activations: int(8, .row, symmetric: false)),
+      Formats(name: "w4a4", weights: int(4, .group(32)), activations: int(4, .row)),
+      Formats(name: "w8a8-static", weights: int(8, .row), activations: int(8, .tensor)),
+      Formats(
+        name: "w4a8-static-asymmetric", weights: int(4, .group(32), symmetric: false, scale: .f16),
+        activations: int(8, .tensor, symmetric: false)),
+      Formats(name: "w8a16", weights: int(8, .row)),
+      Formats(name: "w4a16", stored: .f16, weights: int(4, .group(32), scale: .f16)),
+      Formats(name: "w3a16", weights: int(3, .group(32), scale: .f16)),
+      Formats(name: "w2a16-asymmetric", weights: int(2, .group(32), symmetric: false)),
+      Formats(name: "w5a16", weights: int(5, .group(16), scale: .f16)),
+      Formats(name: "w6a8", weights: int(6, .group(48)), activations: int(8, .row)),
+      Formats(name: "w7a16", weights: int(7, .row)),
+    ] + tables
+
+  /// Formats whose codes are places in a table.
+  private static let tables: [Formats] = [
+    Formats(name: "nf4", weights: table(.nf4, .group(32), .f16)),
+    Formats(name: "mxfp4", weights: table(.fp4, .group(32), .e8m0)),
+    Formats(name: "nvfp4", weights: table(.fp4, .group(16), .e4m3)),
+    Formats(name: "mxfp8-floor", weights: table(.fp8E5M2, .group(32), .e8m0Floor)),
   ]
+
+  private static func table(
+    _ format: TableFormat, _ granularity: Granularity, _ scales: ScaleFormat
+  ) -> QuantizationSpec {
+    QuantizationSpec(.table(format), granularity, scaleFormat: scales)
+  }
 }
 
 /// Builds graphs in stage `kernels` as the passes would: a small model with random weights.

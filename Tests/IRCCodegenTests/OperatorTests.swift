@@ -42,6 +42,9 @@ import Testing
     let weights = [
       integer(8, .row), integer(8, .tensor), integer(4, .group(32)), integer(3, .group(32)),
       integer(2, .group(32), symmetric: false), integer(4, .row, symmetric: false),
+      integer(5, .group(16)), integer(6, .row), integer(7, .group(10), symmetric: false),
+      QuantizationSpec(.integer(bits: 4), .group(16), scaleFormat: .e8m0),
+      QuantizationSpec(.integer(bits: 6), .group(32), scaleFormat: .e4m3),
     ]
     let activations = [
       integer(8, .row), integer(4, .row, symmetric: false), integer(8, .tensor),
@@ -63,6 +66,19 @@ import Testing
         ]
     }
   }
+
+  /// Every table of values, and one with every kind of scale.
+  private static let tables: [Case] =
+    (TableFormat.allCases.map { ($0, .f32) } + ScaleFormat.allCases.map { (.fp4, $0) }).map {
+      (format: TableFormat, scales: ScaleFormat) in
+      let spec = QuantizationSpec(.table(format), .group(16), scaleFormat: scales)
+      return Case(
+        "dequantizing_linear \(words(spec)) \(scales.rawValue)", tolerance: 2e-6
+      ) { b, value, _ in
+        b = b.with(Formats(name: "weights", weights: spec))
+        return try b.linear(value, "layer", width, 37, bias: true)
+      }
+    }
 
   private static let elementwise: [Case] = [
     Case("embedding") { _, x, _ in x },
@@ -169,7 +185,7 @@ import Testing
 
   @Test(
     "gives the interpreter's result", .enabled(if: Compilers.gcc != nil, "gcc is not installed"),
-    arguments: elementwise + transforms + rotated + products)
+    arguments: elementwise + transforms + rotated + products + tables)
   func matches(_ example: Case) throws {
     var b = ModelBuilder("operator", .float)
     let ids = try b.add(Input(name: "ids", type: TensorType(.i32, [.named("tokens")])))

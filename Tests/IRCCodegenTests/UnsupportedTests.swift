@@ -94,19 +94,15 @@ import Testing
       let codes = try b.graph.add(Quantize(spec: spec), [y] + parameters)
       b.graph.addOutput("logits", try b.graph.add(Dequantize(spec: spec), codes + parameters)[0])
     },
-    Case("groups that are no multiple of 32", "no multiple of 32") { b, _, x in
-      let spec = QuantizationSpec(.integer(bits: 4), .group(5))
-      b = b.with(Formats(name: "odd", weights: spec))
-      b.graph.addOutput("logits", try b.linear(x, "layer", 8, 5))
-    },
     Case("a basis that is not folded", "no C template") { b, _, x in
       let matrices = try b.parameter("basis", [1, 8, 8], scale: 1)
       b.graph.addOutput("logits", try b.add(ChannelMatmul(axis: 1), x, matrices))
     },
-    Case("a format without a kernel", "int5") { b, _, x in
-      let spec = QuantizationSpec(.integer(bits: 5), .row)
-      b = b.with(Formats(name: "odd", weights: spec))
-      b.graph.addOutput("logits", try b.linear(x, "layer", 8, 5))
+    Case("activations in a table format", "activations of format fp4") { b, _, x in
+      let spec = QuantizationSpec(.table(.fp4), .row)
+      let parameters = try b.graph.add(QuantizationParameters(spec: spec), [x])
+      let codes = try b.graph.add(Quantize(spec: spec), [x] + parameters)
+      b.graph.addOutput("logits", try b.graph.add(Dequantize(spec: spec), codes + parameters)[0])
     },
   ]
 

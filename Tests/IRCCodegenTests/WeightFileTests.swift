@@ -99,6 +99,46 @@ import Testing
     #expect(logits == reference)
   }
 
+  /// Codes with scales that a pass chose instead of `quant_params`.
+  private func chosenScales(_ scales: [Double], _ format: ScaleFormat) throws -> Graph {
+    let spec = QuantizationSpec(.table(.fp4), .row, scaleFormat: format)
+    var b = ModelBuilder("chosen", .float)
+    b.graph.stage = .kernels
+    let ids = try b.add(Input(name: "ids", type: TensorType(.i32, [.named("tokens")])))
+    let table = try b.parameter("table", [scales.count, 32], scale: 1)
+    let scale = try b.add(Generated(shape: [scales.count, 1], values: .inline(scales)))
+    let codes = try b.add(Quantize(spec: spec), table, scale)
+    b.graph.addOutput(
+      "logits", try b.add(DequantizingEmbedding(weights: spec), ids, codes, scale))
+    return try b.finished()
+  }
+
+  @Test(
+    "keeps scales that a pass chose, in the format of the specification",
+    .enabled(if: Compilers.gcc != nil, "gcc is not installed"),
+    arguments: [(ScaleFormat.f16, 2), (.e8m0, 1), (.e4m3, 1), (.f32, 4)])
+  func keepsChosenScales(_ format: ScaleFormat, bytes: Int) throws {
+    let graph = try chosenScales([0.5, 0.25, 2, 0x1p-4], format)
+    let emitted = try EmittedModel(graph, Self.options)
+    let tensor = try #require(emitted.report.tensors.first)
+    #expect(tensor.bytes == 4 * 16 + 4 * bytes + (format == .e4m3 ? 4 : 0))
+    #expect(tensor.format == "fp4 row \(format.rawValue)")
+    let program = try emitted.compileDriver(try #require(Compilers.gcc), ["-O1"])
+    let ids: [Int32] = [0, 1, 2, 3]
+    #expect(
+      try emitted.logits(program, ids) == (try InterpreterReference.logits(graph, ids)))
+  }
+
+  @Test(
+    "refuses scales that the specification's format does not have",
+    arguments: [(ScaleFormat.f16, 0.1), (.e8m0, 0.75), (.e8m0Floor, 0), (.e4m3, 0.51)])
+  func refusesOtherScales(_ format: ScaleFormat, wrong: Double) throws {
+    let graph = try chosenScales([0.5, 0.25, wrong, 1], format)
+    let error = #expect(throws: Diagnostic.self) { try EmittedModel(graph, Self.options) }
+    #expect(error?.id == "weights.scale")
+    #expect(error?.message.contains("'table'") == true)
+  }
+
   @Test("stores equal weights once")
   func storesEqualWeightsOnce() throws {
     var b = ModelBuilder("tied", .w8a8)

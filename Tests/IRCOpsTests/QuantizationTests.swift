@@ -6,7 +6,7 @@ import IRCTensor
 import Testing
 
 @Suite struct QuantizationTests {
-  static let specs: [QuantizationSpec] = [8, 4, 3, 2].flatMap { bits in
+  static let specs: [QuantizationSpec] = [8, 7, 5, 4, 3, 2].flatMap { bits in
     [Granularity.tensor, .row, .group(1), .group(32), .group(100)].flatMap { granularity in
       [true, false].flatMap { symmetric in
         [ScaleFormat.f32, .f16].map {
@@ -233,7 +233,8 @@ import Testing
           var weights = irc_packed_weights(
             codes: packed.baseAddress, scales: scales.baseAddress, zeros: zeros, bits: bits,
             scale_type: IRC_SCALE_F32, out: outputs, in: inputs, group: group,
-            groups: w[1].columns, row_bytes: irc_packed_row_bytes(inputs, bits))
+            groups: w[1].columns, row_bytes: irc_packed_row_bytes(inputs, bits), values: nil,
+            tensor_scale: nil)
           irc_linear_q_i8(
             &y, outputs, codes, padded, x[1].array(of: Float.self), xZeros, 1, &weights,
             bias.array(of: Float.self), tokens, &scratch)

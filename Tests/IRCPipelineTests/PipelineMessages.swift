@@ -102,24 +102,24 @@ let pipelineMessages: [MessageCase] = [
       irc: 1
       source: tiny
       pipeline:\#u{20}
-        - quantize: {scheme: {weights: {format: int5, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
+        - quantize: {scheme: {weights: {format: int9, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
 
       """#,
     #"""
-    model.yaml:4:43: error: expected int8 | int4 | int3 | int2, found 'int5' [options.type]
-     4 |   - quantize: {scheme: {weights: {format: int5, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
+    model.yaml:4:43: error: expected int8 | int7 | int6 | int5 | int4 | int3 | int2 | fp8-e4m3 | fp8-e5m2 | fp4 | nf4 | log2 | post | post5, found 'int9' [options.type]
+     4 |   - quantize: {scheme: {weights: {format: int9, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
        |                                           ^~~~
       hint: did you mean 'int8'?
     model.yaml:4:83: error: key 'format' is missing [options.missing-key]
-     4 |   - quantize: {scheme: {weights: {format: int5, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
+     4 |   - quantize: {scheme: {weights: {format: int9, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
        |                                                                                   ^~~~~~~~~~~~~
       hint: Format of the codes.
     model.yaml:4:84: error: unknown key 'formt' [options.unknown-key]
-     4 |   - quantize: {scheme: {weights: {format: int5, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
+     4 |   - quantize: {scheme: {weights: {format: int9, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
        |                                                                                    ^~~~~
       hint: did you mean 'format'?
     model.yaml:4:131: error: 'size' goes with granularity 'group' only [options.constraint]
-     4 |   - quantize: {scheme: {weights: {format: int5, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
+     4 |   - quantize: {scheme: {weights: {format: int9, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
        |                                                                                                                                   ^~
       hint: add 'granularity: group'
     """#),
@@ -190,7 +190,7 @@ let pipelineMessages: [MessageCase] = [
     model.yaml:3:11: error: unknown pipeline 'something-else' [pipeline.unknown]
      3 | pipeline: something-else
        |           ^~~~~~~~~~~~~~
-      note: schemes: w2a16, w3a16, w4a16, w4a4, w4a8, w4a8-static, w8a16, w8a8, w8a8-static
+      note: schemes: fp8, mxfp4, mxfp8, nf4, nvfp4, w2a16, w3a16, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
       hint: pipelines: float, lower-and-emit, mambaquant, mambaquant-cpu, quarot, rtn, smoothquant
     """#),
   MessageCase(
@@ -206,7 +206,7 @@ let pipelineMessages: [MessageCase] = [
      3 | pipeline: rtn
        |           ^~~
       note: '$scheme' is used at @rtn.yaml:5:24
-      note: schemes: w2a16, w3a16, w4a16, w4a4, w4a8, w4a8-static, w8a16, w8a8, w8a8-static
+      note: schemes: fp8, mxfp4, mxfp8, nf4, nvfp4, w2a16, w3a16, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
       hint: write 'rtn-w8a8'
     """#),
   MessageCase(
@@ -222,7 +222,7 @@ let pipelineMessages: [MessageCase] = [
     model.yaml:4:24: error: no scheme was asked for, so '$scheme' has no value [pipeline.no-scheme]
      4 |   - quantize: {scheme: $scheme}
        |                        ^~~~~~~
-      note: schemes: w2a16, w3a16, w4a16, w4a4, w4a8, w4a8-static, w8a16, w8a8, w8a8-static
+      note: schemes: fp8, mxfp4, mxfp8, nf4, nvfp4, w2a16, w3a16, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
       hint: write 'scheme: NAME' here
     """#),
   MessageCase(
@@ -385,7 +385,7 @@ let pipelineMessages: [MessageCase] = [
       )
     ],
     #"""
-    ./mine.yaml:2:51: error: a group size must be a multiple of 32 [options.constraint]
+    ./mine.yaml:2:51: error: a group size must be a multiple of 16 [options.constraint]
      2 | weights: {format: int4, granularity: group, size: 40}
        |                                                   ^~
     ./mine.yaml:3:1: error: unknown key 'activatons' [options.unknown-key]

@@ -58,7 +58,10 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     #expect(try project.plan(output: "elsewhere").model.output == "elsewhere")
   }
 
-  @Test(arguments: shipped.schemes) func shippedSchemes(_ name: String) throws {
+  /// Schemes of integers are named after their bits.
+  static let integerSchemes = shipped.schemes.filter { $0.hasPrefix("w") }
+
+  @Test(arguments: integerSchemes) func shippedSchemes(_ name: String) throws {
     let project = try Project([("model.yaml", minimal.replacing("w8a8", with: name))])
     let scheme = try #require(quantizer(try project.plan())).scheme
     let parts = name.dropFirst().split(separator: "a")
@@ -73,12 +76,27 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
         == (bits == "16" ? nil : name.hasSuffix("-static")))
   }
 
+  @Test(arguments: [
+    ("fp8", TableFormat.fp8E4M3, Granularity.row, ScaleFormat.f32),
+    ("nf4", .nf4, .group(32), .f16), ("mxfp4", .fp4, .group(32), .e8m0),
+    ("mxfp8", .fp8E4M3, .group(32), .e8m0), ("nvfp4", .fp4, .group(16), .e4m3),
+  ])
+  func shippedTableSchemes(
+    _ name: String, _ format: TableFormat, _ granularity: Granularity, _ scales: ScaleFormat
+  ) throws {
+    let project = try Project([("model.yaml", minimal.replacing("w8a8", with: name))])
+    let scheme = try #require(quantizer(try project.plan())).scheme
+    #expect(
+      scheme.weights == QuantizationSpec(.table(format), granularity, scaleFormat: scales))
+    #expect(scheme.activations == nil)
+  }
+
   @Test func shippedNames() {
     #expect(
       shipped.pipelines == [
         "float", "lower-and-emit", "mambaquant", "mambaquant-cpu", "quarot", "rtn", "smoothquant",
       ])
-    #expect(shipped.schemes.count == 9)
+    #expect(Self.integerSchemes.count == 12 && shipped.schemes.count == 17)
   }
 
   @Test func settingsOverride() throws {

@@ -8,7 +8,8 @@ struct NumericFormatTests {
     #expect(NumericFormat(name: format.description) == format)
   }
 
-  @Test("Other names are no formats", arguments: ["", "int", "int1", "int16", "Int8", "int8 "])
+  @Test(
+    "Other names are no formats", arguments: ["", "int", "int1", "int16", "Int8", "int8 ", "fp8"])
   func unknownNames(name: String) {
     #expect(NumericFormat(name: name) == nil)
   }

@@ -53,7 +53,8 @@ import Testing
     #expect(
       result.files == [
         "irc_kernels.h", "kernels_common.h", "kernels_integer.c", "kernels_linear.c",
-        "kernels_math.c", "kernels_sequence.c", "my_model.c", "my_model.h", "my_model.weights",
+        "kernels_math.c", "kernels_packed.h", "kernels_sequence.c", "my_model.c", "my_model.h",
+        "my_model.weights",
       ])
     #expect(result.graphs[0] == result.graphs[1])
     #expect(result.header.contains("MY_MODEL_CONTEXT = 512,"))

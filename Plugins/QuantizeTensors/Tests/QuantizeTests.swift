@@ -94,7 +94,7 @@ struct QuantizeTests {
 
   @Test(
     "Weights of every format lie within half a step of where they were, on a grid of that many codes",
-    arguments: [8, 4, 3, 2],
+    arguments: [8, 7, 6, 5, 4, 3, 2],
     [
       (Granularity.tensor, true), (.row, true), (.row, false), (.group(32), true),
       (.group(32), false),
@@ -134,6 +134,35 @@ struct QuantizeTests {
       // Of an asymmetric grid the zero point is rounded too, so that an end may lie a whole step outside.
       #expect(error <= step * (grid.isSymmetric ? 0.501 : 1.001), "\(range)")
       #expect(error > 0 && Set(rounded[range]).count <= 1 << bits)
+    }
+  }
+
+  @Test(
+    "Weights lie on the values of a table, times their scales",
+    arguments: [
+      QuantizationSpec(.table(.nf4), .group(32), scaleFormat: .f16),
+      QuantizationSpec(.table(.fp4), .group(32), scaleFormat: .e8m0),
+      QuantizationSpec(.table(.fp4), .group(16), scaleFormat: .e4m3),
+      QuantizationSpec(.table(.fp8E4M3), .row),
+    ])
+  func roundsToTables(spec: QuantizationSpec) throws {
+    var (graph, tensors) = try graph()
+    var pass = QuantizeTensors()
+    pass.scheme = QuantizationScheme(weights: spec, embeddings: nil)
+    _ = try run(pass, on: &graph)
+    let (rows, width) = (48, Self.width)
+    let weights = tensors.values(of: "layers.0.up.weight").map(Double.init)
+    let columns = try output(graph, "up")
+    let rounded = (0..<rows * width).map { columns[$0 % width * rows + $0 / width] }
+    let energy = weights.reduce(0) { $0 + $1 * $1 }
+    let error = zip(weights, rounded).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / energy
+    #expect(error > 0 && error < (spec.format.bits == 8 ? 0.002 : 0.02))
+    let size = spec.granularity.groupWidth(of: width)
+    for row in 0..<rows {
+      for start in stride(from: 0, to: width, by: size) {
+        let group = rounded[row * width + start..<row * width + min(width, start + size)]
+        #expect(Set(group).count <= 1 << spec.format.bits)
+      }
     }
   }
 

@@ -31,8 +31,9 @@ extern "C" {
 
 // ---- Packed weights -----------------------------------------------------------------------------
 
-// Codes are signed integers, stored in blocks of 32; a row is padded with zero codes to whole
-// blocks.
+// Codes are signed integers of 2 to 8 bits, stored in blocks of 32; a row is padded with zero codes
+// to whole blocks. A block is made of planes, from the low bits of the codes to the high ones: four
+// bits where bits & 4, two where bits & 2, one where bits & 1; eight bits are bytes.
 enum { IRC_BLOCK = 32 };
 
 typedef struct irc_block_int8 {
@@ -43,6 +44,22 @@ typedef struct irc_block_int8 {
 typedef struct irc_block_int4 {
   uint8_t nibbles[16];
 } irc_block_int4;
+
+typedef struct irc_block_int5 {
+  uint8_t nibbles[16];  // the low four bits as in irc_block_int4
+  uint8_t high[4];      // bit k of high[j] is bit 4 of code 8 j + k
+} irc_block_int5;
+
+typedef struct irc_block_int6 {
+  uint8_t nibbles[16];
+  uint8_t pairs[8];  // bits 4 and 5 as in irc_block_int2
+} irc_block_int6;
+
+typedef struct irc_block_int7 {
+  uint8_t nibbles[16];
+  uint8_t pairs[8];
+  uint8_t high[4];  // bit 6
+} irc_block_int7;
 
 // Low two bits as in irc_block_int2; bit k of high[j] is bit 2 of code 8 j + k.
 typedef struct irc_block_int3 {
@@ -56,26 +73,41 @@ typedef struct irc_block_int2 {
 } irc_block_int2;
 
 IRC_STATIC_ASSERT(sizeof(irc_block_int8) == 32, "an int8 block is 32 bytes");
+IRC_STATIC_ASSERT(sizeof(irc_block_int7) == 28, "an int7 block is 28 bytes");
+IRC_STATIC_ASSERT(sizeof(irc_block_int6) == 24, "an int6 block is 24 bytes");
+IRC_STATIC_ASSERT(sizeof(irc_block_int5) == 20, "an int5 block is 20 bytes");
 IRC_STATIC_ASSERT(sizeof(irc_block_int4) == 16, "an int4 block is 16 bytes");
 IRC_STATIC_ASSERT(sizeof(irc_block_int3) == 12, "an int3 block is 12 bytes");
 IRC_STATIC_ASSERT(sizeof(irc_block_int2) == 8, "an int2 block is 8 bytes");
 
-typedef enum irc_scale_type { IRC_SCALE_F32 = 0, IRC_SCALE_F16 = 1 } irc_scale_type;
+// How scales are stored. E8M0 is a byte e that stands for 2^(e - 127), 255 for a NaN. E4M3 is a byte
+// of four bits of exponent (bias 7) and three of mantissa, 0x7f for a NaN, without infinities; it is
+// multiplied by tensor_scale.
+typedef enum irc_scale_type {
+  IRC_SCALE_F32 = 0,
+  IRC_SCALE_F16 = 1,
+  IRC_SCALE_E8M0 = 2,
+  IRC_SCALE_E4M3 = 3
+} irc_scale_type;
 
-// A quantized matrix (out, in): w[o, i] = (code[o, i] - zero[o, g]) * scale[o, g], g = i / group.
+// A quantized matrix (out, in), with g = i / group:
+//   w[o, i] = (code[o, i] - zero[o, g]) * scale[o, g], or, where there is a table of values,
+//   w[o, i] = values[code[o, i] mod 2^bits] * scale[o, g].
 typedef struct irc_packed_weights {
   const void *codes;    // (out, row_bytes)
   const void *scales;   // (out, groups) of scale_type
   const int8_t *zeros;  // (out, groups); NULL: all zero
-  uint32_t bits;        // 2, 3, 4 or 8
+  uint32_t bits;        // 2 ... 8
   irc_scale_type scale_type;
   size_t out, in;
-  size_t group;      // columns that share a scale: a multiple of 32, or at least `in`; never 0
+  size_t group;      // columns that share a scale; never 0
   size_t groups;     // per row
   size_t row_bytes;  // irc_packed_row_bytes(in, bits)
+  const float *values;        // (2^bits); NULL: codes are integers
+  const float *tensor_scale;  // one number, with scales of E4M3 only
 } irc_packed_weights;
 
-// The bytes of a block of 32 codes: 32, 16, 12 or 8.
+// The bytes of a block of 32 codes: 4 for each bit.
 static inline size_t irc_block_bytes(uint32_t bits) { return 4 * (size_t)bits; }
 
 // The codes of a row with its padding.
@@ -85,11 +117,14 @@ static inline size_t irc_packed_row_bytes(size_t n, uint32_t bits) {
   return irc_padded(n) / IRC_BLOCK * irc_block_bytes(bits);
 }
 
+static inline size_t irc_scale_bytes(irc_scale_type type) {
+  return type == IRC_SCALE_F32 ? 4 : type == IRC_SCALE_F16 ? 2 : 1;
+}
+
 // The rows `first ..< first + count` of `w`, for splitting a product over threads.
 static inline irc_packed_weights irc_packed_rows(irc_packed_weights w, size_t first, size_t count) {
-  size_t scale_bytes = w.scale_type == IRC_SCALE_F16 ? 2 : 4;
   w.codes = (const uint8_t *)w.codes + first * w.row_bytes;
-  w.scales = (const uint8_t *)w.scales + first * w.groups * scale_bytes;
+  w.scales = (const uint8_t *)w.scales + first * w.groups * irc_scale_bytes(w.scale_type);
   if (w.zeros) w.zeros += first * w.groups;
   w.out = count;
   return w;
@@ -255,12 +290,12 @@ void IRC_NAME(linear_f16)(
   const uint16_t *IRC_RESTRICT w, const float *bias, size_t tokens, size_t in, size_t out,
   void *IRC_RESTRICT scratch);
 
-// The same with quantized weights, each dequantized to (float)(code - zero) * scale.
+// The same with quantized weights, each dequantized as irc_packed_weights says.
 void IRC_NAME(linear_q_f32)(
   float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
   const irc_packed_weights *w, const float *bias, size_t tokens, void *IRC_RESTRICT scratch);
 
-// Integer product of quantized activations. Per group g
+// Integer product of quantized activations and integer codes (w->values is NULL). Per group g
 //   sum_g = the sum of (code - zero_g) * (x - x_zero), an exact integer,
 // and then, exactly in this order of float operations,
 //   acc = 0;  acc = acc + (float)sum_g * scale_g for g ascending;  y = acc * x_scale (+ bias).

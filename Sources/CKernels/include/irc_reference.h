@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-// Code i of a packed row: bits 2, 3, 4 or 8.
+// Code i of a packed row.
 int32_t IRC_NAME(code_at_ref)(const void *row, size_t i, uint32_t bits);
 
 // Same bits as linear_q_i8, quantize_tokens_i8 and quantize_static_i8.

@@ -103,11 +103,26 @@ struct StepBuilder {
       "const irc_packed_weights w = {",
       "  .codes = \(offsets[0]), .scales = \(offsets[1]),",
       "  .zeros = \(zero == nil ? "NULL" : "(const int8_t *)(const void *)(\(offsets[2]))"),",
-      "  .bits = \(packed.bits), .scale_type = \(packed.hasHalfScales ? "IRC_SCALE_F16" : "IRC_SCALE_F32"),",
+      "  .bits = \(packed.bits), .scale_type = \(packed.scaleFormat.cName),",
       "  .out = \(packed.rows), .in = \(packed.columns), .group = \(packed.group), "
-        + ".groups = \(packed.groups), .row_bytes = \(packed.rowBytes)};",
+        + ".groups = \(packed.groups), .row_bytes = \(packed.rowBytes),",
+      "  .values = \(values(of: spec.format)), .tensor_scale = "
+        + (packed.hasTensorScale
+          ? "floats_at(m, \(tensor.sections[tensor.sections.count - 1].offset))};" : "NULL};"),
     ]
     return "&w"
+  }
+
+  /// The table of a format's values at file scope, as a C expression; `NULL` for integers.
+  private mutating func values(of format: NumericFormat) -> String {
+    guard case .table(let table) = format else { return "NULL" }
+    let values = table.values
+    return constant("values") { name in
+      ["// \(format)", "static const float \(name)[\(values.count)] = {"]
+        + stride(from: 0, to: values.count, by: 8).map { start in
+          "  " + values[start..<start + 8].map { floatLiteral($0) + "," }.joined(separator: " ")
+        } + ["};"]
+    }
   }
 
   /// A file-scope table of doubles.
@@ -187,6 +202,18 @@ struct StepBuilder {
   /// Adds a call of a kernel of the table, which a tuned one may replace.
   mutating func tunable(_ name: String, _ arguments: [String]) {
     call("m->kernels->\(name)", arguments)
+  }
+}
+
+extension ScaleFormat {
+  /// Name of the storage in C.
+  fileprivate var cName: String {
+    switch self {
+    case .f32: "IRC_SCALE_F32"
+    case .f16: "IRC_SCALE_F16"
+    case .e8m0, .e8m0Floor: "IRC_SCALE_E8M0"
+    case .e4m3: "IRC_SCALE_E4M3"
+    }
   }
 }
 

@@ -9,6 +9,7 @@ extension QuantizationParameters: EmittableOperator {
 
   /// Nothing by itself: one kernel finds the scales and rounds to codes, and `Quantize` calls it.
   func emit(_ step: inout StepBuilder) throws {
+    try spec.checkActivations()
     guard spec.granularity == .row else {
       throw OperatorError("activations with scales of granularity '\(spec.granularity)'")
     }
@@ -30,6 +31,7 @@ extension QuantizationParameters: EmittableOperator {
 
 extension Quantize: EmittableOperator {
   func emit(_ step: inout StepBuilder) throws {
+    try spec.checkActivations()
     let x = try step.tokenRows(0)
     let stride = (x.columns + 31) / 32 * 32
     if step.isConstant(1) {
@@ -61,6 +63,7 @@ extension Quantize: EmittableOperator {
 
 extension Dequantize: EmittableOperator {
   func emit(_ step: inout StepBuilder) throws {
+    try spec.checkActivations()
     let codes = try step.tokenRows(0, .int8)
     let scale = try step.activationScale(1, spec)
     let y = try step.result()
@@ -120,6 +123,11 @@ extension StepBuilder {
 }
 
 extension QuantizationSpec {
+  /// Fails for formats that no kernel rounds to as the model runs.
+  fileprivate func checkActivations() throws(OperatorError) {
+    guard format.isInteger else { throw OperatorError("activations of format \(format)") }
+  }
+
   /// The codes that values are clamped to, as the kernels have it.
   fileprivate var codes: ClosedRange<Int32> {
     var (low, high): (Int32, Int32) = (0, 0)

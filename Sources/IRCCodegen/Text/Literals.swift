@@ -1,5 +1,9 @@
-/// A float constant in C that reads back exactly: the shortest decimal that does.
-func floatLiteral(_ value: Float) -> String { "\(value)f" }
+/// A float constant in C that reads back exactly: the shortest decimal that does, or a name of `math.h`.
+func floatLiteral(_ value: Float) -> String {
+  if value.isNaN { return "NAN" }
+  if value.isInfinite { return value < 0 ? "-INFINITY" : "INFINITY" }
+  return "\(value)f"
+}
 
 /// A double constant in C that reads back exactly.
 func doubleLiteral(_ value: Double) -> String { "\(value)" }

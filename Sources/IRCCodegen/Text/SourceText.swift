@@ -32,6 +32,13 @@ struct SourceText {
     }
   }
 
+  /// True if a table has values that are not finite.
+  private var usesMath: Bool {
+    program.constants.contains { constant in
+      constant.definition.contains { $0.contains("NAN") || $0.contains("INFINITY") }
+    }
+  }
+
   private var preamble: [String] {
     let command =
       ["cc"] + target.compilerFlags + ["-c", names.source] + kernelSources
@@ -46,7 +53,11 @@ struct SourceText {
     lines += planTable
     lines += [
       "#define _POSIX_C_SOURCE 200809L", "#define IRC_PREFIX \(names.symbol)",
-      "#include \"\(names.header)\"", "", "#include <fcntl.h>", "#include <string.h>",
+      "#include \"\(names.header)\"", "", "#include <fcntl.h>",
+    ]
+    if usesMath { lines.append("#include <math.h>") }
+    lines += [
+      "#include <string.h>",
       "#include <sys/mman.h>", "#include <sys/stat.h>", "#include <unistd.h>", "",
       "#include \"irc_kernels.h\"", "",
     ]

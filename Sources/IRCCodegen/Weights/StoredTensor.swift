@@ -39,7 +39,7 @@ struct StoredTensor {
     case .halves: "f16"
     case .packed(let packed):
       "\(packed.spec.format) \(packed.spec.granularity)"
-        + (packed.spec.isSymmetric ? "" : " asymmetric") + (packed.hasHalfScales ? " f16" : " f32")
+        + (packed.spec.isSymmetric ? "" : " asymmetric") + " \(packed.scaleFormat.rawValue)"
     }
   }
 }
@@ -54,8 +54,8 @@ struct PackedTensor: Hashable {
   var columns: Int
   /// Scales of a row in the file; a single scale of the whole tensor is repeated for each row.
   var groups: Int
-  /// True if scales are kept in half precision, which they then fit exactly.
-  var hasHalfScales: Bool
+  /// How scales are kept, which they fit exactly.
+  var scaleFormat: ScaleFormat
   /// True if the graph has one scale for everything.
   var hasOneScale: Bool
 
@@ -67,5 +67,7 @@ struct PackedTensor: Hashable {
   }
   /// Bytes of a row of codes: blocks of 32 codes, as in `irc_kernels.h`.
   var rowBytes: Int { (columns + 31) / 32 * 4 * bits }
-  var scaleBytes: Int { hasHalfScales ? 2 : 4 }
+  var scaleBytes: Int { scaleFormat.bits / 8 }
+  /// True if a number of the whole tensor goes with the scales.
+  var hasTensorScale: Bool { scaleFormat.needsWholeTensor }
 }

@@ -19,8 +19,8 @@ final class TensorPacker: Sendable {
     case halves(Tensor)
     /// Rows of floats, scaled and rounded in one go.
     case encoded(RealRows, PackedTensor)
-    /// Rows of codes, scales and zero points that the graph makes.
-    case codes(RowBlocks, PackedTensor)
+    /// Rows of codes, scales and zero points that the graph makes, with the scale of the whole tensor.
+    case codes(RowBlocks, PackedTensor, tensorScale: Float)
   }
 
   let tensor: StoredTensor
@@ -68,8 +68,7 @@ final class TensorPacker: Sendable {
     case .floats(let rows):
       return try unsafe rows.withRows(range) { start in
         PackedBlock(
-          main: unsafe bytes(
-            of: UnsafeRawBufferPointer(start: start, count: 4 * width * range.count)))
+          main: unsafe Array(UnsafeRawBufferPointer(start: start, count: 4 * width * range.count)))
       }
     case .halves(let stored):
       let part = stored.slice(rows: range)
@@ -77,11 +76,11 @@ final class TensorPacker: Sendable {
         try unsafe checkFinite(
           $0, count: part.count, of: tensor.name, from: range.lowerBound * width, width: width)
       }
-      return PackedBlock(main: unsafe part.withBytes { unsafe bytes(of: $0) })
+      return PackedBlock(main: unsafe part.withBytes { unsafe Array($0) })
     case .encoded(let rows, let packed):
-      return try unsafe rows.withRows(range) { unsafe encode($0, range.count, packed) }
-    case .codes(let blocks, let packed):
-      return try packCodes(blocks.evaluate(rows: range), range, packed)
+      return try unsafe rows.withRows(range) { try unsafe encode($0, range.count, packed) }
+    case .codes(let blocks, let packed, let tensorScale):
+      return try packCodes(blocks.evaluate(rows: range), range, packed, tensorScale)
     }
   }
 
@@ -99,7 +98,8 @@ final class TensorPacker: Sendable {
           made = .encoded(try RealRows(value, name: tensor.name, graph, folder), packed)
         } else {
           let values = [packed.codes, packed.scale] + (packed.zero.map { [$0] } ?? [])
-          made = .codes(try folder.rows(of: values), packed)
+          let rows = try folder.rows(of: values)
+          made = .codes(rows, packed, tensorScale: try tensorScale(of: packed, rows))
         }
       }
       slot = made
@@ -122,25 +122,35 @@ final class TensorPacker: Sendable {
   private func plainSource(of packed: PackedTensor) -> ValueID? {
     let quantize = graph.producer(of: packed.codes)
     let parameters = graph.producer(of: packed.scale)
-    guard !packed.hasOneScale, let op = quantize.op as? Quantize,
+    guard !packed.hasOneScale, !packed.hasTensorScale, let op = quantize.op as? Quantize,
       let source = parameters.op as? QuantizationParameters, op.spec == source.spec,
       op.spec == packed.spec, quantize.operands == parameters.operands + parameters.results
     else { return nil }
     return quantize.operands[0]
   }
 
+  /// The number that all scales share as a factor; 0 if there is none or none is needed.
+  ///
+  /// Whoever made the scales chose one; here one is found that they are exact multiples of.
+  private func tensorScale(of packed: PackedTensor, _ rows: RowBlocks) throws -> Float {
+    guard packed.hasTensorScale else { return 0 }
+    let scales = try (rows.wholeValue(packed.scale) ?? folder.fold(packed.scale))
+      .converted(to: .single)
+    return unsafe scales.withElements(as: Float.self) { scales in
+      unsafe scales.baseAddress.map { unsafe irc_common_tensor_scale($0, scales.count) } ?? 0
+    }
+  }
+
   private func encode(
     _ rows: UnsafePointer<Float>, _ count: Int, _ packed: PackedTensor
-  ) -> PackedBlock {
+  ) throws -> PackedBlock {
     let scaleCount = count * packed.groups
     var zeros = [Int8](repeating: 0, count: packed.zero == nil ? 0 : scaleCount)
     var scales = [Float](repeating: 0, count: scaleCount)
     let codes = unsafe [UInt8](unsafeUninitializedCapacity: count * packed.rowBytes) {
       buffer, size in
-      let spec = irc_code_spec(
-        bits: UInt32(packed.bits), symmetric: packed.spec.isSymmetric,
-        scale_is_f16: packed.spec.scaleFormat == .f16,
-        group: packed.group == packed.columns ? 0 : packed.group)
+      var spec = packed.spec.kernelSpec()
+      spec.group = packed.group == packed.columns ? 0 : packed.group
       unsafe zeros.withUnsafeMutableBufferPointer { zeros in
         unsafe scales.withUnsafeMutableBufferPointer { scales in
           guard let scales = scales.baseAddress, let codes = buffer.baseAddress
@@ -152,11 +162,12 @@ final class TensorPacker: Sendable {
       }
       size = count * packed.rowBytes
     }
-    return PackedBlock(main: codes, rest: rest(scales, packed.zero == nil ? nil : zeros, packed))
+    let parameters = PackedParameters(scales: scales, zeros: packed.zero == nil ? nil : zeros)
+    return PackedBlock(main: codes, rest: try parameters.sections(of: tensor.name, packed))
   }
 
   private func packCodes(
-    _ parts: [Tensor], _ range: Range<Int>, _ packed: PackedTensor
+    _ parts: [Tensor], _ range: Range<Int>, _ packed: PackedTensor, _ tensorScale: Float
   ) throws -> PackedBlock {
     let codes = unsafe [UInt8](unsafeUninitializedCapacity: range.count * packed.rowBytes) {
       buffer, size in
@@ -183,25 +194,9 @@ final class TensorPacker: Sendable {
       )
     }
     let zeros = packed.zero == nil ? nil : perRow(parts[2], Int8.self)
-    return PackedBlock(main: codes, rest: rest(scales, zeros, packed))
-  }
-
-  /// The sections after the codes.
-  private func rest(_ scales: [Float], _ zeros: [Int8]?, _ packed: PackedTensor) -> [[UInt8]] {
-    var result: [[UInt8]] = []
-    if packed.hasHalfScales {
-      var halves = [UInt16](repeating: 0, count: scales.count)
-      unsafe irc_f32_to_f16(&halves, scales, scales.count)
-      result.append(unsafe halves.withUnsafeBytes { unsafe bytes(of: $0) })
-    } else {
-      result.append(unsafe scales.withUnsafeBytes { unsafe bytes(of: $0) })
-    }
-    if let zeros { result.append(unsafe zeros.withUnsafeBytes { unsafe bytes(of: $0) }) }
-    return result
-  }
-
-  private func bytes(of memory: UnsafeRawBufferPointer) -> [UInt8] {
-    unsafe Array(memory)
+    let parameters = PackedParameters(
+      scales: scales, zeros: zeros, tensorScale: tensorScale, firstRow: range.lowerBound)
+    return PackedBlock(main: codes, rest: try parameters.sections(of: tensor.name, packed))
   }
 }
 

@@ -39,23 +39,16 @@ struct WeightLayout {
     let shape = try fixedShape(codes, graph)
     guard shape.count == 2 else { throw OperatorError("codes of rank \(shape.count)") }
     let hasOneScale = graph.type(of: scale).fixedShape == [1, 1]
-    guard [2, 3, 4, 8].contains(spec.format.bits) else {
-      throw OperatorError("weights of format \(spec.format)")
-    }
-    if case .group(let size) = spec.granularity, !hasOneScale, !size.isMultiple(of: 32),
-      size < shape[1]
-    {
-      throw OperatorError("weights in groups of \(size), which is no multiple of 32")
-    }
     let packed = PackedTensor(
       codes: codes, scale: scale, zero: zero, spec: spec, rows: shape[0], columns: shape[1],
       groups: hasOneScale ? 1 : spec.granularity.scales(inRowOf: shape[1]),
-      hasHalfScales: graph.isHalf(scale), hasOneScale: hasOneScale)
+      scaleFormat: spec.scaleFormat, hasOneScale: hasOneScale)
     let scales = packed.rows * packed.groups
     var sections = [
       ("codes", packed.rows * packed.rowBytes), ("scales", scales * packed.scaleBytes),
     ]
     if zero != nil { sections.append(("zeros", scales)) }
+    if packed.hasTensorScale { sections.append(("tensor scale", 4)) }
     return (add(.packed(packed), name(of: codes, graph), shape, sections), packed)
   }
 
@@ -94,15 +87,6 @@ func aligned(_ bytes: Int) -> Int {
 }
 
 extension Graph {
-  /// True if scales were chosen among the half-precision numbers, where they lose nothing.
-  fileprivate func isHalf(_ scale: ValueID) -> Bool {
-    switch producer(of: scale).op {
-    case let source as QuantizationParameters: source.spec.scaleFormat == .f16
-    case let stored as Parameter: stored.stored == .f16
-    default: false
-    }
-  }
-
   /// Name of the checkpoint tensor that a constant is made from, going by the first operands.
   func checkpointName(of value: ValueID) -> String? {
     var value = value

@@ -1,0 +1,165 @@
+// Reading packed weights: blocks of codes, scales and zero points. Static like kernels_common.h, which
+// it needs.
+#ifndef IRC_KERNELS_PACKED_H
+#define IRC_KERNELS_PACKED_H
+
+#include "kernels_common.h"
+
+// ---- Blocks -------------------------------------------------------------------------------------
+
+IRC_INLINE void irc_unpack_int8(
+  int8_t *IRC_RESTRICT codes, const irc_block_int8 *IRC_RESTRICT block) {
+  memcpy(codes, block->codes, 32);
+}
+
+IRC_INLINE void irc_unpack_int4(
+  int8_t *IRC_RESTRICT codes, const irc_block_int4 *IRC_RESTRICT block) {
+  for (int j = 0; j < 16; j++) {
+    codes[j] = (int8_t)(((block->nibbles[j] & 15) ^ 8) - 8);
+    codes[j + 16] = (int8_t)(((block->nibbles[j] >> 4) ^ 8) - 8);
+  }
+}
+
+// Eight codes at once in the bytes of a word. 0x01 in every byte, and bit k in byte k whatever the
+// byte order:
+#define IRC_ONES 0x0101010101010101u
+IRC_INLINE uint64_t irc_bit_of_byte(void) {
+  static const uint8_t bits[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+  uint64_t word;
+  memcpy(&word, bits, 8);
+  return word;
+}
+
+IRC_INLINE void irc_unpack_int3(
+  int8_t *IRC_RESTRICT codes, const irc_block_int3 *IRC_RESTRICT block) {
+  uint64_t pairs;
+  memcpy(&pairs, block->low, 8);
+  for (int k = 0; k < 4; k++) {
+    uint64_t low = pairs >> (2 * k) & (3 * IRC_ONES);
+    uint64_t chosen = block->high[k] * IRC_ONES & irc_bit_of_byte();
+    uint64_t high = (chosen + 0x7f * IRC_ONES) >> 7 & IRC_ONES;
+    uint64_t word = low | high * 0xfc;  // a set bit 2 also sets the sign
+    memcpy(codes + 8 * k, &word, 8);
+  }
+}
+
+IRC_INLINE void irc_unpack_int2(
+  int8_t *IRC_RESTRICT codes, const irc_block_int2 *IRC_RESTRICT block) {
+  uint64_t pairs;
+  memcpy(&pairs, block->pairs, 8);
+  for (int k = 0; k < 4; k++) {
+    uint64_t low = pairs >> (2 * k) & (3 * IRC_ONES);
+    uint64_t word = low | (low >> 1 & IRC_ONES) * 0xfc;
+    memcpy(codes + 8 * k, &word, 8);
+  }
+}
+
+// Codes of 5, 6 or 7 bits: four low bits as in int4, then two as in int2, then one as in int3.
+IRC_INLINE void irc_unpack_planes(
+  int8_t *IRC_RESTRICT codes, const uint8_t *IRC_RESTRICT block, uint32_t bits) {
+  uint64_t nibbles[2], pairs = 0;
+  memcpy(nibbles, block, 16);
+  if (bits & 2) memcpy(&pairs, block + 16, 8);
+  const uint8_t *singles = block + (bits & 2 ? 24 : 16);
+  uint64_t above = (uint64_t)(0xffu << bits & 0xffu);
+  for (int k = 0; k < 4; k++) {
+    uint64_t word = nibbles[k & 1] >> (k & 2 ? 4 : 0) & (15 * IRC_ONES);
+    word |= (pairs >> (2 * k) & (3 * IRC_ONES)) << 4;
+    if (bits & 1) {
+      uint64_t chosen = singles[k] * IRC_ONES & irc_bit_of_byte();
+      word |= ((chosen + 0x7f * IRC_ONES) >> 7 & IRC_ONES) << (bits - 1);
+    }
+    word |= (word >> (bits - 1) & IRC_ONES) * above;
+    memcpy(codes + 8 * k, &word, 8);
+  }
+}
+
+// `blocks` blocks of one row -> 32 * blocks codes
+IRC_INLINE void irc_unpack(
+  int8_t *IRC_RESTRICT codes, const void *IRC_RESTRICT packed, size_t blocks, uint32_t bits) {
+  switch (bits) {
+    case 8:
+      for (size_t b = 0; b < blocks; b++)
+        irc_unpack_int8(codes + 32 * b, (const irc_block_int8 *)packed + b);
+      break;
+    case 4:
+      for (size_t b = 0; b < blocks; b++)
+        irc_unpack_int4(codes + 32 * b, (const irc_block_int4 *)packed + b);
+      break;
+    case 3:
+      for (size_t b = 0; b < blocks; b++)
+        irc_unpack_int3(codes + 32 * b, (const irc_block_int3 *)packed + b);
+      break;
+    case 2:
+      for (size_t b = 0; b < blocks; b++)
+        irc_unpack_int2(codes + 32 * b, (const irc_block_int2 *)packed + b);
+      break;
+    default:
+      for (size_t b = 0; b < blocks; b++)
+        irc_unpack_planes(
+          codes + 32 * b, (const uint8_t *)packed + irc_block_bytes(bits) * b, bits);
+      break;
+  }
+}
+
+// ---- Scales -------------------------------------------------------------------------------------
+
+// 2^(code - 127); 255 is a NaN.
+IRC_INLINE float irc_float_of_e8m0(uint8_t code) {
+  uint32_t bits = code == 0 ? 0x00400000u : (uint32_t)code << 23;
+  return irc_float_of_bits(code == 255 ? 0x7fc00000u : bits);
+}
+
+// A scale is never negative: the sign bit is passed over.
+IRC_INLINE float irc_float_of_e4m3(uint8_t code) {
+  uint32_t rest = code & 0x7fu;
+  return rest == 0x7fu ? irc_float_of_bits(0x7fc00000u) : irc_float_of_bits(rest << 20) * 0x1p120f;
+}
+
+IRC_INLINE float irc_scale_at(const irc_packed_weights *w, size_t index) {
+  switch (w->scale_type) {
+    case IRC_SCALE_F16:
+      return irc_float_of_f16(((const uint16_t *)w->scales)[index]);
+    case IRC_SCALE_E8M0:
+      return irc_float_of_e8m0(((const uint8_t *)w->scales)[index]);
+    case IRC_SCALE_E4M3:
+      return irc_float_of_e4m3(((const uint8_t *)w->scales)[index]) * *w->tensor_scale;
+    default:
+      return ((const float *)w->scales)[index];
+  }
+}
+
+IRC_INLINE int32_t irc_zero_at(const irc_packed_weights *w, size_t index) {
+  return w->zeros ? w->zeros[index] : 0;
+}
+
+// ---- Rows ---------------------------------------------------------------------------------------
+
+// Calls `body` for each run of neighbours of row `row` that share a scale: `count` codes at `codes`,
+// of the columns from `at` on, with scale and zero point number `index`. Blocks and groups need not
+// end together.
+#define IRC_FOR_RUNS(w, row, body)                                                             \
+  do {                                                                                         \
+    enum { CHUNK = 256 };                                                                      \
+    const uint8_t *packed = (const uint8_t *)(w)->codes + (row) * (w)->row_bytes;              \
+    size_t index = (row) * (w)->groups, left = (w)->group;                                     \
+    for (size_t start = 0; start < (w)->in; start += CHUNK) {                                  \
+      int8_t chunk[CHUNK];                                                                     \
+      size_t length = (w)->in - start < CHUNK ? (w)->in - start : CHUNK;                       \
+      irc_unpack(chunk, packed, irc_padded(length) / IRC_BLOCK, (w)->bits);                    \
+      packed += CHUNK / IRC_BLOCK * irc_block_bytes((w)->bits);                                \
+      for (size_t done = 0, count; done < length; done += count) {                             \
+        count = length - done < left ? length - done : left;                                   \
+        const int8_t *codes = chunk + done;                                                    \
+        size_t at = start + done;                                                              \
+        body                                                                                   \
+        left -= count;                                                                         \
+        if (left == 0) {                                                                       \
+          left = (w)->group;                                                                   \
+          index++;                                                                             \
+        }                                                                                      \
+      }                                                                                        \
+    }                                                                                          \
+  } while (0)
+
+#endif

@@ -1,0 +1,39 @@
+import CKernels
+import IRCQuant
+import IRCSupport
+
+/// What turns the codes of some rows into numbers, as the sections of the weights file after the codes.
+struct PackedParameters {
+  var scales: [Float]
+  var zeros: [Int8]?
+  /// The number of the whole tensor, where the scale format has one.
+  var tensorScale: Float = 0
+  /// Where the rows start in the tensor.
+  var firstRow = 0
+
+  /// The bytes of scales, zero points and the tensor's scale, each if there is such a section.
+  ///
+  /// - Throws: `Diagnostic` when a scale is no number of the scale format.
+  func sections(of name: String, _ packed: PackedTensor) throws -> [[UInt8]] {
+    var stored = [UInt8](repeating: 0, count: scales.count * packed.scaleBytes)
+    let wrong = unsafe stored.withUnsafeMutableBytes { target in
+      unsafe irc_pack_scales(
+        target.baseAddress, scales, scales.count, packed.scaleFormat.kernelType, tensorScale)
+    }
+    if wrong < scales.count {
+      throw Diagnostic(
+        "weights.scale",
+        "a scale of tensor '\(name)', \(scales[wrong]) in row \(firstRow + wrong / packed.groups), is no number of "
+          + packed.scaleFormat.rawValue,
+        hint: "a pass that chooses scales must round them to the scale format of its specification")
+    }
+    var sections = [stored]
+    if let zeros { sections.append(unsafe zeros.withUnsafeBytes { unsafe Array($0) }) }
+    if packed.hasTensorScale {
+      // Once for the tensor, with its first rows.
+      let bytes = unsafe withUnsafeBytes(of: tensorScale) { unsafe Array($0) }
+      sections.append(firstRow == 0 ? bytes : [])
+    }
+    return sections
+  }
+}
