@@ -9,18 +9,21 @@ public import IRCPassKit
 public struct ClipSearch: Pass {
   public static let info = PassInfo(
     name: "clip-search",
-    summary: "Narrow the range of each scale of the weights to the one with the least rounding error.",
+    summary:
+      "Narrow the range of each scale of the weights to the one with the least rounding error.",
     details: """
       Tries fractions of each range from 1 down to 0.16 and keeps the one whose sum of |error|^`norm` over the weights of the scale \
       is least. Only scales and zero points change. Comes after `quantize`; a `gptq` behind it keeps these scales.
       """,
-    paper: "GPTQ, reference code (range search with norm 2.4); QuaRot (arXiv 2404.00456), section 5",
+    paper:
+      "GPTQ, reference code (range search with norm 2.4); QuaRot (arXiv 2404.00456), section 5",
     requires: [.quantized], preservesFunction: false, statistics: [searched, kept],
     remarks: [narrowed])
 
   static let searched = Statistic("searched", "Weights whose scales were searched for.")
   static let kept = Statistic("kept", "Weights whose scales are not those of their range.")
-  static let narrowed = RemarkKind("narrowed", .analysis, "How far a weight's ranges were narrowed.")
+  static let narrowed = RemarkKind(
+    "narrowed", .analysis, "How far a weight's ranges were narrowed.")
 
   @PassOption("Power of the rounding errors that are added up.", in: 1...4)
   public var norm = 2.4

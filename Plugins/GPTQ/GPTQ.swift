@@ -38,11 +38,15 @@ public struct GPTQ: Pass {
   static let plainNorms = RemarkKind(
     "plain-norms", .missed, "There is no attention to weigh tokens by, so that norms do it.")
 
-  @PassOption("Added to the diagonal, as a fraction of its mean; grows tenfold where it is too little.", in: 0.000001...1)
+  @PassOption(
+    "Added to the diagonal, as a fraction of its mean; grows tenfold where it is too little.",
+    in: 0.000001...1)
   public var damping = 0.01
   @PassOption("Columns go in the order of their inputs' mean square, largest first.")
   public var actOrder = false
-  @PassOption("Search for the range of each scale with the least rounding error, in place of the whole range.")
+  @PassOption(
+    "Search for the range of each scale with the least rounding error, in place of the whole range."
+  )
   public var clip = false
   @PassOption("Which tokens count more.")
   public var importance = TokenImportance.none
@@ -103,7 +107,10 @@ public struct GPTQ: Pass {
       }
       let readers = uses[operation.operands[1]] ?? []
       let input = operation.operands[0]
-      guard readers.allSatisfy({ graph[$0.operation].op is Linear && graph[$0.operation].operands[0] == input })
+      guard
+        readers.allSatisfy({
+          graph[$0.operation].op is Linear && graph[$0.operation].operands[0] == input
+        })
       else {
         keep("'\(target.name)' is read in other places too", operation, context)
         continue
@@ -176,7 +183,9 @@ public struct GPTQ: Pass {
     let anchor = target.operation.id
     var parts = [
       try graph.attach(rounded.codes, named: "\(name).codes", before: anchor, at: place),
-      try graph.attach(rounded.scaleSet.stored(as: target.spec.scaleFormat), named: "\(name).scales", before: anchor, at: place),
+      try graph.attach(
+        rounded.scaleSet.stored(as: target.spec.scaleFormat), named: "\(name).scales",
+        before: anchor, at: place),
     ]
     if let zeros = rounded.zeros {
       parts.append(try graph.attach(zeros, named: "\(name).zeros", before: anchor, at: place))
@@ -188,7 +197,8 @@ public struct GPTQ: Pass {
     let outputs = Double(max(1, rounded.codes.rows))
     context.remark(
       Self.solved, at: place,
-      "'\(target.name)': root mean square error of an output \((rounded.error / outputs).squareRoot())")
+      "'\(target.name)': root mean square error of an output \((rounded.error / outputs).squareRoot())"
+    )
   }
 }
 

@@ -11,6 +11,6 @@ import SmoothFusion
 
 /// The passes that are linked into `irc`. They have no door that a stranger's pass lacks.
 let builtInPasses: [any Pass.Type] = [
-  ClipSearch.self, EmitC.self, FoldNormGains.self, GPTQ.self, InjectOutliers.self,
+  AWQ.self, ClipSearch.self, EmitC.self, FoldNormGains.self, GPTQ.self, InjectOutliers.self,
   LowerKernels.self, QuantizeTensors.self, RotationFusion.self, SmoothFusion.self,
 ]

@@ -52,8 +52,7 @@ struct SecondOrderRoundingTests {
           .integer(bits: bits), granularity, isSymmetric: isSymmetric, scaleFormat: scale)
         let layer = Layer(outputs: 12, width: 40, tokens: 160, seed: UInt64(bits), dead: 5)
         let factor = try #require(
-        try
-          InverseCholesky(
+          try InverseCholesky(
             of: SecondMoment(of: [layer.inputTensor]), damping: 0.01, ordered: ordered))
         #expect(factor.damping == 0.01 && factor.deadChannels == [5])
         let rounded = try SecondOrderRounding(spec, factor).round(layer.weightTensor)
@@ -75,8 +74,7 @@ struct SecondOrderRoundingTests {
     let spec = QuantizationSpec(.integer(bits: 3), granularity, isSymmetric: false)
     let layer = Layer(outputs: 270, width: 300, tokens: 900, seed: 3)
     let factor = try #require(
-        try
-      InverseCholesky(of: SecondMoment(of: [layer.inputTensor]), damping: 0.01, ordered: false))
+      try InverseCholesky(of: SecondMoment(of: [layer.inputTensor]), damping: 0.01, ordered: false))
     let rounded = try SecondOrderRounding(spec, factor).round(layer.weightTensor)
     let reference = SecondOrderReference(
       spec, rows: layer.inputs.map { $0.map(Double.init) }, damping: 0.01, ordered: false)
@@ -99,7 +97,7 @@ struct SecondOrderRoundingTests {
       of: [half.slice(rows: 0..<70), half.slice(rows: 70..<160)],
       weights: [Array(weights[..<70]), Array(weights[70...])])
     let factor = try #require(
-        try InverseCholesky(of: moment, damping: 0.01, ordered: false))
+      try InverseCholesky(of: moment, damping: 0.01, ordered: false))
     let rounded = try SecondOrderRounding(spec, factor).round(layer.weightTensor)
     let reference = SecondOrderReference(
       spec, rows: layer.inputs.map { $0.map(Double.init) }, weights: weights.map(Double.init),
@@ -118,14 +116,7 @@ struct SecondOrderRoundingTests {
       let factor = try #require(
         try InverseCholesky(of: moment, damping: 0.0001, ordered: false))
       let rounded = try SecondOrderRounding(spec, factor).round(layer.weightTensor)
-      let plain = try ScaleSet(fitting: layer.weightTensor, spec, .range)
-      let identity = try #require(
-        try
-        InverseCholesky(
-          of: SecondMoment(
-            matrix: Tensor([64, 64], (0..<64 * 64).map { $0 % 65 == 0 ? 1.0 : 0 }), rows: 64),
-          damping: 0.01, ordered: false))
-      let nearest = try SecondOrderRounding(spec, identity, given: plain).round(layer.weightTensor)
+      let nearest = try spec.nearestValues(of: layer.weightTensor)
       func error(_ values: Tensor) -> Double {
         let q = values.array(of: Float.self)
         var sum = 0.0
@@ -140,9 +131,18 @@ struct SecondOrderRoundingTests {
         }
         return sum / Double(layer.inputs.count)
       }
-      let (after, before) = (error(rounded.values), error(nearest.values))
+      let (after, before) = (error(rounded.values), error(nearest))
       #expect(after < before * 0.6, "\(bits): \(before) to \(after)")
       #expect(abs(rounded.error - after) < 0.01 * after)
+      let inputs = layer.inputs
+      let moment64 = (0..<64).flatMap { i in
+        (0..<64).map { j in
+          inputs.reduce(0.0) { $0 + Double($1[i]) * Double($1[j]) } / Double(inputs.count)
+        }
+      }
+      let energy = try OutputEnergy(moment: Tensor([64, 64], moment64))
+        .of(layer.weightTensor.subtracting(nearest))
+      #expect(abs(energy - before) < 1e-4 * before)
     }
   }
 

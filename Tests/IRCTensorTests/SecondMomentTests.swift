@@ -36,7 +36,7 @@ struct SecondMomentTests {
     var h = moment(rows, weights)
     for i in 0..<width { #expect(abs(measured.diagonal[i] - h[i][i]) < 1e-5 * h[i][i]) }
     let factor = try #require(
-        try InverseCholesky(of: measured, damping: 0.01, ordered: ordered))
+      try InverseCholesky(of: measured, damping: 0.01, ordered: ordered))
     let order = factor.order.map { $0.map(Int.init) } ?? Array(0..<width)
     let mean = (0..<width).reduce(0) { $0 + h[$1][$1] } / Double(width)
     for i in 0..<width { h[i][i] += 0.01 * mean }
@@ -57,7 +57,8 @@ struct SecondMomentTests {
       }
     }
     if ordered, let order = factor.order {
-      #expect(zip(order, order.dropFirst()).allSatisfy { h[Int($0)][Int($0)] >= h[Int($1)][Int($1)] })
+      #expect(
+        zip(order, order.dropFirst()).allSatisfy { h[Int($0)][Int($0)] >= h[Int($1)][Int($1)] })
     }
   }
 

@@ -21,7 +21,9 @@ struct GPTQTests {
     let recorder = RunRecorder()
     let manager = PassManager(
       passes.map { PassInstance(id: type(of: $0).info.name, pass: $0, span: nil) },
-      registry: try PassRegistry([QuantizeTensors.self, ClipSearch.self, GPTQ.self, LowerKernels.self]),
+      registry: try PassRegistry([
+        QuantizeTensors.self, ClipSearch.self, GPTQ.self, LowerKernels.self,
+      ]),
       instruments: [VerifyInstrument(), recorder])
     var services = PassServices.none
     services.walk = { graph, stops, visit in
@@ -139,7 +141,7 @@ struct GPTQTests {
     stops = inputs.count
     #expect(stops == Self.windows.count)
     let factor = try #require(
-        try InverseCholesky(of: SecondMoment(of: inputs), damping: 0.01, ordered: false))
+      try InverseCholesky(of: SecondMoment(of: inputs), damping: 0.01, ordered: false))
     let original = try #require(rounded.operations(of: Linear.self).last).operation
     let source = rounded.producer(
       of: rounded.producer(of: original.operands[1]).operands[0]
@@ -160,10 +162,11 @@ struct GPTQTests {
     // Nine tokens are enough for the layers of width 8.
     #expect(run.counters.map(\.value) == [6, 2])
     let remarks = run.remarks.filter { $0.kind.name == "fallback" }
-    #expect(remarks.map(\.message) == [
-      "'o.weight': 9 tokens are too few for 16 channels",
-      "'down.weight': 9 tokens are too few for 12 channels",
-    ])
+    #expect(
+      remarks.map(\.message) == [
+        "'o.weight': 9 tokens are too few for 16 channels",
+        "'down.weight': 9 tokens are too few for 12 channels",
+      ])
     #expect(remarks.allSatisfy { $0.hint?.contains("calibration.tokens") == true })
     #expect(try logits(graph) != before)
     let linear = try #require(
@@ -184,9 +187,10 @@ struct GPTQTests {
     graph.parameters = tensors
     try run([quantize(QuantizationSpec(.integer(bits: 3), .row))], on: &graph)
     let run = try #require(try run([GPTQ()], on: &graph).first)
-    #expect(run.remarks.contains {
-      $0.kind.name == "fallback" && $0.message.contains("'q.weight', 'k.weight', 'v.weight'")
-    })
+    #expect(
+      run.remarks.contains {
+        $0.kind.name == "fallback" && $0.message.contains("'q.weight', 'k.weight', 'v.weight'")
+      })
     #expect((run.counters.last?.value ?? 0) >= 3)
   }
 
@@ -247,9 +251,10 @@ struct GPTQTests {
     var graph = try SampleNetworks.graph(SampleNetworks.transformer)
     let runs = try run([quantize(spec), GPTQ()], on: &graph)
     #expect(runs.last?.counters.map(\.value) == [7, 1])
-    #expect(runs.last?.remarks.contains {
-      $0.kind.name == "fallback" && $0.message == "'table' is read in other places too"
-    } == true)
+    #expect(
+      runs.last?.remarks.contains {
+        $0.kind.name == "fallback" && $0.message == "'table' is read in other places too"
+      } == true)
   }
 
   @Test("Without weights in a format, and without calibration text, it says what is missing")
