@@ -127,6 +127,13 @@ let package = Package(
     .executableTarget(
       name: "transform-benchmark", dependencies: ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps"],
       path: "Tests/Benchmarks/Sources/TransformBenchmark", swiftSettings: testing),
+    .executableTarget(
+      name: "gptq-benchmark",
+      dependencies: [
+        "IRCSupport", "IRCTensor", "IRCPassKit", "IRCPassManager", "QuantizeTensors", "GPTQ",
+        "CBLAS",
+      ],
+      path: "Tests/Benchmarks/Sources/GPTQBenchmark", swiftSettings: testing),
     .testTarget(
       name: "DocumentationTests",
       dependencies: ["IRCPassKit", "IRCPassManager", "IRCTestSupport"], swiftSettings: testing),

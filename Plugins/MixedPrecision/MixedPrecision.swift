@@ -44,7 +44,7 @@ public struct MixedPrecision: Pass {
   )
   public var scheme = QuantizationScheme.roundToNearestInt8
   @PassOption(
-    "Schemes whose weight formats can be chosen; none: integers of all sizes in groups of 32, 64 and 128."
+    "Schemes whose weight formats can be chosen; none: integers near the budget in groups of 32, 64 and 128."
   )
   public var choices: [QuantizationScheme] = []
   @PassOption("How losses are measured.")
@@ -61,13 +61,14 @@ public struct MixedPrecision: Pass {
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let layers = selectLayers(in: graph, context)
     if layers.isEmpty { return }
-    let specs = candidates
+    let average = averageBits(of: layers)
+    let specs = candidates(around: average)
     let real = withoutRounding(graph, layers)
     let probe = try context.logitProbe(of: real, tokens: tokens)
     let losses = try self.losses(of: layers, as: specs, in: real, probe, context)
     let allocation = Allocation(
       layers: layers, specs: specs, losses: losses, groups: groups(of: layers, in: graph))
-    let budget = try budget(of: allocation)
+    let budget = try budget(of: allocation, average)
     tell(allocation, upTo: budget, context)
     let chosen = try choose(allocation, within: budget, real, probe, context)
     for (layer, choice) in zip(layers, chosen) {
@@ -108,12 +109,25 @@ public struct MixedPrecision: Pass {
     return graph
   }
 
-  /// The formats to choose from, from few bits to many.
-  private var candidates: [QuantizationSpec] {
+  /// Bits for each weight that are asked for.
+  private func averageBits(of layers: [RoundedLinear]) -> Double {
+    if let asked = bits?.value ?? scheme.bits { return asked }
+    let weights = layers.reduce(0) { $0 + $1.shape.reduce(1, *) }
+    let stored = layers.reduce(0) {
+      $0 + scheme.weights.storedBits(rows: $1.shape[0], columns: $1.shape[1])
+    }
+    return Double(stored) / Double(max(1, weights))
+  }
+
+  /// The formats to choose from: what the user named, else integers near the budget, since a layer that would take much more or
+  /// much less pays with all the others.
+  private func candidates(around average: Double) -> [QuantizationSpec] {
     var specs = choices.map(\.weights)
     if specs.isEmpty {
       for format in NumericFormat.all {
-        guard case .integer = format else { continue }
+        guard case .integer(let bits) = format, (-2.5...2.5).contains(Double(bits) - average) else {
+          continue
+        }
         for size in [32, 64, 128] {
           specs.append(
             QuantizationSpec(
@@ -131,20 +145,22 @@ public struct MixedPrecision: Pass {
     of layers: [RoundedLinear], as specs: [QuantizationSpec], in real: Graph, _ probe: LogitProbe,
     _ context: PassContext
   ) throws -> [[Double]] {
-    let variants = RoundedVariants(real)
+    let folder = ConstantFolder(real)
     let sensitivity: any Sensitivity
     switch metric {
     case .kl:
-      sensitivity = LogitSensitivity(probe: probe, variants: variants) { $0.kullbackLeibler }
+      sensitivity = LogitSensitivity(probe: probe, folder: folder) { $0.kullbackLeibler }
     case .sqnr:
-      sensitivity = LogitSensitivity(probe: probe, variants: variants) { $0.noise }
+      sensitivity = LogitSensitivity(probe: probe, folder: folder) { $0.noise }
     case .outputMSE, .weightedMSE:
       let requests = layers.map { ($0.realInput, StatisticRequest.secondMoment) }
       let statistics = try context.channelStatistics(
         of: Dictionary(requests) { first, _ in first }, in: real)
-      sensitivity = OutputSensitivity(
-        variants: variants, moments: statistics.compactMapValues(\.secondMoment),
-        isDiagonal: metric == .weightedMSE)
+      let moments = statistics.compactMapValues(\.secondMoment)
+      sensitivity =
+        metric == .outputMSE
+        ? OutputSensitivity(folder: folder, moments: moments)
+        : TraceSensitivity(folder: folder, moments: moments)
     }
     return try layers.map { layer in
       let losses = try sensitivity.losses(of: layer, as: specs)
@@ -175,16 +191,14 @@ public struct MixedPrecision: Pass {
   }
 
   /// Bits for all weights of the layers together.
-  private func budget(of allocation: Allocation) throws -> Int {
+  private func budget(of allocation: Allocation, _ average: Double) throws -> Int {
     let weights = allocation.weightCount
-    let asked = bits?.value ?? scheme.bits
-    let budget =
-      asked.map { Int(($0 * Double(weights)).rounded(.down)) }
-      ?? allocation.bits(ofAll: scheme.weights)
+    // An average that was computed from whole bits must give them back.
+    let budget = Int((average * Double(weights) + 0.001).rounded(.down))
     let least = allocation.leastBits
     guard budget >= least else {
       throw PassError(
-        "\(text(asked ?? 0)) bits for each weight are too few: the smallest formats take \(text(Double(least) / Double(weights)))",
+        "\(text(average)) bits for each weight are too few: the smallest formats take \(text(Double(least) / Double(weights)))",
         hint: "raise 'bits', or add smaller formats to 'choices'")
     }
     return budget

@@ -16,65 +16,71 @@ public enum SensitivityMetric: String, PassOptionChoice {
   case sqnr
   /// Power of the change of the layer's output in relation to the output, from the second moment of its input.
   case outputMSE = "output-mse"
-  /// Power of the change of the weights times the mean of the input's second moment, in relation to the same of the weights.
+  /// Power of the change of the weights times the mean of the input's second moment.
   case weightedMSE = "weighted-mse"
-}
-
-/// The values of a weight in several formats.
-struct RoundedVariants {
-  private let graph: Graph
-
-  init(_ graph: Graph) { self.graph = graph }
-
-  /// The weight [out, in] of a layer as it is.
-  func plain(_ layer: RoundedLinear) throws -> Tensor {
-    try ConstantFolder(graph).fold(layer.source)
-  }
-
-  /// The weight as a format holds it.
-  func value(_ layer: RoundedLinear, as spec: QuantizationSpec) throws -> Tensor {
-    var graph = graph
-    let rounded = try graph.round(
-      layer.source, to: spec, before: layer.operation, at: .unknown)
-    return try ConstantFolder(graph).fold(rounded)
-  }
 }
 
 /// What a change of one layer does to the logits.
 struct LogitSensitivity: Sensitivity {
   let probe: LogitProbe
-  let variants: RoundedVariants
+  let folder: ConstantFolder
   let measures: @Sendable (LogitDivergence) -> Double
 
   func losses(of layer: RoundedLinear, as specs: [QuantizationSpec]) throws -> [Double] {
-    try specs.map { spec in
-      let value = try variants.value(layer, as: spec)
+    let weights = try folder.fold(layer.source)
+    return try specs.map { spec in
+      let value = try spec.nearestValues(of: weights)
       return measures(
         try probe.divergence(replacing: [OperandReplacement(layer.operation, operand: 1, value)]))
     }
   }
 }
 
-/// What a change of one layer does to its own output: tr(ΔW Σ ΔWᵀ) / tr(W Σ Wᵀ) with the second moment Σ of its input.
-///
-/// With `isDiagonal` Σ is the mean of its diagonal times the identity, so that only the size of the change counts (HAWQ-V2,
-/// arXiv 1911.03852, equation 8, with the trace of the layer's own error in place of the whole network's).
+/// What a change of one layer does to its own output, in relation to the output: tr(ΔW Σ ΔWᵀ) / tr(W Σ Wᵀ) with the second moment
+/// Σ of its input.
 struct OutputSensitivity: Sensitivity {
-  let variants: RoundedVariants
+  let folder: ConstantFolder
   /// Second moment of each input, f64 [in, in].
   let moments: [ValueID: Tensor]
-  let isDiagonal: Bool
 
   func losses(of layer: RoundedLinear, as specs: [QuantizationSpec]) throws -> [Double] {
-    guard let moment = moments[layer.realInput] else {
-      throw PassError("calibration measured nothing for the input of '\(layer.name)'")
-    }
-    let plain = try variants.plain(layer)
-    let power = try quadraticForm(plain, minus: nil, moment, isDiagonal: isDiagonal)
+    let energy = OutputEnergy(moment: try layer.moment(among: moments))
+    let weights = try folder.fold(layer.source)
+    let power = try energy.of(weights)
     return try specs.map { spec in
-      let rounded = try variants.value(layer, as: spec)
-      let error = try quadraticForm(plain, minus: rounded, moment, isDiagonal: isDiagonal)
+      let error = try energy.of(spec.nearestValues(of: weights).subtracting(weights))
       return power > 0 ? error / power : error
     }
+  }
+}
+
+/// The size of the change times how much a change of its size matters on average: ‖ΔW‖² · tr(Σ)/n.
+///
+/// HAWQ-V2 (arXiv 1911.03852, equation 8) with the second moment Σ of the layer's input in place of the Hessian of the loss, which needs
+/// gradients.
+struct TraceSensitivity: Sensitivity {
+  let folder: ConstantFolder
+  /// Second moment of each input, f64 [in, in].
+  let moments: [ValueID: Tensor]
+
+  func losses(of layer: RoundedLinear, as specs: [QuantizationSpec]) throws -> [Double] {
+    let moment = try layer.moment(among: moments)
+    let width = moment.columns
+    let elements = moment.array(of: Double.self)
+    let mean = (0..<width).reduce(0) { $0 + elements[$1 * width + $1] } / Double(width)
+    let weights = try folder.fold(layer.source)
+    return try specs.map { spec in
+      try mean * spec.nearestValues(of: weights).subtracting(weights).squaredNorm
+    }
+  }
+}
+
+extension RoundedLinear {
+  /// The second moment of the layer's input.
+  fileprivate func moment(among moments: [ValueID: Tensor]) throws -> Tensor {
+    guard let moment = moments[realInput] else {
+      throw PassError("calibration measured nothing for the input of '\(name)'")
+    }
+    return moment
   }
 }

@@ -21,12 +21,8 @@ public struct SmoothFusion: Pass {
     paper:
       "SmoothQuant (arXiv 2211.10438), equation 4; MambaQuant (arXiv 2501.13484), smooth-fused rotation",
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
-    statistics: [smoothed], remarks: [factors, absent, untied])
-
-  static let smoothed = Statistic("smoothed", "Sites that were smoothed.")
-  static let factors = RemarkKind("factors", .analysis, "What a site's factors are.")
-  static let absent = RemarkKind("absent", .missed, "The network has no site of a role.")
-  static let untied = RemarkKind("untied", .passed, "Weights got a copy of their own.")
+    statistics: [SiteScaling.smoothed],
+    remarks: [SiteScaling.factors, SiteScaling.absent, SiteScaling.untied])
 
   @PassOption(
     "Share of the difficulty that moves from activations to weights; 0 searches for it.", in: 0...1)
@@ -56,22 +52,9 @@ public struct SmoothFusion: Pass {
   }
 
   public func run(on graph: inout Graph, in context: PassContext) throws {
-    let everything = graph.sites(.scaling)
-    // Every pattern is checked before anything is done.
-    for role in try SiteSelection(sites, among: everything).absentRoles {
-      context.remark(
-        Self.absent, at: .unknown, "the network has no site of role '\(role.rawValue)'")
-    }
-    var done: Set<String> = []
-    for pattern in sites {
-      // What earlier ones changed is in the graph by now, and so are the ways that they opened.
-      let chosen = try SiteSelection(
-        [pattern], among: done.isEmpty ? everything : graph.sites(.scaling)
-      )
-      .sites.filter { done.insert($0.name).inserted }
+    try SiteScaling(context).visit(sites, in: &graph) { chosen, graph in
       try smooth(chosen, in: &graph, context)
     }
-    graph.mergeEqualOperations()
   }
 
   private func smooth(
@@ -85,19 +68,7 @@ public struct SmoothFusion: Pass {
       next += part.requests.count
       let sides = try part.sides(statistics, in: graph)
       let (chosen, factors) = SmoothingFactors(sides, scheme, limit: Double(limit)).best(alpha)
-      let change = try graph.apply(.diagonal(factors.map { 1 / $0 }), at: site, in: context)
-      context.count(Self.smoothed)
-      for (name, elements) in change.untied {
-        context.remark(
-          Self.untied, at: .checkpoint(name),
-          "'\(name)' is no longer shared; the copy holds \(elements) weights")
-      }
-      let (least, greatest) = (factors.min() ?? 1, factors.max() ?? 1)
-      context.remark(
-        Self.factors, at: .unknown,
-        "site '\(site.name)': alpha \(chosen), factors \(rounded(least)) to \(rounded(greatest))")
+      try SiteScaling(context).divide(by: factors, alpha: chosen, at: site, in: &graph)
     }
   }
 }
-
-private func rounded(_ value: Double) -> String { "\((value * 1000).rounded() / 1000)" }

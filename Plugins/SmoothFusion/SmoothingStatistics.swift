@@ -126,7 +126,7 @@ struct SmoothingStatistics {
 
 extension Site.Element {
   /// The channel of the transform that stands at a channel of a place, counted from the place's first.
-  fileprivate func index(of offset: Int) -> Int {
+  func index(of offset: Int) -> Int {
     guard repeats > 1 else { return offset }
     return offset / (block * repeats) * block + offset % block
   }

@@ -98,6 +98,14 @@ final class CalibrationService: Sendable {
       }
       let windows = try calibration.windows(
         { try model.tokenizer.get() }, start: model.startID)
+      let size = model.facts.vocabularySize
+      if let id = windows.joined().first(where: { $0 < 0 || Int($0) >= size }) {
+        throw Diagnostic(
+          "calibration.unknown-id",
+          "the calibration text has the id \(id), and the model knows ids below \(size)",
+          at: SourceLocation(file: calibration.source.path),
+          hint: "make the ids with the tokenizer of this model")
+      }
       let count = windows.reduce(0) { $0 + $1.count }
       if count < calibration.tokens {
         reporter.note(

@@ -136,6 +136,7 @@ package final class Comparison {
   private func load(_ source: String) throws -> (model: LoadedModel, windows: [[Int32]]) {
     if let loaded { return loaded }
     let model = try ModelFolder.load(source)
+    try model.checkFinite()
     let windows = try Subject(.float, model).windows(
       of: EvaluationText(
         data: request.data, context: request.context, windows: request.windows))

@@ -3,6 +3,8 @@ import IRCExecution
 import IRCFrontend
 package import IRCGraph
 import IRCOps
+import IRCPassKit
+import IRCPassManager
 import IRCPipeline
 package import IRCSupport
 
@@ -59,7 +61,8 @@ package struct Inspection {
         self.init(graph: model.graph, view)
       }
     case .modelFile:
-      let plan = try environment.plan(path, settings: settings)
+      var plan = try environment.plan(path, settings: settings)
+      if view == .sites { plan.passes = plan.passesBeforeQuantization }
       self.init(graph: try Compilation(plan, in: environment).simulate().graph, view)
     }
   }
@@ -106,9 +109,10 @@ package struct Inspection {
       plan = nil
       subject = try Subject(folder: path)
     case .modelFile:
-      plan = try environment.plan(path, settings: settings)
-      subject = try Subject.open(
-        path, compiled: false, settings: settings, reading: text, in: environment)
+      var real = try environment.plan(path, settings: settings)
+      real.passes = real.passesBeforeQuantization
+      plan = real
+      subject = try Subject(simulating: real, reading: text, in: environment)
     case .graph, .output:
       throw Diagnostic(
         "inspect.needs-model", "'\(path)' is \(kind.rawValue), and --data needs a tokenizer",
@@ -190,6 +194,13 @@ package struct Inspection {
     let value = try JSONValue(reading: path)
     json = .object([("kind", "artifact"), ("manifest", JSON(value))])
     text = try ManifestReport(value).text
+  }
+}
+
+extension CompilationPlan {
+  /// The passes up to the first that gives weights formats: behind it hardly anything can be transformed any more.
+  fileprivate var passesBeforeQuantization: [PassInstance] {
+    Array(passes.prefix { !$0.pass.effects.establishes.contains(.quantized) })
   }
 }
 

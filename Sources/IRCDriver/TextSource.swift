@@ -98,7 +98,7 @@ extension ModelFile.Calibration {
   /// The windows to calibrate on: as many as make up `tokens`, chosen with `seed` if there are more; the last one chosen may be
   /// cut. The first `skip` tokens of the text, or as many whole documents as they fill, have no part in it.
   ///
-  /// - Throws: `Diagnostic` when a file cannot be read.
+  /// - Throws: `Diagnostic` when a file cannot be read, or has no token behind `skip`.
   func windows(_ tokenizer: () throws -> Tokenizer, start: Int32?) throws -> [[Int32]] {
     let all: [[Int32]]
     switch source {
@@ -115,6 +115,14 @@ extension ModelFile.Calibration {
       let text = try TextFile(reading: path).text
       let ids = try tokenizer().encode(text, addSpecialTokens: false)
       all = Array(ids.dropFirst(skip)).chunks(of: window)
+    }
+    guard all.contains(where: { !$0.isEmpty }) else {
+      throw Diagnostic(
+        "calibration.no-tokens",
+        skip > 0
+          ? "the calibration text has no tokens behind the \(skip) that 'skip' leaves out"
+          : "the calibration text has no tokens", at: SourceLocation(file: source.path),
+        hint: skip > 0 ? "lower 'skip', or name a longer text" : "name a longer text under 'calibration'")
     }
     let random = RandomNumbers(seed: UInt64(bitPattern: Int64(seed)))
     let shuffled = all.indices.sorted {

@@ -42,12 +42,13 @@ public struct OperandReplacement: Sendable {
   }
 }
 
-/// One pass over calibration text, operation by operation instead of window by window, that stops on the way and goes on with
-/// other weights: later layers see what was done to earlier ones, and nothing is computed twice.
+/// One pass over calibration text that stops on the way and goes on with other weights: later layers see what was done to earlier
+/// ones, and nothing is computed twice.
 ///
-/// All windows stand at the same operation, so that a constant is computed once and forgotten after its operation. Memory is the
-/// live values of all windows, one constant, and what replaces others until it has been read: nothing grows with the depth of the
-/// network. Windows run on all threads; each is computed as if it were alone, so results do not depend on how many there are.
+/// All windows wait for each other at the stops, so that the constants between two stops are computed once and then forgotten.
+/// Memory is the live values of all windows at a stop, the constants up to the next one (256 MiB, or one if it is larger) and what
+/// replaces others until it has been read: nothing grows with the depth of the network. Windows run on all threads; each is
+/// computed as if it were alone, so results do not depend on how many there are.
 public struct CalibrationWalk: Sendable {
   private let interpreter: Interpreter
   private let stops: [CalibrationStop]
@@ -94,67 +95,68 @@ public struct CalibrationWalk: Sendable {
     _ visit: (Int, CalibrationValues) throws -> [OperandReplacement]
   ) throws {
     let steps = interpreter.plan.steps
-    var state = try windows.map { ids in
-      var places = [Tensor?](repeating: nil, count: interpreter.plan.placeCount)
-      let extents = try interpreter.bindLeaves(
-        [GraphLanguageModel.input: Tensor([ids.count], ids)], [:], &places)
-      return (places: places, extents: extents)
+    let windows = try windows.map { try CalibrationWindow($0, in: interpreter) }
+    let kept = keptUntil()
+    var lastUses: [Int: Int] = [:]
+    for (index, step) in steps.enumerated() {
+      for place in step.released { lastUses[place] = index }
     }
-    let order = stops.indices.sorted { (positions[$0], $0) < (positions[$1], $1) }
-    var keptUntil: [Int: Int] = [:]
-    for (stop, position) in zip(stops, positions) {
-      for value in stop.values {
-        if let place = places[value] { keptUntil[place] = max(keptUntil[place] ?? -1, position) }
-      }
-    }
-    var waiting: [Int: [Int]] = [:]
     var replaced: [OperationID: [Int: Tensor]] = [:]
     var next = 0
-    for index in -1..<steps.count {
-      if next == order.count { return }
-      if index >= 0 {
-        let step = steps[index]
-        try run(step, replaced[step.operation.id] ?? [:], &state)
-        replaced[step.operation.id] = nil
-        for place in step.released {
-          waiting[max(index, keptUntil[place] ?? index), default: []].append(place)
+    var position = -1
+    let order = stops.indices.sorted { (positions[$0], $0) < (positions[$1], $1) }
+    while next < order.count {
+      let target = positions[order[next]]
+      while position < target {
+        let segment = position + 1..<segmentEnd(after: position, target)
+        let constants = try segment.map { index in
+          let id = steps[index].operation.id
+          return try self.constants(of: steps[index], replaced.removeValue(forKey: id) ?? [:])
         }
-      }
-      while next < order.count, positions[order[next]] == index {
-        let stop = stops[order[next]]
-        let values = CalibrationValues(
-          values: stop.values.map { value in
-            places[value].map { place in state.compactMap { $0.places[place] } } ?? []
-          },
-          ahead: try ahead(stop.ahead, after: index, state.map(\.places), replaced))
-        for replacement in try visit(order[next], values) {
-          replaced[replacement.operation, default: [:]][replacement.operand] = replacement.tensor
+        try Parallel.forEach(windows.count) {
+          try windows[$0].run(segment, constants, kept, in: interpreter)
         }
-        next += 1
+        position = segment.upperBound - 1
       }
-      for place in waiting.removeValue(forKey: index) ?? [] {
-        for window in state.indices { state[window].places[place] = nil }
+      let stop = stops[order[next]]
+      let values = CalibrationValues(
+        values: stop.values.map { value in
+          places[value].map { place in windows.compactMap { $0[place] } } ?? []
+        }, ahead: try ahead(stop.ahead, after: position, windows, replaced))
+      for replacement in try visit(order[next], values) {
+        replaced[replacement.operation, default: [:]][replacement.operand] = replacement.tensor
       }
+      next += 1
+      let isLast = next == order.count || positions[order[next]] > position
+      if isLast { for window in windows { window.forget(after: position, kept, lastUses) } }
     }
   }
 
-  /// Runs one operation for every window.
-  private func run(
-    _ step: ExecutionPlan.Step, _ replaced: [Int: Tensor],
-    _ state: inout [(places: [Tensor?], extents: [String: Int])]
-  ) throws {
-    let constants = try constants(of: step, replaced)
-    let operands = try state.map { window in
-      try interpreter.checkSizes(of: step, with: window.extents)
-      return self.operands(of: step, constants, window.places)
+  /// After which step each place that a stop hands over is no longer held for it.
+  private func keptUntil() -> [Int: Int] {
+    var kept: [Int: Int] = [:]
+    for (stop, position) in zip(stops, positions) {
+      for value in stop.values {
+        if let place = places[value] { kept[place] = max(kept[place] ?? -1, position) }
+      }
     }
-    let results = try Parallel.map(operands.count) {
-      try step.operation.run(operands[$0], in: interpreter.evaluator.context)
-    }
-    for (window, tensors) in results.enumerated() {
-      for (place, tensor) in zip(step.results, tensors) { state[window].places[place] = tensor }
-    }
+    return kept
   }
+
+  /// Where windows wait for each other: at the next stop, or earlier if the constants up to there take much memory.
+  private func segmentEnd(after position: Int, _ target: Int) -> Int {
+    var room = Self.constantLimit
+    for index in position + 1...target {
+      for case .constant(let value) in interpreter.plan.steps[index].operands {
+        room -= interpreter.evaluator.keptBytes(of: value)
+      }
+      if room < 0, index > position + 1 { return index }
+    }
+    return target + 1
+  }
+
+  /// Bytes of constants that are held at a time, unless one alone takes more.
+  private static let constantLimit = 1 << 28
 
   /// The constants that an operation reads, by operand.
   private func constants(
@@ -169,38 +171,29 @@ public struct CalibrationWalk: Sendable {
     return result
   }
 
-  private func operands(
-    of step: ExecutionPlan.Step, _ constants: [Int: Tensor], _ places: [Tensor?]
-  ) -> [Tensor] {
-    step.operands.enumerated().compactMap { index, operand in
-      if case .place(let place) = operand { places[place] } else { constants[index] }
-    }
-  }
-
   /// Values that steps after `index` make, for each window.
   private func ahead(
-    _ values: [ValueID], after index: Int, _ state: [[Tensor?]],
+    _ values: [ValueID], after index: Int, _ windows: [CalibrationWindow],
     _ replaced: [OperationID: [Int: Tensor]]
   ) throws -> [[Tensor]] {
     let targets = values.compactMap { places[$0] }
-    if targets.isEmpty { return [] }
+    guard let first = windows.first, !targets.isEmpty else { return [] }
     // What is there need not be computed; what was there and is needed still is.
-    var needed = Set(targets.filter { state.first?[$0] == nil })
+    var needed = Set(targets.filter { first[$0] == nil })
     var slice: [ExecutionPlan.Step] = []
     for step in interpreter.plan.steps[(index + 1)...].reversed()
     where step.results.contains(where: needed.contains) {
       slice.append(step)
-      for case .place(let place) in step.operands where state.first?[place] == nil {
+      for case .place(let place) in step.operands where first[place] == nil {
         needed.insert(place)
       }
     }
     slice.reverse()
     let constants = try slice.map { try self.constants(of: $0, replaced[$0.operation.id] ?? [:]) }
-    let results = try Parallel.map(state.count) { [slice] window in
-      var places = state[window]
+    let results = try Parallel.map(windows.count) { [slice] window in
+      var places = windows[window].snapshot
       for (step, constants) in zip(slice, constants) {
-        let tensors = try step.operation.run(
-          operands(of: step, constants, places), in: interpreter.evaluator.context)
+        let tensors = try step.run(places, constants, in: interpreter)
         for (place, tensor) in zip(step.results, tensors) { places[place] = tensor }
       }
       return targets.compactMap { places[$0] }

@@ -1,8 +1,9 @@
 import IRCSupport
 public import IRCTensor
 
-/// Tensors in memory that passes computed, laid over the checkpoint's.
+/// Tensors that passes computed, laid over the checkpoint's.
 ///
+/// Large ones lie in nameless temporary files, so that what passes compute for each layer does not add up in memory.
 /// A name has one meaning: it is compared byte by byte, and adding other content under a name that exists is an error.
 public struct DerivedParameters: ParameterSource {
   /// Where all other tensors come from.
@@ -33,8 +34,11 @@ public struct DerivedParameters: ParameterSource {
       }
       return
     }
-    tensors[key] = tensor
+    tensors[key] = tensor.byteCount < Self.largestInMemory ? tensor : try tensor.spilled()
   }
+
+  /// Bytes from which on a tensor goes to disk.
+  private static let largestInMemory = 1 << 20
 
   public func tensor(named name: String) throws -> Tensor {
     try tensors[Array(name.utf8)] ?? underlying.tensor(named: name)
@@ -42,6 +46,13 @@ public struct DerivedParameters: ParameterSource {
 }
 
 extension Tensor {
+  /// The same tensor in a temporary file; itself if it lies in a file already.
+  fileprivate func spilled() throws -> Tensor {
+    if isMapped { return self }
+    let file = try unsafe withBytes { try unsafe MappedFile(scratch: $0) }
+    return Tensor(mapping: file, at: 0, shape: shape, elementType)
+  }
+
   /// Index of the first infinity or NaN of a tensor of f32 or f64.
   fileprivate var firstNonFinite: Int? {
     switch elementType {

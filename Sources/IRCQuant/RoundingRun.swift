@@ -4,6 +4,8 @@ import IRCTensor
 /// Some output channels on their way through GPTQ.
 struct RoundingRun {
   private let method: SecondOrderRounding
+  /// The specification as the kernels take it for the whole weight.
+  private let code: irc_code_spec
   private let rows: Int
   private let columns: Int
   private let groups: Int
@@ -20,9 +22,10 @@ struct RoundingRun {
 
   init(
     _ method: SecondOrderRounding, _ weights: Tensor, _ range: Range<Int>, _ fixed: ScaleSet?,
-    groups: Int
+    groups: Int, _ code: irc_code_spec
   ) {
     self.method = method
+    self.code = code
     (rows, columns) = (weights.rows, weights.columns)
     self.groups = groups
     let width = fixed?.scales.count == 1 ? columns : method.spec.granularity.groupWidth(of: columns)
@@ -69,7 +72,7 @@ struct RoundingRun {
           guard let scales = scales.baseAddress, let zeros = zeros.baseAddress else { return }
           unsafe method.rule.write(
             scales, method.spec.isSymmetric ? nil : zeros, of: w, stride: columns, rows: rows,
-            columns: columns, method.spec.kernelSpec)
+            columns: columns, code)
         }
       }
     }
@@ -91,7 +94,7 @@ struct RoundingRun {
           guard let scale = scale.baseAddress, let zero = zero.baseAddress else { return }
           unsafe method.rule.write(
             scale + group, isSymmetric ? nil : zero + group, of: matrix, stride: width, rows: rows,
-            columns: width, method.spec.singleGroup)
+            columns: width, code.singleGroup)
         }
       }
     }
@@ -159,7 +162,7 @@ struct RoundingRun {
         return unsafe irc_round_columns(
           codes + start * rows, w + start * rows, error + (start - range.lowerBound) * rows,
           u + start * columns + start, columns, scale, method.spec.isSymmetric ? nil : zero,
-          group + start, rows, end - start, range.upperBound - start, method.spec.singleGroup)
+          group + start, rows, end - start, range.upperBound - start, code.singleGroup)
       }
       start = end
     }
@@ -175,7 +178,7 @@ struct RoundingRun {
     if let zeros = unsafe zeros {
       unsafe irc_gather_columns_i8(zeros, zero, rows, nil, groups, rows)
     }
-    let spec = groups == 1 ? method.spec.singleGroup : method.spec.kernelSpec
+    let spec = groups == 1 ? code.singleGroup : code
     unsafe irc_decode_rows(
       target.values, columns, target.codes, columns, target.scales, zeros, rows, columns, spec)
   }

@@ -1,9 +1,22 @@
 import CKernels
+import IRCTensor
 
 extension QuantizationSpec {
+  /// The specification as the encoders take it for weights, f32, whose largest magnitude decides about scales in E4M3.
+  func kernelSpec(for weights: Tensor) -> irc_code_spec {
+    guard scaleFormat.needsWholeTensor else { return kernelSpec() }
+    let largest = unsafe weights.withElements(as: Float.self) { elements in
+      guard let start = elements.baseAddress else { return Float(0) }
+      return unsafe irc_absmax_f32(start, elements.count)
+    }
+    return kernelSpec(tensorScale: tensorScale(absoluteMaximum: largest))
+  }
+}
+
+extension irc_code_spec {
   /// The specification of a run of weights that share a scale.
   var singleGroup: irc_code_spec {
-    var spec = kernelSpec
+    var spec = self
     spec.group = 0
     return spec
   }

@@ -9,7 +9,8 @@ extension ScaleSet {
     let columns = single ? weights.count : weights.columns
     let groups = single ? 1 : spec.granularity.scales(inRowOf: columns)
     let shape = single ? [1, 1] : [rows, groups]
-    let code = spec.granularity == .tensor ? spec.singleGroup : spec.kernelSpec
+    let whole = spec.kernelSpec(for: weights)
+    let code = single ? whole.singleGroup : whole
     var zeros = [Int8](repeating: 0, count: shape[0] * shape[1])
     scales = try unsafe weights.withElements(as: Float.self) { elements in
       guard let start = elements.baseAddress else { return Tensor(zeros: shape, .f32) }

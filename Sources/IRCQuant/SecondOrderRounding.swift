@@ -79,9 +79,10 @@ public struct SecondOrderRounding: Sendable {
     _ weights: Tensor, _ fixed: ScaleSet?, groups: Int, into target: RoundingTarget
   ) throws -> Double {
     let rows = weights.rows
+    let code = spec.kernelSpec(for: weights)
     let errors = try Parallel.map((rows + Self.run - 1) / Self.run) { index in
       let range = index * Self.run..<min(rows, (index + 1) * Self.run)
-      var run = RoundingRun(self, weights.slice(rows: range), range, fixed, groups: groups)
+      var run = RoundingRun(self, weights.slice(rows: range), range, fixed, groups: groups, code)
       return run.run(into: target.advanced(to: range.lowerBound, weights.columns, groups))
     }
     return errors.reduce(0, +)

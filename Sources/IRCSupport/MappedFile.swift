@@ -33,10 +33,43 @@ public final class MappedFile: @unchecked Sendable {
     unsafe bytes = UnsafeRawBufferPointer(start: start, count: size)
   }
 
+  /// Writes bytes into a nameless temporary file and maps it, so that they take room on disk while memory is short.
+  ///
+  /// - Throws: `Diagnostic` `file.unwritable` when there is no room for it.
+  public init(scratch contents: UnsafeRawBufferPointer) throws {
+    path = FileManager.default.temporaryDirectory.path
+    var template = Array("\(path)/irc-XXXXXX".utf8CString)
+    let descriptor = unsafe mkstemp(&template)
+    guard descriptor >= 0 else { throw MappedFile.unwritable(path, errno) }
+    defer { close(descriptor) }
+    unsafe _ = unlink(template)
+    var done = 0
+    while done < contents.count {
+      let count = unsafe write(
+        descriptor, contents.baseAddress.map { unsafe $0 + done }, contents.count - done)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw MappedFile.unwritable(path, errno) }
+      done += count
+    }
+    if unsafe contents.isEmpty {
+      unsafe bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    let start = unsafe mmap(nil, contents.count, PROT_READ, MAP_PRIVATE, descriptor, 0)
+    guard unsafe start != MAP_FAILED else { throw MappedFile.unwritable(path, errno) }
+    unsafe bytes = UnsafeRawBufferPointer(start: start, count: contents.count)
+  }
+
   deinit {
     if let start = unsafe bytes.baseAddress {
       unsafe munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
     }
+  }
+
+  private static func unwritable(_ path: String, _ code: Int32) -> Diagnostic {
+    Diagnostic(
+      "file.unwritable", "cannot keep a temporary file in '\(path)': \(systemMessage(code))",
+      hint: "make room there, or let TMPDIR name another folder")
   }
 
   private static func failure(_ path: String, _ code: Int32) -> Diagnostic {

@@ -12,7 +12,7 @@ import SmoothFusion
 
 /// The passes that are linked into `irc`. They have no door that a stranger's pass lacks.
 let builtInPasses: [any Pass.Type] = [
-  ClipSearch.self, EmitC.self, FoldNormGains.self, GPTQ.self, InjectOutliers.self,
+  AWQ.self, ClipSearch.self, EmitC.self, FoldNormGains.self, GPTQ.self, InjectOutliers.self,
   LowerKernels.self, MixedPrecision.self, QuantizeTensors.self, RotationFusion.self,
   SmoothFusion.self,
 ]

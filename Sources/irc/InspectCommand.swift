@@ -26,6 +26,7 @@ struct InspectCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    if sites, graph { throw ValidationError("--sites and --graph show different things: give one") }
     if data != nil, !sites { throw ValidationError("--data goes with --sites") }
   }
 

@@ -9,7 +9,9 @@ import Testing
 /// were not trained on. `docs/agreement.md` holds the figures.
 @Suite("The compiled library follows the simulation")
 struct AgreementTests {
-  static let pipelines = ["float", "rtn-w8a8", "rtn-w4a8", "rtn-w4a16", "rtn-mxfp4", "rtn-nvfp4"]
+  static let pipelines = [
+    "float", "rtn-w8a8", "rtn-w4a8", "rtn-w4a16", "rtn-mxfp4", "rtn-nvfp4", "gptq-w3a16",
+  ]
 
   @Test("novels-mamba-600k, which ships", arguments: pipelines)
   func example(_ pipeline: String) throws {

@@ -1,6 +1,7 @@
 import EmitC
 import FoldNormGains
 import Foundation
+import GPTQ
 import IRCDriver
 import IRCPipeline
 import IRCTestSupport
@@ -18,7 +19,9 @@ enum Workbench {
   /// The passes and shipped pipelines of the program.
   static func environment() throws -> CompilerEnvironment {
     try CompilerEnvironment(
-      passes: [EmitC.self, FoldNormGains.self, LowerKernels.self, QuantizeTensors.self],
+      passes: [
+        EmitC.self, FoldNormGains.self, GPTQ.self, LowerKernels.self, QuantizeTensors.self,
+      ],
       executable: repository + "/irc", reporter: Reporter(isQuiet: true))
   }
 

@@ -20,6 +20,27 @@ import Testing
     return try graph.producer(of: id).op.evaluate([], in: context)[0]
   }
 
+  @Test(
+    "Codes stay whole numbers, scales in half precision are widened, and large tensors lie in files"
+  )
+  func attachCodes() throws {
+    var graph = graph()
+    let numbers = (0..<2 << 20).map { Int8(truncatingIfNeeded: $0 &* 7) }
+    let codes = try graph.attach(Tensor([2, 1 << 20], numbers), named: "w.codes")
+    let scales = try graph.attach(
+      unsafe [UInt16(0x3C00), 0x3800].withUnsafeBytes {
+        unsafe Tensor(copying: $0, shape: [2, 1], .f16)
+      }, named: "w.scales")
+    #expect(graph.type(of: codes) == TensorType(.i8, [2, 1048576]))
+    #expect(graph.type(of: scales) == f32(2, 1))
+    let stored = try value(codes, graph, .single)
+    #expect(stored.isMapped && stored.array(of: Int8.self) == numbers)
+    #expect(try value(codes, graph, .double).elementType == .i8)
+    #expect(try value(scales, graph, .single).array(of: Float.self) == [1, 0.5])
+    let text = graph.text
+    #expect(try GraphParser.parse(text, file: "g", registry: .standard).text == text)
+  }
+
   @Test("Attached tensors are found beside those of the checkpoint, in the type of the run")
   func attach() throws {
     var graph = graph()
@@ -62,7 +83,7 @@ import Testing
       #expect(error?.message.contains("element 1 of the derived tensor 'bad'") == true)
     }
     #expect(throws: OperatorError.self) {
-      try graph.attach(Tensor([1], [1] as [Int8]), named: "codes")
+      try graph.attach(Tensor([1], [1] as [UInt8]), named: "codes")
     }
     #expect(graph.operations.count == 4)
   }
