@@ -28,11 +28,6 @@ struct Allocation {
   /// Bits of the cheapest choices.
   var leastBits: Int { costs.reduce(0) { $0 + ($1.min() ?? 0) } }
 
-  /// Bits of one format for all layers.
-  func bits(ofAll spec: QuantizationSpec) -> Int {
-    layers.reduce(0) { $0 + spec.storedBits(rows: $1.shape[0], columns: $1.shape[1]) }
-  }
-
   /// Bits of a choice for each layer.
   func bits(of choices: [Int]) -> Int { zip(costs, choices).reduce(0) { $0 + $1.0[$1.1] } }
 

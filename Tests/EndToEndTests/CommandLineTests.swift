@@ -141,8 +141,8 @@ struct CommandLineTests {
     let passes = try Program.run("passes", "--json").json().array()
     #expect(
       try passes.map { try $0["name"].string() } == [
-        "emit-c", "fold-norm-gains", "inject-outliers", "lower-kernels", "quantize",
-        "rotation-fusion", "smooth-fusion",
+        "awq", "clip-search", "emit-c", "fold-norm-gains", "gptq", "inject-outliers",
+        "lower-kernels", "quantize", "rotation-fusion", "smooth-fusion",
       ])
     #expect(
       try passes[0].object().map(\.key) == [

@@ -186,6 +186,6 @@ import Testing
     ] {
       #expect(throws: OperatorError.self) { try run(op, [], .single, parameters: source) }
     }
-    #expect(refusal(Parameter(name: "a", shape: [2], stored: .i8), [])?.contains("i8") == true)
+    #expect(refusal(Parameter(name: "a", shape: [2], stored: .u8), [])?.contains("u8") == true)
   }
 }

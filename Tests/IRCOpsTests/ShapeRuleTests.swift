@@ -61,7 +61,7 @@ import Testing
     Refusal(HadamardTransform(axis: 1, block: 4, seed: nil), [x], "'x'", "a multiple of block 4"),
     Refusal(HadamardTransform(axis: 0, block: 1, seed: nil), [x], "'x'", "fixed extent at axis 0"),
     Refusal(HadamardTransform(axis: 2, block: 1, seed: nil), [x], "'x'", "axis 2"),
-    Refusal(Parameter(name: "w", shape: [2], stored: .i8), [], "i8", "or i32"),
+    Refusal(Parameter(name: "w", shape: [2], stored: .u8), [], "u8", "i32 or i8"),
     Refusal(Embedding(), [f32(2), f32(4, 6)], "'ids'", "i32"),
     Refusal(Embedding(), [tokens, f32(6)], "'table'", "rank 2"),
     Refusal(Linear(), [f32(6), f32(4, 6)], "'x'", "rank 2 or more"),

@@ -94,7 +94,8 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
   @Test func shippedNames() {
     #expect(
       shipped.pipelines == [
-        "float", "lower-and-emit", "mambaquant", "mambaquant-cpu", "quarot", "rtn", "smoothquant",
+        "awq", "float", "gptq", "lower-and-emit", "mambaquant", "mambaquant-cpu", "quarot", "rsq",
+        "rtn", "smoothquant",
       ])
     #expect(Self.integerSchemes.count == 12 && shipped.schemes.count == 17)
   }
