@@ -33,7 +33,8 @@ func module(
 
 /// The names of the built-in passes: one folder each under `Plugins/`.
 let plugins = [
-  "FoldNormGains", "RotationFusion", "SmoothFusion", "InjectOutliers", "QuantizeTensors",
+  "FoldNormGains", "CentreNorms", "RotationFusion", "SmoothFusion", "InjectOutliers",
+  "QuantizeTensors",
   "LowerKernels", "EmitC",
 ]
 
@@ -87,9 +88,12 @@ let core: [Target] =
       "IRCFrontend", "IRCCodegen", "IRCPassKit", "IRCPassManager", "IRCPipeline",
     ], tests: ["IRCTestSupport"])
 
-// Smoothing is shown to take away what was injected.
+// Smoothing is shown to take away what was injected, centring to make way for rotations.
 let passes: [Target] = plugins.flatMap { name in
-  passPlugin(name, testedWith: name == "SmoothFusion" ? ["InjectOutliers"] : [])
+  let others = [
+    "SmoothFusion": ["InjectOutliers"], "CentreNorms": ["FoldNormGains", "RotationFusion"],
+  ]
+  return passPlugin(name, testedWith: others[name] ?? [])
 }
 
 let package = Package(

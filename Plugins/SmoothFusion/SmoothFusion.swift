@@ -21,12 +21,11 @@ public struct SmoothFusion: Pass {
     paper:
       "SmoothQuant (arXiv 2211.10438), equation 4; MambaQuant (arXiv 2501.13484), smooth-fused rotation",
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
-    statistics: [smoothed], remarks: [factors, absent, untied])
+    statistics: [smoothed], remarks: [factors, absent, .untied])
 
   static let smoothed = Statistic("smoothed", "Sites that were smoothed.")
   static let factors = RemarkKind("factors", .analysis, "What a site's factors are.")
   static let absent = RemarkKind("absent", .missed, "The network has no site of a role.")
-  static let untied = RemarkKind("untied", .passed, "Weights got a copy of their own.")
 
   @PassOption(
     "Share of the difficulty that moves from activations to weights; 0 searches for it.", in: 0...1)
@@ -87,11 +86,7 @@ public struct SmoothFusion: Pass {
       let (chosen, factors) = SmoothingFactors(sides, scheme, limit: Double(limit)).best(alpha)
       let change = try graph.apply(.diagonal(factors.map { 1 / $0 }), at: site, in: context)
       context.count(Self.smoothed)
-      for (name, elements) in change.untied {
-        context.remark(
-          Self.untied, at: .checkpoint(name),
-          "'\(name)' is no longer shared; the copy holds \(elements) weights")
-      }
+      context.remarkUntied(change)
       let (least, greatest) = (factors.min() ?? 1, factors.max() ?? 1)
       context.remark(
         Self.factors, at: .unknown,

@@ -1,12 +1,10 @@
 public import IRCGraph
 
 extension Fact {
-  /// No normalisation carries a gain that a linear reader could have absorbed.
+  /// No normalisation carries a gain or a bias that linear readers could have absorbed.
   public static let normGainsFolded = Fact("norm-gains-folded")
   /// Gains of normalisations hold channel factors that make the inputs of linear layers easier to round.
   public static let normInputsSmoothed = Fact("norm-inputs-smoothed")
   /// Weights have been given formats.
   public static let quantized = Fact("quantized")
-  /// Linear layers are kernel operators.
-  public static let kernelsLowered = Fact("kernels-lowered")
 }

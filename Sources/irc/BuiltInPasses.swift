@@ -1,3 +1,4 @@
+import CentreNorms
 import EmitC
 import FoldNormGains
 import IRCPassKit
@@ -9,6 +10,6 @@ import SmoothFusion
 
 /// The passes that are linked into `irc`. They have no door that a stranger's pass lacks.
 let builtInPasses: [any Pass.Type] = [
-  EmitC.self, FoldNormGains.self, InjectOutliers.self, LowerKernels.self, QuantizeTensors.self,
-  RotationFusion.self, SmoothFusion.self,
+  CentreNorms.self, EmitC.self, FoldNormGains.self, InjectOutliers.self, LowerKernels.self,
+  QuantizeTensors.self, RotationFusion.self, SmoothFusion.self,
 ]

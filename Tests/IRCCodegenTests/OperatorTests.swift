@@ -88,6 +88,13 @@ import Testing
         b.parameter("factors", [37], scale: 0.1, mean: 1))
     },
     Case("rms_norm", tolerance: 2e-6) { b, x, _ in try b.add(RMSNorm(epsilon: 1e-5), x) },
+    Case("layer_norm", tolerance: 2e-6) { b, x, _ in try b.add(LayerNorm(epsilon: 1e-5), x) },
+    Case("layer_norm of a slice, with gain and bias", tolerance: 2e-6) { b, x, _ in
+      let slice = try b.add(Slice(axis: 1, lower: 3, upper: 40), x)
+      return try b.add(
+        LayerNorm(epsilon: 1e-5), slice, b.parameter("gain", [37], scale: 1),
+        b.parameter("bias", [37], scale: 1))
+    },
     Case("slice") { b, x, _ in try b.add(Slice(axis: 1, lower: 3, upper: 40), x) },
     Case("slice of a slice, then neg and exp on its rows") { b, x, _ in
       let slice = try b.add(
