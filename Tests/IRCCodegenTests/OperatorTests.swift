@@ -111,6 +111,14 @@ import Testing
       let weight = try b.parameter("layer", [37, width], scale: 0.2, stored: .f16)
       return try b.add(Linear(), x, weight)
     },
+    // What folding the bias of a norm and centring leave for the weights file.
+    Case("linear with weights and a bias computed from constants", tolerance: 2e-6) { b, x, _ in
+      let weight = try b.parameter("layer", [37, width], scale: 0.2)
+      let beta = try b.parameter("beta", [width], scale: 1)
+      let product = try b.add(Linear(), b.add(Reshape(shape: [1, width]), beta), weight)
+      let bias = try b.add(ChannelCentre(axis: 0), b.add(Reshape(shape: [37]), product))
+      return try b.add(Linear(), x, b.add(ChannelCentre(axis: 0), weight), bias)
+    },
     Case("quantize and dequantize") { b, x, _ in
       try roundTrip(&b, x, integer(8, .row))
     },
