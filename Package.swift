@@ -33,8 +33,8 @@ func module(
 
 /// The names of the built-in passes: one folder each under `Plugins/`.
 let plugins = [
-  "FoldNormGains", "RotationFusion", "SmoothFusion", "InjectOutliers", "QuantizeTensors",
-  "MixedPrecision", "ClipSearch", "GPTQ", "LowerKernels", "EmitC",
+  "FoldNormGains", "CentreNorms", "RotationFusion", "SmoothFusion", "InjectOutliers",
+  "QuantizeTensors", "MixedPrecision", "ClipSearch", "GPTQ", "LowerKernels", "EmitC",
 ]
 
 /// A pass: one module that sees the kit and nothing else, with its tests beside it.
@@ -91,6 +91,8 @@ let core: [Target] =
 let companions = [
   // Smoothing is shown to take away what was injected.
   "SmoothFusion": ["InjectOutliers"],
+  // Centring makes way for rotations.
+  "CentreNorms": ["FoldNormGains", "RotationFusion"],
   // Both change what rounding to nearest left.
   "ClipSearch": ["QuantizeTensors"],
   "GPTQ": ["QuantizeTensors", "ClipSearch", "LowerKernels"],

@@ -15,7 +15,8 @@ public struct InjectOutliers: Pass {
       For tests and comparisons. The channels are drawn at random for each site. Sites that `fold-norm-gains` folds away \
       again (`norm`) make a difference only after it.
       """,
-    preservesFunction: true, tolerance: 1e-8, statistics: [injected], remarks: [channels, absent])
+    preservesFunction: true, tolerance: 1e-8, statistics: [injected],
+    remarks: [channels, absent, .untied])
 
   static let injected = Statistic("injected", "Sites that got outliers.")
   static let channels = RemarkKind(
@@ -45,7 +46,7 @@ public struct InjectOutliers: Pass {
     for (index, site) in selection.sites.enumerated() {
       let chosen = outliers(of: site, RandomNumbers(seed: UInt64(seed &* 0x1_0001 &+ index)))
       let factors = (0..<site.width).map { chosen.contains($0) ? factor : 1 }
-      try graph.apply(.diagonal(factors), at: site, in: context)
+      context.remarkUntied(try graph.apply(.diagonal(factors), at: site, in: context))
       context.count(Self.injected)
       context.remark(
         Self.channels, at: .unknown,

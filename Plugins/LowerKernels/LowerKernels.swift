@@ -50,7 +50,9 @@ public struct LowerKernels: Pass {
   public func run(on graph: inout Graph, in context: PassContext) throws {
     context.count(Self.merged, by: graph.mergeEqualOperations())
     let constants = graph.constants()
-    for (operation, _) in graph.operations(of: Linear.self) {
+    // What is computed from constants alone, such as a bias, folds and needs no kernel.
+    for (operation, _) in graph.operations(of: Linear.self)
+    where !constants.contains(operation.result) {
       try lower(linear: operation, constants, &graph, context)
     }
     for (operation, _) in graph.operations(of: Embedding.self) {
@@ -101,9 +103,9 @@ public struct LowerKernels: Pass {
   ) -> (spec: QuantizationSpec, operands: [ValueID])? {
     let producer = graph.producer(of: operation.operands[1])
     guard let dequantize = producer.op as? Dequantize else {
-      let name = weightName(operation.operands[1], graph)
+      let name = graph.parameterName(of: operation.operands[1]).map { "'\($0)'" }
       context.remark(
-        Self.keptReal, at: operation.location, "\(name) is not quantized",
+        Self.keptReal, at: operation.location, "\(name ?? "the weight") is not quantized",
         hint: "the passes before this one choose what is quantized")
       context.count(Self.realProducts)
       return nil
@@ -134,17 +136,6 @@ public struct LowerKernels: Pass {
       return constants.contains(operands[1])
         ? nil : "its input has one scale for all tokens that is found as the model runs"
     case .group: return "its input has several scales a token"
-    }
-  }
-
-  /// A name for messages: the checkpoint's where the weight comes from there.
-  private func weightName(_ value: ValueID, _ graph: Graph) -> String {
-    var value = value
-    while true {
-      let producer = graph.producer(of: value)
-      if let parameter = producer.op as? Parameter { return "'\(parameter.name)'" }
-      guard let first = producer.operands.first else { return "the weight" }
-      value = first
     }
   }
 }

@@ -80,7 +80,10 @@ public struct QuantizeTensors: Pass {
     var names: [String] = []
     for operation in graph.operations {
       let isLinear = operation.op is Linear
-      guard isLinear || operation.op is Embedding else { continue }
+      // What is computed from constants alone, such as a bias, is no layer.
+      guard isLinear || operation.op is Embedding, !constants.contains(operation.result) else {
+        continue
+      }
       let weights = operation.operands[1]
       guard constants.contains(weights) else {
         leaveOut(operation, "its weights are computed at run time", context)

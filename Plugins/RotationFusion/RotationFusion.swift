@@ -24,7 +24,7 @@ public struct RotationFusion: Pass {
     paper:
       "QuaRot (arXiv 2404.00456), section 4; MambaQuant (arXiv 2501.13484), KLT-enhanced rotation",
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
-    statistics: [rotated, online, skipped], remarks: [spread, blockwise, untied, leftOut, absent])
+    statistics: [rotated, online, skipped], remarks: [spread, blockwise, .untied, leftOut, absent])
 
   static let rotated = Statistic("rotated", "Sites that were rotated.")
   static let online = Statistic("online", "Operators that rotate at run time.")
@@ -33,7 +33,6 @@ public struct RotationFusion: Pass {
     "spread", .analysis, "Largest over smallest channel variance, before and after.")
   static let blockwise = RemarkKind(
     "blockwise", .missed, "There is no Hadamard matrix of a site's width.")
-  static let untied = RemarkKind("untied", .passed, "Weights got a copy of their own.")
   static let leftOut = RemarkKind(
     "left-out", .missed, "A site cannot be rotated without an operator online.")
   static let absent = RemarkKind("absent", .missed, "The network has no site of a role.")
@@ -91,11 +90,7 @@ public struct RotationFusion: Pass {
       let change = try graph.apply(rotation, at: site, allowsOnline: online, in: context)
       context.count(Self.rotated)
       context.count(Self.online, by: change.onlineCount)
-      for (name, elements) in change.untied {
-        context.remark(
-          Self.untied, at: .checkpoint(name),
-          "'\(name)' is no longer shared; the copy holds \(elements) weights")
-      }
+      context.remarkUntied(change)
       if let moment = moments[index] {
         try remarkSpread(site, moment, rotation, context)
       }
@@ -112,11 +107,16 @@ public struct RotationFusion: Pass {
       context.remark(Self.leftOut, at: .unknown, reason, hint: "set 'online: true' to rotate there")
       return
     }
-    throw PassError(
-      reason,
-      hint:
-        "a gain that normalises a block's output, or that several kinds of operators read, cannot be folded; leave 'residual' out of 'sites'"
-    )
+    throw PassError(reason, hint: hint(for: site, in: graph))
+  }
+
+  private func hint(for site: Site, in graph: Graph) -> String {
+    if case .exit(_, let use) = site.frontier.first, graph[use.operation].op is LayerNorm {
+      return
+        "run 'centre-norms' before, whose remarks say which layer normalisations it leaves and why; or leave 'residual' out of 'sites'"
+    }
+    return
+      "a gain that normalises a block's output, or that several kinds of operators read, cannot be folded; leave 'residual' out of 'sites'"
   }
 
   // MARK: Calibration

@@ -21,7 +21,7 @@ public struct AWQ: Pass {
     paper: "AWQ (arXiv 2306.00978), section 3.2",
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
     statistics: [SiteScaling.smoothed],
-    remarks: [SiteScaling.factors, SiteScaling.absent, SiteScaling.untied])
+    remarks: [SiteScaling.factors, SiteScaling.absent, .untied])
 
   @PassOption("Sites to scale, by role or name; * and ? as in globs.")
   public var sites = [

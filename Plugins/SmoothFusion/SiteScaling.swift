@@ -5,7 +5,6 @@ struct SiteScaling {
   static let smoothed = Statistic("smoothed", "Sites that were smoothed.")
   static let factors = RemarkKind("factors", .analysis, "What a site's factors are.")
   static let absent = RemarkKind("absent", .missed, "The network has no site of a role.")
-  static let untied = RemarkKind("untied", .passed, "Weights got a copy of their own.")
 
   private let context: PassContext
 
@@ -42,11 +41,7 @@ struct SiteScaling {
   ) throws {
     let change = try graph.apply(.diagonal(factors.map { 1 / $0 }), at: site, in: context)
     context.count(Self.smoothed)
-    for (name, elements) in change.untied {
-      context.remark(
-        Self.untied, at: .checkpoint(name),
-        "'\(name)' is no longer shared; the copy holds \(elements) weights")
-    }
+    context.remarkUntied(change)
     let (least, greatest) = (factors.min() ?? 1, factors.max() ?? 1)
     context.remark(
       Self.factors, at: .unknown,

@@ -22,7 +22,7 @@ public struct SmoothFusion: Pass {
       "SmoothQuant (arXiv 2211.10438), equation 4; MambaQuant (arXiv 2501.13484), smooth-fused rotation",
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
     statistics: [SiteScaling.smoothed],
-    remarks: [SiteScaling.factors, SiteScaling.absent, SiteScaling.untied])
+    remarks: [SiteScaling.factors, SiteScaling.absent, .untied])
 
   @PassOption(
     "Share of the difficulty that moves from activations to weights; 0 searches for it.", in: 0...1)

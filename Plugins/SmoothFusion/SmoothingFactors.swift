@@ -85,24 +85,16 @@ struct SmoothingFactors {
     let range = scheme.weights.format.largestMagnitude
     // A group is as wide as a row where it does not divide it.
     let group = scheme.weights.granularity.groupWidth(of: width)
-    var (energy, rounding, reference) = (0.0, 0.0, 0.0)
-    unsafe weights.withElements(as: Float.self) { source in
-      for row in 0..<weights.rows {
-        var start = 0
-        while start < width {
-          let end = min(width, start + group)
-          var (peak, part) = (0.0, 0.0)
-          for column in start..<end {
-            let value = unsafe Double(source[row * width + column]) * factors[column]
-            peak = max(peak, abs(value))
-            energy += value * value
-            reference += value * value * powers[column]
-            part += powers[column]
-          }
-          rounding += (peak / range) * (peak / range) / 12 * part
-          start = end
-        }
-      }
+    var (energy, reference) = (0.0, 0.0)
+    for column in 0..<width {
+      energy += side.squares[column] * factors[column] * factors[column]
+      // What the factors do to the weights they undo in the activations.
+      reference += side.squares[column] * side.power[column]
+    }
+    var rounding = 0.0
+    for (index, peaks) in weights.scaledPeakSquares(factors: factors, group: group).enumerated() {
+      let part = powers[index * group..<min(width, (index + 1) * group)].reduce(0, +)
+      rounding += peaks / (range * range) / 12 * part
     }
     let error = step * step / 12 * energy + rounding
     // Relative, so that readers of different size have one say each.

@@ -8,6 +8,8 @@ struct SmoothingSide {
   var power: [Double]
   /// The weights, [out, width] of f32: nil where the other side is an activation too.
   var weights: Tensor?
+  /// Sum of squares of each channel of the weights.
+  var squares: [Double]
   /// Largest magnitude of each channel of the weights, or of the other side's activations.
   var opposite: [Double]
 }
@@ -59,7 +61,8 @@ struct SmoothingStatistics {
       }
       let power = [Double](repeating: 1, count: site.width)
       return [
-        SmoothingSide(activations: peak(false), power: power, weights: nil, opposite: peak(true))
+        SmoothingSide(
+          activations: peak(false), power: power, weights: nil, squares: [], opposite: peak(true))
       ]
     }
     let folder = ConstantFolder(graph)
@@ -71,8 +74,10 @@ struct SmoothingStatistics {
       }.map { reader in
         let weights = try columns(
           of: folder.fold(graph[reader.operation].operands[reader.operand]), reader)
+        let magnitudes = weights.columnMagnitudes
         return SmoothingSide(
-          activations: peaks, power: power, weights: weights, opposite: columnPeaks(weights))
+          activations: peaks, power: power, weights: weights, squares: magnitudes.squares,
+          opposite: magnitudes.peaks.map(Double.init))
       }
     }
   }
@@ -109,18 +114,6 @@ struct SmoothingStatistics {
         }
       }
     }
-  }
-
-  private func columnPeaks(_ weights: Tensor) -> [Double] {
-    var peaks = [Float](repeating: 0, count: weights.columns)
-    unsafe weights.withElements(as: Float.self) { source in
-      for row in 0..<weights.rows {
-        for column in peaks.indices {
-          peaks[column] = unsafe max(peaks[column], abs(source[row * weights.columns + column]))
-        }
-      }
-    }
-    return peaks.map(Double.init)
   }
 }
 

@@ -55,6 +55,16 @@ IRC_INLINE float irc_dot(const float *IRC_RESTRICT a, const float *IRC_RESTRICT 
   return irc_sum_lanes(lane);
 }
 
+// The sum of the numbers, in the same lanes: (n) -> scalar
+IRC_INLINE float irc_sum(const float *IRC_RESTRICT x, size_t n) {
+  float lane[IRC_LANES] = {0};
+  size_t i = 0;
+  for (; i + IRC_LANES <= n; i += IRC_LANES)
+    for (size_t j = 0; j < IRC_LANES; j++) lane[j] += x[i + j];
+  for (size_t j = 0; i + j < n; j++) lane[j] += x[i + j];
+  return irc_sum_lanes(lane);
+}
+
 // Four rows of w at once, each exactly as irc_dot: (4, n) with a stride . (n) -> (4)
 IRC_INLINE void irc_dot4(
   float y[4], const float *IRC_RESTRICT w, size_t stride, const float *IRC_RESTRICT x, size_t n) {

@@ -98,6 +98,20 @@ IRC_CLONES void IRC_NAME(rms_norm_f32)(
   }
 }
 
+IRC_CLONES void IRC_NAME(layer_norm_f32)(
+  float *y, const float *x, size_t x_stride, const float *gain, const float *bias, size_t rows,
+  size_t n, float eps) {
+  for (size_t r = 0; r < rows; r++, x += x_stride, y += n) {
+    float mean = irc_sum(x, n) / (float)n;
+    IRC_ELEMENTWISE(x[i + j] - mean)
+    float variance = irc_dot(y, y, n) / (float)n;
+    float factor = 1.0f / sqrtf(variance + eps);
+    IRC_ELEMENTWISE(y[i + j] * factor)
+    if (gain) IRC_ELEMENTWISE(y[i + j] * gain[i + j])
+    if (bias) IRC_ELEMENTWISE(y[i + j] + bias[i + j])
+  }
+}
+
 void IRC_NAME(embedding_f32)(
   float *IRC_RESTRICT y, const int32_t *IRC_RESTRICT ids, const float *IRC_RESTRICT table,
   size_t tokens, size_t n) {

@@ -29,6 +29,42 @@ IRC_CLONES void IRC_NAME(channel_range_f32)(
   }
 }
 
+IRC_CLONES void IRC_NAME(column_magnitude_f32)(
+  float *IRC_RESTRICT peak, double *IRC_RESTRICT squares, const float *IRC_RESTRICT w, size_t rows,
+  size_t n) {
+  for (size_t row = 0; row < rows; row++, w += n) {
+    for (size_t i = 0; i < n; i++) {
+      float magnitude = fabsf(w[i]);
+      peak[i] = magnitude > peak[i] ? magnitude : peak[i];
+      squares[i] += (double)magnitude * magnitude;
+    }
+  }
+}
+
+IRC_CLONES void IRC_NAME(scaled_peak_squares_f32)(
+  double *IRC_RESTRICT sums, const float *IRC_RESTRICT w, const double *IRC_RESTRICT factor,
+  size_t rows, size_t n, size_t group) {
+  for (size_t row = 0; row < rows; row++, w += n) {
+    for (size_t start = 0, g = 0; start < n; start += group, g++) {
+      size_t end = n - start < group ? n : start + group, i = start;
+      // The largest of some numbers is the same in any order.
+      double lane[IRC_LANES] = {0};
+      for (; i + IRC_LANES <= end; i += IRC_LANES)
+        for (size_t j = 0; j < IRC_LANES; j++) {
+          double magnitude = fabs((double)w[i + j] * factor[i + j]);
+          lane[j] = magnitude > lane[j] ? magnitude : lane[j];
+        }
+      for (size_t j = 0; i + j < end; j++) {
+        double magnitude = fabs((double)w[i + j] * factor[i + j]);
+        lane[j] = magnitude > lane[j] ? magnitude : lane[j];
+      }
+      double peak = 0;
+      for (size_t j = 0; j < IRC_LANES; j++) peak = lane[j] > peak ? lane[j] : peak;
+      sums[g] += peak * peak;
+    }
+  }
+}
+
 // Mantissa bits that do not tell bins apart: a float's 23 less the 4 that make 16 bins.
 enum { IRC_BIN_SHIFT = 19, IRC_FIRST_BIN = (127 - 24) * 16 };
 

@@ -122,7 +122,8 @@ extension ModelFile.Calibration {
         skip > 0
           ? "the calibration text has no tokens behind the \(skip) that 'skip' leaves out"
           : "the calibration text has no tokens", at: SourceLocation(file: source.path),
-        hint: skip > 0 ? "lower 'skip', or name a longer text" : "name a longer text under 'calibration'")
+        hint: skip > 0
+          ? "lower 'skip', or name a longer text" : "name a longer text under 'calibration'")
     }
     let random = RandomNumbers(seed: UInt64(bitPattern: Int64(seed)))
     let shuffled = all.indices.sorted {

@@ -10,6 +10,7 @@ extension Graph {
     part.parameters = parameters
     part.types = types
     part.producers = producers
+    part.readerCounts = Array(repeating: 0, count: types.count)
     part.table = Array(repeating: nil, count: table.count)
     var needed = Set(values)
     for id in order.reversed() {
@@ -19,6 +20,7 @@ extension Graph {
       needed.formUnion(operation.operands)
       operation.location = .unknown
       part.table[id.index] = operation
+      for operand in operation.operands { part.readerCounts[operand.index] += 1 }
       part.order.append(id)
       if let state = operation.op as? any StateLeaf {
         part.nextStates.append((state.name, operation.result))

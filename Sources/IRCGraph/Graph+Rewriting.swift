@@ -12,8 +12,10 @@ extension Graph {
     let results = resultTypes.enumerated().map { index, type in
       types.append(type)
       producers.append((id, index))
+      readerCounts.append(0)
       return ValueID(index: types.count - 1)
     }
+    for operand in operands { readerCounts[operand.index] += 1 }
     table.append(
       Operation(id: id, op: op, operands: operands, results: results, location: location))
     if let anchor, let position = order.firstIndex(of: anchor) {
@@ -45,7 +47,14 @@ extension Graph {
 
   /// Makes an operation read `value` at one of its operand places.
   public mutating func setOperand(_ index: Int, of id: OperationID, to value: ValueID) {
+    guard let old = table[id.index]?.operands[index] else { return }
     table[id.index]?.operands[index] = value
+    countReaders(of: [old], replacedBy: [value])
+  }
+
+  private mutating func countReaders(of old: [ValueID], replacedBy new: [ValueID]) {
+    for value in old { readerCounts[value.index] -= 1 }
+    for value in new { readerCounts[value.index] += 1 }
   }
 
   /// Puts another operator, with other operands, in the place of one that makes results of the same types.
@@ -60,6 +69,7 @@ extension Graph {
       throw OperatorError(
         "replacing '\(self[id].op.operatorName)' would change types \(old) to \(made)")
     }
+    countReaders(of: self[id].operands, replacedBy: operands)
     table[id.index]?.op = op
     table[id.index]?.operands = operands
   }
@@ -74,6 +84,7 @@ extension Graph {
       guard let operands = table[id.index]?.operands else { continue }
       for (index, operand) in operands.enumerated() where operand == old {
         table[id.index]?.operands[index] = new
+        countReaders(of: [old], replacedBy: [new])
       }
     }
     for index in outputs.indices where outputs[index].value == old { outputs[index].value = new }
@@ -94,6 +105,7 @@ extension Graph {
         kept.append(id)
       } else {
         table[id.index] = nil
+        countReaders(of: operation.operands, replacedBy: [])
       }
     }
     let removed = order.count - kept.count

@@ -74,6 +74,8 @@ public struct Graph: Sendable {
   var order: [OperationID] = []
   var types: [TensorType] = []
   var producers: [(operation: OperationID, index: Int)] = []
+  /// Operand places that read each value.
+  var readerCounts: [Int] = []
 
   /// An empty graph.
   public init(name: String) {
@@ -109,6 +111,9 @@ public struct Graph: Sendable {
   ) -> [(operation: Operation, op: Kind)] {
     operations.compactMap { operation in (operation.op as? Kind).map { (operation, $0) } }
   }
+
+  /// Number of operand places that read a value.
+  public func readerCount(of value: ValueID) -> Int { readerCounts[value.index] }
 
   /// The operations that read each value, in order; one entry for each operand place.
   public func uses() -> [ValueID: [(operation: OperationID, operand: Int)]] {

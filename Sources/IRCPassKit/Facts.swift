@@ -1,7 +1,7 @@
 public import IRCGraph
 
 extension Fact {
-  /// No normalisation carries a gain that a linear reader could have absorbed.
+  /// No normalisation carries a gain or a bias that linear readers could have absorbed.
   public static let normGainsFolded = Fact("norm-gains-folded")
   /// Gains of normalisations hold channel factors that make the inputs of linear layers easier to round.
   public static let normInputsSmoothed = Fact("norm-inputs-smoothed")
@@ -9,6 +9,4 @@ extension Fact {
   public static let quantized = Fact("quantized")
   /// Weights have formats to begin with, and a budget of bits that is still to be met.
   public static let formatsOpen = Fact("formats-open")
-  /// Linear layers are kernel operators.
-  public static let kernelsLowered = Fact("kernels-lowered")
 }

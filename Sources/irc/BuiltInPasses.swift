@@ -1,3 +1,4 @@
+import CentreNorms
 import ClipSearch
 import EmitC
 import FoldNormGains
@@ -12,7 +13,7 @@ import SmoothFusion
 
 /// The passes that are linked into `irc`. They have no door that a stranger's pass lacks.
 let builtInPasses: [any Pass.Type] = [
-  AWQ.self, ClipSearch.self, EmitC.self, FoldNormGains.self, GPTQ.self, InjectOutliers.self,
-  LowerKernels.self, MixedPrecision.self, QuantizeTensors.self, RotationFusion.self,
-  SmoothFusion.self,
+  AWQ.self, CentreNorms.self, ClipSearch.self, EmitC.self, FoldNormGains.self, GPTQ.self,
+  InjectOutliers.self, LowerKernels.self, MixedPrecision.self, QuantizeTensors.self,
+  RotationFusion.self, SmoothFusion.self,
 ]

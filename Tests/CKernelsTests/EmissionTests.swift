@@ -124,6 +124,7 @@ struct EmissionTests {
       IRC_NAME(scaled_silu_rows_f32)(y, x, N, w, T, N); add(y, sizeof y);
       IRC_NAME(div_rows_f32)(y, x, N, w, T, N); add(y, sizeof y);
       IRC_NAME(rms_norm_f32)(y, x, N, w, T, N, 1e-5f); add(y, sizeof y);
+      IRC_NAME(layer_norm_f32)(y, x, N, w, w + 9, T, N, 1e-5f); add(y, sizeof y);
       for (size_t order = 12; order <= 172; order += 80)
         for (size_t power = 1; power <= 512; power *= 2) {
           irc_hadamard_base base = {order, signs};

@@ -121,4 +121,26 @@ struct MathKernelTests {
     }
     #expect(close(y, exact, 1e-6))
   }
+
+  @Test(arguments: oddSizes)
+  func layerNorm(n: Int) {
+    var samples = Samples(UInt64(n))
+    let (x, gain, bias) = (samples.floats(2 * n), samples.floats(n), samples.floats(n))
+    let wide = SequenceTests.widen(x, rows: 2, to: n + 1)
+    let exact = (0..<2 * n).map { at in
+      let row = x[at / n * n..<at / n * n + n].map(Double.init)
+      let mean = row.reduce(0, +) / Double(n)
+      let variance = row.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(n)
+      return (Double(x[at]) - mean) / (variance + 1e-2).squareRoot()
+    }
+    var y = x
+    irc_layer_norm_f32(&y, wide, n + 1, gain, bias, 2, n, 1e-2)
+    let moved = exact.indices.map { exact[$0] * Double(gain[$0 % n]) + Double(bias[$0 % n]) }
+    #expect(close(y, moved, 2e-6))
+    y = x
+    y.withUnsafeMutableBufferPointer {
+      irc_layer_norm_f32($0.baseAddress, $0.baseAddress, n, nil, nil, 2, n, 1e-2)
+    }
+    #expect(close(y, exact, 2e-6))
+  }
 }

@@ -141,8 +141,9 @@ struct CommandLineTests {
     let passes = try Program.run("passes", "--json").json().array()
     #expect(
       try passes.map { try $0["name"].string() } == [
-        "awq", "clip-search", "emit-c", "fold-norm-gains", "gptq", "inject-outliers",
-        "lower-kernels", "quantize", "rotation-fusion", "smooth-fusion",
+        "awq", "centre-norms", "clip-search", "emit-c", "fold-norm-gains", "gptq",
+        "inject-outliers", "lower-kernels", "mixed-precision", "quantize", "rotation-fusion",
+        "smooth-fusion",
       ])
     #expect(
       try passes[0].object().map(\.key) == [

@@ -104,6 +104,13 @@ import Testing
         b.parameter("factors", [37], scale: 0.1, mean: 1))
     },
     Case("rms_norm", tolerance: 2e-6) { b, x, _ in try b.add(RMSNorm(epsilon: 1e-5), x) },
+    Case("layer_norm", tolerance: 2e-6) { b, x, _ in try b.add(LayerNorm(epsilon: 1e-5), x) },
+    Case("layer_norm of a slice, with gain and bias", tolerance: 2e-6) { b, x, _ in
+      let slice = try b.add(Slice(axis: 1, lower: 3, upper: 40), x)
+      return try b.add(
+        LayerNorm(epsilon: 1e-5), slice, b.parameter("gain", [37], scale: 1),
+        b.parameter("bias", [37], scale: 1))
+    },
     Case("slice") { b, x, _ in try b.add(Slice(axis: 1, lower: 3, upper: 40), x) },
     Case("slice of a slice, then neg and exp on its rows") { b, x, _ in
       let slice = try b.add(
@@ -119,6 +126,14 @@ import Testing
     Case("linear in half precision", tolerance: 2e-6) { b, x, _ in
       let weight = try b.parameter("layer", [37, width], scale: 0.2, stored: .f16)
       return try b.add(Linear(), x, weight)
+    },
+    // What folding the bias of a norm and centring leave for the weights file.
+    Case("linear with weights and a bias computed from constants", tolerance: 2e-6) { b, x, _ in
+      let weight = try b.parameter("layer", [37, width], scale: 0.2)
+      let beta = try b.parameter("beta", [width], scale: 1)
+      let product = try b.add(Linear(), b.add(Reshape(shape: [1, width]), beta), weight)
+      let bias = try b.add(ChannelCentre(axis: 0), b.add(Reshape(shape: [37]), product))
+      return try b.add(Linear(), x, b.add(ChannelCentre(axis: 0), weight), bias)
     },
     Case("quantize and dequantize") { b, x, _ in
       try roundTrip(&b, x, integer(8, .row))

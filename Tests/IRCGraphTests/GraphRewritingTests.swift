@@ -44,6 +44,41 @@ struct GraphRewritingTests {
     #expect(graph.uses()[x]?.count == 1)
   }
 
+  @Test("Readers are counted through every kind of change")
+  func readerCounts() throws {
+    var graph = try SampleGraphs.parse(
+      """
+      irc.graph @"counts" {stage = "float"} {
+        %x = input "x" : f32[4]
+        %a = silu %x : f32[4]
+        %b = silu %x : f32[4]
+        %c = add %a, %b : f32[4]
+        %d = add %c, %c : f32[4]
+        %e = neg %d : f32[4]
+        output "y" = %d
+      }
+      """)
+    let values = graph.operations.map(\.result)
+    func check(_ expected: [Int], _ line: Int = #line) {
+      let uses = graph.uses()
+      #expect(values.map { uses[$0]?.count ?? 0 } == expected, "line \(line)")
+      #expect(values.map(graph.readerCount(of:)) == expected, "line \(line)")
+    }
+    check([2, 1, 1, 2, 1, 0])
+    graph.setOperand(1, of: graph.producer(of: values[4]).id, to: values[0])
+    check([3, 1, 1, 1, 1, 0])
+    graph.removeDeadOperations()
+    check([3, 1, 1, 1, 0, 0])
+    graph.mergeEqualOperations()
+    check([2, 2, 0, 1, 0, 0])
+    try graph.replace(graph.producer(of: values[3]).id, with: Negate(), [values[1]])
+    check([2, 1, 0, 1, 0, 0])
+    graph.replaceUses(of: values[1], with: values[0])
+    check([3, 0, 0, 1, 0, 0])
+    let part = graph.part(computing: [values[3]])
+    #expect(part.readerCount(of: values[0]) == 1 && part.readerCount(of: values[3]) == 0)
+  }
+
   @Test("Dead operations go, with all that fed only them; inputs and states stay")
   func removeDead() throws {
     var graph = try SampleGraphs.parse(

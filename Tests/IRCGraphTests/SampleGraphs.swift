@@ -45,6 +45,8 @@ enum SampleGraphs {
       %39 = hadamard %38 {axis = 1, block = 4, seed = -3, transposed = false} : f32[tokens, 8]
       %40 = hadamard %39 {axis = 1, block = 8, seed = none, transposed = true} : f32[tokens, 8]
       %41 = scaled_silu %40, %6 : f32[tokens, 8]
+      %42 = channel_centre %39 {axis = 1} : f32[tokens, 8]
+      %43 = layer_norm %42, %6, %9 {epsilon = 1e-05} : f32[tokens, 8]
       next "position" = %12
       next "cache" = %16
       next "conv" = %27

@@ -29,6 +29,19 @@ import Testing
     }
   }
 
+  @Test("Centring subtracts the mean along any axis, and does nothing the second time")
+  func centre() throws {
+    for (shape, axis) in [([5], 0), ([3, 5], 1), ([5, 3], 0), ([2, 5, 3], 1)] {
+      let x = random(shape, seed: 1)
+      let mean = Matrix(5) { ($0 == $1 ? 1 : 0) - 0.2 }
+      let expected = x.transformed(along: axis, by: mean)
+      let once = try run(ChannelCentre(axis: axis), [x])[0]
+      expectEqual(once, expected)
+      expectEqual(try run(ChannelCentre(axis: axis), [once])[0], expected)
+      expectEqual(try run(ChannelCentre(axis: axis), [x], .single)[0], expected, tolerance: 1e-6)
+    }
+  }
+
   @Test("An order that is no permutation is refused", arguments: [[0, 0], [0, 2], [-1, 0]])
   func badOrders(order: [Int32]) {
     let error = #expect(throws: OperatorError.self) {

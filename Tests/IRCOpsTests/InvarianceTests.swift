@@ -51,6 +51,12 @@ import Testing
       Case(op: Linear(), operands: [x, random([3, 6], seed: 2), random([3], seed: 3)]),
       Case(op: RMSNorm(epsilon: 0.1), operands: [x]),
       Case(op: RMSNorm(epsilon: 0.1), operands: [x, random([6], seed: 2)]),
+      Case(op: LayerNorm(epsilon: 0.1), operands: [x]),
+      Case(op: LayerNorm(epsilon: 0.1), operands: [x, random([6], seed: 2)]),
+      Case(
+        op: LayerNorm(epsilon: 0.1), operands: [x, random([6], seed: 2), random([6], seed: 3)]),
+      Case(op: ChannelCentre(axis: 1), operands: [x]),
+      Case(op: ChannelCentre(axis: 0), operands: [x]),
       Case(
         op: RotaryEmbedding(headDimension: 6, theta: 10),
         operands: [random([3, 12], seed: 1), ids([0, 1, 5])]),
@@ -122,6 +128,8 @@ import Testing
       (SiLU(), [x], scaled), (SiLU(), [x], rotated), (Softplus(), [x], scaled),
       (Exponential(), [x], rotated), (RMSNorm(epsilon: 0.1), [x], scaled),
       (RMSNorm(epsilon: 0.1), [x, random([6], seed: 2)], rotated),
+      (LayerNorm(epsilon: 0.1), [x], rotated), (LayerNorm(epsilon: 0.1), [x], scaled),
+      (ChannelCentre(axis: 1), [x], rotated), (ChannelCentre(axis: 1), [x], scaled),
       (RotaryEmbedding(headDimension: 6, theta: 10), [x, ids([1, 2, 3, 4])], rotated),
       (RotaryEmbedding(headDimension: 6, theta: 10), [x, ids([1, 2, 3, 4])], scaled),
       (ScaledSiLU(), [x, random([6], seed: 2)], scaled),
@@ -150,7 +158,7 @@ import Testing
   /// An adapted operator whose new parameter is 1 computes what the original does, and lets channel factors pass.
   @Test func adaptations() throws {
     let x = random([4, 6], seed: 1)
-    for op in [SiLU(), RMSNorm(epsilon: 0.1)] as [any Operator] {
+    for op in [SiLU(), RMSNorm(epsilon: 0.1), LayerNorm(epsilon: 0.1)] as [any Operator] {
       let adaptation = try #require(op.adaptation([x.type]))
       let unit = real([6], [Double](repeating: 1, count: 6))
       #expect(adaptation.unit == unit.type)
@@ -163,6 +171,7 @@ import Testing
         })
     }
     #expect(RMSNorm(epsilon: 0.1).adaptation([x.type, f32(6)]) == nil)
+    #expect(LayerNorm(epsilon: 0.1).adaptation([x.type, f32(6)]) == nil)
     #expect(Softplus().adaptation([x.type]) == nil)
   }
 

@@ -173,6 +173,10 @@ enum Scan {
       cases.append((Exponential(), [x]))
       cases.append((RMSNorm(epsilon: 1e-5), [x]))
       cases.append((RMSNorm(epsilon: 1e-5), [x, random([size], seed: 1)]))
+      let (gain, bias) = (random([size], seed: 1), random([size], seed: 2))
+      for count in 1...3 {
+        cases.append((LayerNorm(epsilon: 1e-5), Array([x, gain, bias].prefix(count))))
+      }
       cases.append(
         (
           RotaryEmbedding(headDimension: 2 * size, theta: 10000),

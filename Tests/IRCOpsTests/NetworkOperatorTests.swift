@@ -51,6 +51,27 @@ import Testing
     #expect(try run(RMSNorm(epsilon: 1e-5), [zeros])[0].values == [0, 0, 0, 0])
   }
 
+  @Test func centresAndNormalisesRows() throws {
+    let x = random([3, 5], seed: 1, scale: 3)
+    let (gain, bias) = (random([5], seed: 2), random([5], seed: 3))
+    var plain: [Double] = []
+    for row in 0..<3 {
+      let values = x.values[row * 5..<row * 5 + 5]
+      let mean = values.reduce(0, +) / 5
+      let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 5
+      plain += values.map { ($0 - mean) / (variance + 0.25).squareRoot() }
+    }
+    let scaled = plain.indices.map { plain[$0] * gain.values[$0 % 5] }
+    let norm = LayerNorm(epsilon: 0.25)
+    expectEqual(try run(norm, [x])[0], real([3, 5], plain))
+    expectEqual(try run(norm, [x, gain])[0], real([3, 5], scaled))
+    expectEqual(
+      try run(norm, [x, gain, bias])[0],
+      real([3, 5], scaled.indices.map { scaled[$0] + bias.values[$0 % 5] }))
+    // Equal channels have no variance, and ε keeps the quotient finite.
+    #expect(try run(LayerNorm(epsilon: 1e-5), [real([1, 2], [4, 4])])[0].values == [0, 0])
+  }
+
   @Test func positionsGoOn() throws {
     let results = try run(Positions(), [ids([9, 9, 9]), ids([4])])
     #expect(results[0].array(of: Int32.self) == [4, 5, 6])

@@ -69,6 +69,12 @@ import Testing
     Refusal(Linear(), [x, f32(4, 6), f32(6)], "'bias'", "f32[4]"),
     Refusal(RMSNorm(epsilon: 1e-5), [x, f32(5)], "'gain'", "f32[6]"),
     Refusal(RMSNorm(epsilon: -1), [x], "negative"),
+    Refusal(LayerNorm(epsilon: 1e-5), [x, f32(5)], "'gain'", "f32[6]"),
+    Refusal(LayerNorm(epsilon: 1e-5), [x, f32(6), f32(1, 6)], "'bias'", "f32[6]"),
+    Refusal(LayerNorm(epsilon: 1e-5), [f32(6)], "'x'", "rank 2 or more"),
+    Refusal(LayerNorm(epsilon: -1), [x], "negative"),
+    Refusal(ChannelCentre(axis: 0), [x], "'x'", "fixed extent at axis 0"),
+    Refusal(ChannelCentre(axis: 1), [f32(2, 0)], "'x'", "at least one channel"),
     Refusal(Positions(), [tokens, TensorType(.i32, [2])], "'offset'", "i32[1]"),
     Refusal(RotaryEmbedding(headDimension: 4, theta: 10), [x, tokens], "multiple of head_dim 4"),
     Refusal(RotaryEmbedding(headDimension: 3, theta: 10), [x, tokens], "even"),
@@ -185,7 +191,8 @@ import Testing
       HadamardTransform(axis: 1, block: 12, seed: nil),
       HadamardTransform(axis: 1, block: 12, seed: -7, isTransposed: true),
       Reshape(shape: [2, 3]), Slice(axis: 1, lower: 2, upper: 3), Transpose(order: [1, 0]),
-      Concatenate(axis: 2), Embedding(), Linear(), RMSNorm(epsilon: 1e-6), Positions(),
+      Concatenate(axis: 2), Embedding(), Linear(), RMSNorm(epsilon: 1e-6),
+      LayerNorm(epsilon: 1e-6), ChannelCentre(axis: 3), Positions(),
       RotaryEmbedding(headDimension: 8, theta: 10000), Append(),
       Attention(heads: 8, keyValueHeads: 4, scale: 0.25, window: 7), CausalConvolution(),
       SelectiveScan(),
@@ -221,7 +228,7 @@ import Testing
         #expect(reader.problems.count == op.attributes.count, "\(name)")
       }
     }
-    #expect(OperatorRegistry.standard.names.count == 34)
+    #expect(OperatorRegistry.standard.names.count == 36)
   }
 
   @Test func illTypedAttributesAreRefused() {

@@ -94,6 +94,60 @@ public enum SampleNetworks {
     }
     """
 
+  /// A pre-norm block of width 8 with layer normalisations, biases everywhere, learned positions, two heads of width 4 and a
+  /// head that shares the table of the embedding.
+  public static let layerNorms = """
+    irc.graph @"layer-norms" {stage = "float"} {
+      %ids = input "ids" : i32[tokens]
+      %past = state "position" : i32[1]
+      %kc = state "keys" : f32[past, 8]
+      %vc = state "values" : f32[past, 8]
+      %pos, %nextpos = positions %ids, %past : i32[tokens], i32[1]
+      %table = param "table" {shape = [16, 8], stored = f32} : f32[16, 8]
+      %places = param "places" {shape = [12, 8], stored = f32} : f32[12, 8]
+      %word = embedding %ids, %table : f32[tokens, 8]
+      %place = embedding %pos, %places : f32[tokens, 8]
+      %x = add %word, %place : f32[tokens, 8]
+      %g1 = param "first.gain" {shape = [8], stored = f32} : f32[8]
+      %b1 = param "first.bias" {shape = [8], stored = f32} : f32[8]
+      %n = layer_norm %x, %g1, %b1 {epsilon = 1e-05} : f32[tokens, 8]
+      %wq = param "q.weight" {shape = [8, 8], stored = f32} : f32[8, 8]
+      %bq = param "q.bias" {shape = [8], stored = f32} : f32[8]
+      %wk = param "k.weight" {shape = [8, 8], stored = f32} : f32[8, 8]
+      %wv = param "v.weight" {shape = [8, 8], stored = f32} : f32[8, 8]
+      %bv = param "v.bias" {shape = [8], stored = f32} : f32[8]
+      %q = linear %n, %wq, %bq : f32[tokens, 8]
+      %k = linear %n, %wk : f32[tokens, 8]
+      %v = linear %n, %wv, %bv : f32[tokens, 8]
+      %ks = append %kc, %k : f32[past+tokens, 8]
+      %vs = append %vc, %v : f32[past+tokens, 8]
+      %a = attention %q, %ks, %vs {heads = 2, kv_heads = 2, scale = 0.5, window = 0} : f32[tokens, 8]
+      %wo = param "o.weight" {shape = [8, 8], stored = f32} : f32[8, 8]
+      %bo = param "o.bias" {shape = [8], stored = f32} : f32[8]
+      %o = linear %a, %wo, %bo : f32[tokens, 8]
+      %r = add %x, %o : f32[tokens, 8]
+      %g2 = param "second.gain" {shape = [8], stored = f32} : f32[8]
+      %b2 = param "second.bias" {shape = [8], stored = f32} : f32[8]
+      %m = layer_norm %r, %g2, %b2 {epsilon = 1e-05} : f32[tokens, 8]
+      %wu = param "up.weight" {shape = [12, 8], stored = f32} : f32[12, 8]
+      %bu = param "up.bias" {shape = [12], stored = f32} : f32[12]
+      %u = linear %m, %wu, %bu : f32[tokens, 12]
+      %s = silu %u : f32[tokens, 12]
+      %wd = param "down.weight" {shape = [8, 12], stored = f32} : f32[8, 12]
+      %bd = param "down.bias" {shape = [8], stored = f32} : f32[8]
+      %d = linear %s, %wd, %bd : f32[tokens, 8]
+      %t = add %r, %d : f32[tokens, 8]
+      %g3 = param "last.gain" {shape = [8], stored = f32} : f32[8]
+      %b3 = param "last.bias" {shape = [8], stored = f32} : f32[8]
+      %f = layer_norm %t, %g3, %b3 {epsilon = 1e-05} : f32[tokens, 8]
+      %y = linear %f, %table : f32[tokens, 16]
+      next "position" = %nextpos
+      next "keys" = %ks
+      next "values" = %vs
+      output "logits" = %y
+    }
+    """
+
   /// A graph whose parameters have values.
   public static func graph(_ text: String) throws -> Graph {
     var graph = try GraphParser.parse(text, file: "sample.irc", registry: .standard)

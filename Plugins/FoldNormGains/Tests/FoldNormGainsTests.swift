@@ -57,7 +57,7 @@ struct FoldNormGainsTests {
     let before = try graph(Self.tied)
     var after = before
     let run = try run(FoldNormGains(), on: &after)
-    #expect(counters(run) == ["folded 2", "kept 0"])
+    #expect(counters(run) == ["folded 2", "biases 0", "kept 0"])
     #expect(after.operations(of: RMSNorm.self).allSatisfy { $0.operation.operands.count == 1 })
     #expect(after.facts.contains(.normGainsFolded))
     let difference = try FunctionCheck.compare(
@@ -94,7 +94,7 @@ struct FoldNormGainsTests {
     var pass = FoldNormGains()
     pass.untie = false
     let run = try run(pass, on: &after)
-    #expect(counters(run) == ["folded 1", "kept 1"])
+    #expect(counters(run) == ["folded 1", "biases 0", "kept 1"])
     let missed = run.remarks.filter { $0.kind.outcome == .missed }
     #expect(missed.map(\.message) == ["a reader shares its weights 'table'"])
     #expect(missed.first?.hint?.contains("untie: true") == true)
@@ -137,10 +137,45 @@ struct FoldNormGainsTests {
     after.removeDeadOperations()
     let operations = after.operations.count
     let run = try run(FoldNormGains(), on: &after)
-    #expect(counters(run) == ["folded 0", "kept 1"])
+    #expect(counters(run) == ["folded 0", "biases 0", "kept 1"])
     #expect(after.operations.count == operations)
     #expect(run.remarks.map(\.kind.name) == ["not-folded"])
     #expect(try #require(run.remarks.first).message.contains(reason))
+  }
+
+  @Test("Biases of layer norms go into those of their readers, which get one where they had none")
+  func foldsBiases() throws {
+    let before = try SampleNetworks.graph(SampleNetworks.layerNorms)
+    var after = before
+    let run = try run(FoldNormGains(), on: &after)
+    #expect(counters(run) == ["folded 3", "biases 3", "kept 0"])
+    #expect(after.operations(of: LayerNorm.self).allSatisfy { $0.operation.operands.count == 1 })
+    let constants = after.constants()
+    let readers = after.operations(of: Linear.self).map(\.operation).filter {
+      after.producer(of: $0.operands[0]).op is LayerNorm
+    }
+    #expect(readers.count == 5)
+    #expect(readers.allSatisfy { $0.operands.count == 3 && constants.contains($0.operands[2]) })
+    let difference = try FunctionCheck.compare(
+      before, after, probe: [3, 1, 4, 1, 5, 9], tolerance: 1e-12, precision: .double)
+    #expect(difference.firstExceeding == nil, "\(difference.largest)")
+    // A reader's own bias keeps its name.
+    #expect(readers.map { after.parameterName(of: $0.operands[2]) }.contains("up.bias"))
+  }
+
+  @Test(
+    "A bias stays where its gain does: nothing is folded by halves", arguments: ["gain", "bias"])
+  func runTimeParameters(which: String) throws {
+    let text = SampleNetworks.layerNorms.replacingOccurrences(
+      of:
+        "%\(which.first ?? "g")2 = param \"second.\(which)\" {shape = [8], stored = f32} : f32[8]",
+      with: "%\(which.first ?? "g")2 = input \"second\" : f32[8]")
+    var graph = try SampleNetworks.graph(text)
+    let run = try run(FoldNormGains(), on: &graph)
+    #expect(counters(run) == ["folded 2", "biases 2", "kept 1"])
+    #expect(run.remarks.contains { $0.message == "the \(which) is computed at run time" })
+    #expect(
+      graph.operations(of: LayerNorm.self).map(\.operation.operands.count) == [1, 3, 1])
   }
 
   @Test("A second run finds nothing to do")
@@ -148,7 +183,7 @@ struct FoldNormGainsTests {
     var graph = try graph(Self.tied)
     _ = try run(FoldNormGains(), on: &graph)
     let once = graph
-    #expect(counters(try run(FoldNormGains(), on: &graph)) == ["folded 0", "kept 0"])
+    #expect(counters(try run(FoldNormGains(), on: &graph)) == ["folded 0", "biases 0", "kept 0"])
     #expect(graph == once)
   }
 }

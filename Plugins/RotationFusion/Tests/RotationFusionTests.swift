@@ -143,6 +143,63 @@ struct RotationFusionTests {
     #expect(message.contains("rms_norm") && message.contains("post_norm"), "\(message)")
   }
 
+  /// The transformer with an RMS normalisation of each head of queries and keys before the rotary embedding.
+  private var headNorms: String {
+    func normalised(_ name: String, _ heads: Int) -> String {
+      var lines = ["%\(name)g = param \"\(name)_norm.gain\" {shape = [4], stored = f32} : f32[4]"]
+      for head in 0..<heads {
+        lines += [
+          "%\(name)s\(head) = slice %\(name)0 {axis = 1, lower = \(4 * head), upper = \(4 * head + 4)} : f32[tokens, 4]",
+          "%\(name)n\(head) = rms_norm %\(name)s\(head), %\(name)g {epsilon = 1e-05} : f32[tokens, 4]",
+        ]
+      }
+      let parts = (0..<heads).map { "%\(name)n\($0)" }.joined(separator: ", ")
+      return (lines + ["%\(name)1 = concat \(parts) {axis = 1} : f32[tokens, \(4 * heads)]"])
+        .joined(separator: "\n")
+    }
+    var text = SampleNetworks.transformer
+    for (name, heads) in [("q", 4), ("k", 2)] {
+      text = text.replacingOccurrences(
+        of: "%\(name) = rope %\(name)0,",
+        with: normalised(name, heads) + "\n%\(name) = rope %\(name)1,")
+    }
+    return text
+  }
+
+  @Test("Norms of queries and keys keep rotations of scores out of the projections")
+  func headNormsStopScores() throws {
+    let plain = try SampleNetworks.graph(SampleNetworks.transformer)
+    let before = try SampleNetworks.graph(headNorms)
+    // Without the norms, rotations of the pairs would go into the weights.
+    func absorbs(_ graph: Graph) -> [String] {
+      graph.sites(.pairing).flatMap(\.absorbers).compactMap {
+        graph.parameterName(of: graph[$0.operation].operands[$0.operand])
+      }.filter { ["q.weight", "k.weight"].contains($0) }
+    }
+    #expect(
+      absorbs(plain) == ["k.weight", "q.weight"] || absorbs(plain) == ["q.weight", "k.weight"])
+    #expect(absorbs(before).isEmpty)
+
+    var untouched = before
+    let left = try run(make(.hadamard, ["score"]), on: &untouched)
+    #expect(left.counters.map(\.value) == [0, 0, 1])
+    #expect(left.remarks.first?.message.contains("is not closed: 'rope'") == true)
+    #expect(untouched.operations(of: HadamardTransform.self).isEmpty)
+
+    var after = before
+    let online = try run(make(.hadamard, ["score"], online: true), on: &after)
+    #expect((online.counters.first { $0.name == "online" }?.value ?? 0) > 0)
+    #expect(after != before)
+    #expect(try difference(before, after) < 1e-11)
+    // Rotated after the rotary embedding: the projections and the gains are what they were.
+    for (operation, _) in after.operations(of: RMSNorm.self) where operation.operands.count == 2 {
+      let slice = after.producer(of: operation.operands[0])
+      let projection = after.producer(of: slice.operands[0])
+      #expect(projection.op is Linear && after.producer(of: projection.operands[1]).op is Parameter)
+      #expect(after.producer(of: operation.operands[1]).op is Parameter)
+    }
+  }
+
   @Test("Rotation after smoothing of the norms is refused, and says which goes first")
   func order() throws {
     var graph = try SampleNetworks.graph(SampleNetworks.transformer)

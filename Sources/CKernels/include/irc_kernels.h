@@ -185,6 +185,13 @@ void IRC_NAME(f16_to_f32)(float *IRC_RESTRICT y, const uint16_t *IRC_RESTRICT x,
 void IRC_NAME(rms_norm_f32)(
   float *y, const float *x, size_t x_stride, const float *gain, size_t rows, size_t n, float eps);
 
+// y = (x - m) * (1 / sqrt(mean((x - m) * (x - m)) + eps)) * gain + bias, row by row, m = mean(x):
+// (rows, n) -> (rows, n). `gain` and `bias` are (n), or NULL for ones and zeros.
+// y may be x itself when x is dense.
+void IRC_NAME(layer_norm_f32)(
+  float *y, const float *x, size_t x_stride, const float *gain, const float *bias, size_t rows,
+  size_t n, float eps);
+
 // A dense factor of a Hadamard matrix H of +1 and -1: bit a % 32 of signs[b * words + a / 32], with
 // words = (order + 31) / 32, is set where H[a, b] is -1. The order is a multiple of 4.
 typedef struct irc_hadamard_base {

@@ -30,6 +30,18 @@ float IRC_NAME(channel_bin_edge)(size_t bin);
 // True if every one of n elements is finite.
 bool IRC_NAME(all_finite_f32)(const float *x, size_t n);
 
+// Widens the largest magnitude of each column by the rows of w (rows, n) and adds up squares, row after
+// row. Both arrays are (n).
+void IRC_NAME(column_magnitude_f32)(
+  float *IRC_RESTRICT peak, double *IRC_RESTRICT squares, const float *IRC_RESTRICT w, size_t rows,
+  size_t n);
+
+// sums[g] += the square of the largest |w * factor| of columns g * group .. of a row, row after row:
+// w (rows, n), factor (n), sums (ceil(n / group)).
+void IRC_NAME(scaled_peak_squares_f32)(
+  double *IRC_RESTRICT sums, const float *IRC_RESTRICT w, const double *IRC_RESTRICT factor,
+  size_t rows, size_t n, size_t group);
+
 // y = x for the first n columns of rows with a stride: (rows, n) -> (rows, n)
 void IRC_NAME(columns_f32_to_f64)(
   double *IRC_RESTRICT y, const float *IRC_RESTRICT x, size_t x_stride, size_t rows, size_t n);

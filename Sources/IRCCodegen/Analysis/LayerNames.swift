@@ -16,10 +16,10 @@ struct LayerNames {
   /// The operation's layer; call in the order of the graph.
   mutating func layer(of operation: Operation) -> String {
     let weight = operation.operands.first {
-      constants.contains($0) && graph.checkpointName(of: $0) != nil
+      constants.contains($0) && graph.parameterName(of: $0) != nil
     }
     let name =
-      weight.flatMap { graph.checkpointName(of: $0) } ?? operation.location.checkpointName
+      weight.flatMap { graph.parameterName(of: $0) } ?? operation.location.checkpointName
     if let name { current = LayerNames.layer(of: name) }
     return current
   }

@@ -23,7 +23,7 @@ struct StepBuilder {
   private func variableName(_ result: Int) -> String {
     let base =
       operation.operands.lazy.filter { constants.contains($0) }
-      .compactMap { graph.checkpointName(of: $0) }.first { $0.hasSuffix(".weight") }
+      .compactMap { graph.parameterName(of: $0) }.first { $0.hasSuffix(".weight") }
       .map { cIdentifier(lastMeaningfulPart($0)) } ?? operation.op.operatorName
     return "\(base)_\(program.buffers.count)" + (result == 0 ? "" : "_\(result)")
   }

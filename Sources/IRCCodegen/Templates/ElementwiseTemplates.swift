@@ -93,6 +93,19 @@ extension Concatenate: EmittableOperator {
   }
 }
 
+extension LayerNorm: EmittableOperator {
+  func emit(_ step: inout StepBuilder) throws {
+    let x = try step.tokenRows(0)
+    let gain = try step.floats(1)
+    let bias = try step.floats(2)
+    let y = try step.result()
+    step.kernel(
+      "layer_norm_f32",
+      [y.name] + x.strided
+        + [gain, bias, "tokens", "\(y.columns)", floatLiteral(Float(epsilon))])
+  }
+}
+
 extension RMSNorm: EmittableOperator {
   func emit(_ step: inout StepBuilder) throws {
     let x = try step.tokenRows(0)

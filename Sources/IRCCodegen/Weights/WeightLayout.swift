@@ -77,24 +77,11 @@ struct WeightLayout {
 
   /// The checkpoint tensor that a constant is made from first of all, or a name of its own.
   private func name(of value: ValueID, _ graph: Graph) -> String {
-    graph.checkpointName(of: value) ?? "constant.\(tensors.count)"
+    graph.parameterName(of: value) ?? "constant.\(tensors.count)"
   }
 }
 
 /// `bytes` rounded up to the alignment of the weights file and of the arena.
 func aligned(_ bytes: Int) -> Int {
   (bytes + WeightLayout.alignment - 1) / WeightLayout.alignment * WeightLayout.alignment
-}
-
-extension Graph {
-  /// Name of the checkpoint tensor that a constant is made from, going by the first operands.
-  func checkpointName(of value: ValueID) -> String? {
-    var value = value
-    while true {
-      let producer = producer(of: value)
-      if let parameter = producer.op as? Parameter { return parameter.name }
-      guard let first = producer.operands.first else { return nil }
-      value = first
-    }
-  }
 }

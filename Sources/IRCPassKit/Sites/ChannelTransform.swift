@@ -1,4 +1,5 @@
 public import IRCGraph
+import IRCSupport
 public import IRCTensor
 
 /// An invertible change of basis of channels, x' = x·T, as a chain of factors that have operators of their own.
@@ -30,7 +31,7 @@ public struct ChannelTransform: Sendable {
     /// Which of T, T⁻¹, Tᵀ and T⁻ᵀ is meant.
     var form = Form()
     /// Tells chains of the same matrices from others.
-    let identity: Int
+    let identity: SHA256.Digest
   }
 
   /// T, T⁻¹, Tᵀ or T⁻ᵀ.
@@ -236,25 +237,11 @@ extension ChannelTransform.Factor {
 }
 
 extension Tensor {
-  /// A number that depends on type, shape and bytes alone and is the same in every process.
-  var contentHash: Int {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    func add(_ value: UInt64) {
-      hash = (hash ^ value) &* 0x0000_0100_0000_01B3
-      hash ^= hash >> 29
-    }
-    for extent in shape { add(UInt64(extent)) }
-    unsafe withBytes { bytes in
-      var index = 0
-      while index + 8 <= bytes.count {
-        add(unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-        index += 8
-      }
-      while index < bytes.count {
-        add(UInt64(unsafe bytes[index]))
-        index += 1
-      }
-    }
-    return Int(truncatingIfNeeded: hash)
+  /// Tells tensors of one content from others; the same in every process.
+  var contentHash: SHA256.Digest {
+    var hash = SHA256()
+    hash.add("\(elementType) \(shape)".utf8)
+    unsafe withBytes { unsafe hash.add($0) }
+    return hash.digest()
   }
 }

@@ -64,8 +64,10 @@ extension Graph {
   ) throws -> SiteChange {
     if transform.isIdentity { return SiteChange() }
     var rewriter = SiteRewriter(self, site, transform, context)
+    // Handed over and not shared, so that a change does not copy every operation, site after site.
+    self = Graph(name: name)
+    defer { self = rewriter.graph }
     try rewriter.run()
-    self = rewriter.graph
     return rewriter.change
   }
 }

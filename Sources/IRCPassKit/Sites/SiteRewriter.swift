@@ -12,7 +12,16 @@ struct SiteRewriter {
   private let context: PassContext
   /// What a constant became, so that one that is read in several places stays one where it can.
   private var rewritten: [Rewrite: ValueID] = [:]
-  private var attached: [Int: ValueID] = [:]
+  private var attached: [Content: ValueID] = [:]
+
+  /// What a constant of the transform holds, known without making it.
+  private struct Content: Hashable {
+    var label: String
+    var digest: SHA256.Digest
+    var isInverse = false
+    var repeats: Int
+    var block: Int
+  }
 
   private struct Rewrite: Hashable {
     var value: ValueID
@@ -32,28 +41,45 @@ struct SiteRewriter {
   }
 
   mutating func run() throws {
+    try checkFrontier()
     try adapt()
-    let before = graph.uses()
     var results: [ValueID: Set<ValueID>] = [:]
     var order: [ValueID] = []
+    // Places that go on reading a constant as it was.
+    var others: [ValueID: Int] = [:]
     for absorber in site.absorbers {
       let old = graph[absorber.operation].operands[absorber.operand]
+      if results[old] == nil {
+        order.append(old)
+        others[old] = graph.readerCount(of: old)
+      }
       let new = try absorb(absorber, old)
       graph.setOperand(absorber.operand, of: absorber.operation, to: new)
-      if results[old] == nil { order.append(old) }
+      others[old, default: 0] -= 1
       results[old, default: []].insert(new)
     }
-    let after = graph.uses()
     for old in order {
-      let isStillRead = (after[old] ?? []).contains { use in
-        (before[old] ?? []).contains { $0 == use }
-      }
+      let isStillRead = (others[old] ?? 0) > 0
       let copies = (results[old]?.count ?? 0) + (isStillRead ? 1 : 0) - 1
       if copies > 0, let name = graph.parameterName(of: old) {
         change.untied.append((name, copies * graph.type(of: old).elementCount))
       }
     }
     for edge in site.frontier { try insert(at: edge) }
+  }
+
+  /// Refuses what cannot run online before anything is changed.
+  private func checkFrontier() throws {
+    for case .matrices(let matrices) in transform.factors where !site.isOffline {
+      let shape = matrices.direct.shape
+      let isRepeated = site.values.contains { $0.element.repeats != 1 }
+      guard shape[0] == 1, shape[1] == transform.width, !isRepeated else {
+        throw SiteError(
+          description:
+            "site '\(site.name)' would run blocks of dense matrices online, for which there is no kernel"
+        )
+      }
+    }
   }
 
   /// Makes the parameters explicit that take up the transform in operations that pass it only so.
@@ -211,25 +237,44 @@ struct SiteRewriter {
       let isOrthogonal = matrices.inverse == nil
       let tensor = form.isInverse ? matrices.inverse ?? matrices.direct : matrices.direct
       let isTransposed = isOrthogonal ? form.reverses : form.isTransposed
+      let usesInverse = form.isInverse && !isOrthogonal
       if isOnline {
-        return try multiplyOnline(
-          value, tensor, isTransposed, element, before: anchor, at: location)
+        let weights = try attach(
+          Content(
+            label: "online", digest: matrices.identity, isInverse: usesInverse, repeats: 1, block: 0
+          )
+        ) { tensor.reshaped([tensor.shape[1], tensor.shape[1]]) }
+        return try multiplyOnline(value, weights, isTransposed, before: anchor, at: location)
       }
       let blocks = RepeatedBlocks(
         element, of: transform.width, unit: tensor.shape[1] * matrices.repeats)
-      operands.append(try attach(blocks.expand(tensor), "matrices"))
+      operands.append(
+        try attach(
+          Content(
+            label: "matrices", digest: matrices.identity, isInverse: usesInverse,
+            repeats: element.repeats, block: element.block)
+        ) { blocks.expand(tensor) })
       // One matrix for all blocks serves the repeated ones as well.
       op = ChannelMatmul(
         axis: axis, repeats: matrices.repeats * (tensor.shape[0] == 1 ? element.repeats : 1),
         isTransposed: isTransposed, isOrthogonal: isOrthogonal)
     case .diagonal(let factors, let isInverse):
       let blocks = RepeatedBlocks(element, of: transform.width, unit: 1)
-      operands.append(try attach(blocks.expand(factors), "factors"))
+      operands.append(
+        try attach(
+          Content(
+            label: "factors", digest: factors.contentHash, repeats: element.repeats,
+            block: element.block)
+        ) { blocks.expand(factors) })
       op = ChannelScale(axis: axis, isInverse: isInverse)
     case .permutation(let order):
       let blocks = RepeatedBlocks(element, of: transform.width, unit: 1)
       let places = blocks.expand(order: order).map(Int32.init)
-      operands.append(try attach(Tensor([places.count], places), "order"))
+      let tensor = Tensor([places.count], places)
+      operands.append(
+        try attach(
+          Content(label: "order", digest: tensor.contentHash, repeats: 1, block: 0)
+        ) { tensor })
       op = ChannelGather(axis: axis)
     }
     return try graph.add(op, operands, before: anchor, at: location)[0]
@@ -237,17 +282,9 @@ struct SiteRewriter {
 
   /// x·M at run time is a linear layer with the weights Mᵀ.
   private mutating func multiplyOnline(
-    _ value: ValueID, _ matrices: Tensor, _ isTransposed: Bool, _ element: Site.Element,
-    before anchor: OperationID?, at location: Location
+    _ value: ValueID, _ weights: ValueID, _ isTransposed: Bool, before anchor: OperationID?,
+    at location: Location
   ) throws -> ValueID {
-    guard matrices.shape[0] == 1, matrices.shape[1] == transform.width, element.repeats == 1 else {
-      throw SiteError(
-        description:
-          "site '\(site.name)' would run blocks of dense matrices online, for which there is no kernel"
-      )
-    }
-    let size = matrices.shape[1]
-    let weights = try attach(matrices.reshaped([size, size]), "online")
     let transposed =
       isTransposed
       ? weights
@@ -256,10 +293,12 @@ struct SiteRewriter {
   }
 
   /// A constant of the graph that holds a computed tensor; the same one for the same content.
-  private mutating func attach(_ tensor: Tensor, _ label: String) throws -> ValueID {
-    let hash = tensor.contentHash
-    if let known = attached[hash] { return known }
-    let name = "\(context.instance)/\(site.name)/\(label)"
+  private mutating func attach(
+    _ content: Content, _ make: () -> Tensor
+  ) throws -> ValueID {
+    if let known = attached[content] { return known }
+    let tensor = make()
+    let name = "\(context.instance)/\(site.name)/\(content.label)"
     var count = attached.count + 1
     while true {
       do {
@@ -267,7 +306,7 @@ struct SiteRewriter {
         let value = try graph.attach(
           tensor, named: count == 1 ? name : "\(name)#\(count)", before: graph.operations.first?.id,
           at: context.derived(from: .unknown))
-        attached[hash] = value
+        attached[content] = value
         return value
       } catch let problem as Diagnostic where problem.id == "parameters.duplicate" {
         // An earlier transform of the same site has the name.
