@@ -195,10 +195,9 @@ public struct GPTQ: Pass {
     graph.setOperand(1, of: anchor, to: value)
     context.count(Self.rounded)
     let outputs = Double(max(1, rounded.codes.rows))
+    let error = Float((rounded.error / outputs).squareRoot())
     context.remark(
-      Self.solved, at: place,
-      "'\(target.name)': root mean square error of an output \((rounded.error / outputs).squareRoot())"
-    )
+      Self.solved, at: place, "'\(target.name)': root mean square error of an output \(error)")
   }
 }
 
