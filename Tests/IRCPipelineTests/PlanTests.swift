@@ -59,7 +59,21 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
   }
 
   /// Schemes of integers are named after their bits.
-  static let integerSchemes = shipped.schemes.filter { $0.hasPrefix("w") }
+  static let integerSchemes = shipped.schemes.filter { $0.hasPrefix("w") && !$0.contains(".") }
+
+  /// Schemes with a budget are named after its bits.
+  @Test(arguments: shipped.schemes.filter { $0.contains(".") })
+  func shippedBudgets(_ name: String) throws {
+    let project = try Project([("model.yaml", minimal.replacing("w8a8", with: name))])
+    let scheme = try #require(quantizer(try project.plan())).scheme
+    let parts = name.dropFirst().split(separator: "a")
+    #expect(scheme.bits == Double(parts[0]))
+    // To start with, all weights have the format that takes just so many bits with its scales.
+    #expect(Double(scheme.weights.storedBits(rows: 64, columns: 1024)) == 65_536 * (scheme.bits ?? 0))
+    #expect(
+      scheme.activations.map { String($0.spec.format.bits) }
+        == (parts[1] == "16" ? nil : String(parts[1])))
+  }
 
   @Test(arguments: integerSchemes) func shippedSchemes(_ name: String) throws {
     let project = try Project([("model.yaml", minimal.replacing("w8a8", with: name))])
@@ -94,10 +108,10 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
   @Test func shippedNames() {
     #expect(
       shipped.pipelines == [
-        "awq", "float", "gptq", "lower-and-emit", "mambaquant", "mambaquant-cpu", "quarot", "rsq",
-        "rtn", "smoothquant",
+        "awq", "float", "gptq", "lower-and-emit", "mambaquant", "mambaquant-cpu",
+        "mambaquant-mixed", "mixed", "quarot", "rsq", "rtn", "smoothquant",
       ])
-    #expect(Self.integerSchemes.count == 12 && shipped.schemes.count == 17)
+    #expect(Self.integerSchemes.count == 12 && shipped.schemes.count == 20)
   }
 
   @Test func settingsOverride() throws {
