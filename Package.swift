@@ -87,10 +87,9 @@ let core: [Target] =
       "IRCFrontend", "IRCCodegen", "IRCPassKit", "IRCPassManager", "IRCPipeline",
     ], tests: ["IRCTestSupport"])
 
-// Smoothing is shown to take away what was injected.
-let passes: [Target] = plugins.flatMap { name in
-  passPlugin(name, testedWith: name == "SmoothFusion" ? ["InjectOutliers"] : [])
-}
+// Smoothing is shown to take away what was injected, and rotation to follow the folding of gains.
+let companions = ["SmoothFusion": ["InjectOutliers"], "RotationFusion": ["FoldNormGains"]]
+let passes: [Target] = plugins.flatMap { passPlugin($0, testedWith: companions[$0] ?? []) }
 
 let package = Package(
   name: "irc",

@@ -16,16 +16,21 @@ public struct SmoothFusion: Pass {
       site gets the α of a grid whose estimated error of the linear layers' outputs is least, for the formats of `scheme`.
 
       Sites are chosen by role (`norm`, `activation`, `product`, `value`, `scan`, `state`, `convolution`, `low-rank`) or by name. \
-      Roles are smoothed one after another in the order given, each measured on what the earlier ones left.
+      Patterns are smoothed one after another in the order given, and where sites of one meet at a value or at weights these one after \
+      another too, each measured on what the earlier ones left.
+
+      The error is estimated from ranges alone: activations as if one symmetric scale spanned the largest magnitude of the calibration \
+      text, weights as if each row, or group, had a symmetric scale of its own. Scales per token, percentiles and zero points of `scheme` \
+      make the true error smaller and are not reckoned with.
       """,
     paper:
       "SmoothQuant (arXiv 2211.10438), equation 4; MambaQuant (arXiv 2501.13484), smooth-fused rotation",
+    conflicts: [FactConflict(.quantized, "would change weights that have been quantized")],
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
-    statistics: [smoothed], remarks: [factors, absent, untied])
+    statistics: [smoothed], remarks: [factors, .absentRole, untied])
 
   static let smoothed = Statistic("smoothed", "Sites that were smoothed.")
   static let factors = RemarkKind("factors", .analysis, "What a site's factors are.")
-  static let absent = RemarkKind("absent", .missed, "The network has no site of a role.")
   static let untied = RemarkKind("untied", .passed, "Weights got a copy of their own.")
 
   @PassOption(
@@ -58,18 +63,19 @@ public struct SmoothFusion: Pass {
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let everything = graph.sites(.scaling)
     // Every pattern is checked before anything is done.
-    for role in try SiteSelection(sites, among: everything).absentRoles {
-      context.remark(
-        Self.absent, at: .unknown, "the network has no site of role '\(role.rawValue)'")
-    }
-    var done: Set<String> = []
+    try SiteSelection(sites, among: everything).remarkAbsentRoles(in: context)
+    var done: Set<SiteIdentity> = []
     for pattern in sites {
       // What earlier ones changed is in the graph by now, and so are the ways that they opened.
-      let chosen = try SiteSelection(
+      var waiting = try SiteSelection(
         [pattern], among: done.isEmpty ? everything : graph.sites(.scaling)
       )
-      .sites.filter { done.insert($0.name).inserted }
-      try smooth(chosen, in: &graph, context)
+      .sites.filter { done.insert(SiteIdentity($0)).inserted }
+      while !waiting.isEmpty {
+        let round = SmoothingRound(waiting, in: graph)
+        try smooth(round.sites, in: &graph, context)
+        waiting = round.rest
+      }
     }
     graph.mergeEqualOperations()
   }
@@ -94,10 +100,9 @@ public struct SmoothFusion: Pass {
       }
       let (least, greatest) = (factors.min() ?? 1, factors.max() ?? 1)
       context.remark(
-        Self.factors, at: .unknown,
-        "site '\(site.name)': alpha \(chosen), factors \(rounded(least)) to \(rounded(greatest))")
+        Self.factors, at: site.location,
+        "site '\(site.name)': alpha \(chosen), factors \(least.remarkText) to \(greatest.remarkText)"
+      )
     }
   }
 }
-
-private func rounded(_ value: Double) -> String { "\((value * 1000).rounded() / 1000)" }

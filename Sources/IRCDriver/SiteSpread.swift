@@ -31,13 +31,7 @@ struct SiteSpread {
       guard let squares = moments.map({ $0.meanSquares(of: statistics.removeFirst()) }) else {
         return nil
       }
-      var size = squares.count
-      if case .blocks(_, let count) = site.group { size /= count }
-      return stride(from: 0, to: squares.count, by: size).map { start in
-        let block = squares[start..<start + size]
-        guard let least = block.min(), let greatest = block.max(), greatest > 0 else { return 1 }
-        return greatest / least
-      }.max()
+      return SiteMoments.spread(of: squares, in: site.group)
     }
   }
 }
