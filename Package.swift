@@ -91,6 +91,8 @@ let core: [Target] =
 let companions = [
   // Smoothing is shown to take away what was injected.
   "SmoothFusion": ["InjectOutliers"],
+  // Rotation follows the folding of gains.
+  "RotationFusion": ["FoldNormGains"],
   // Centring makes way for rotations.
   "CentreNorms": ["FoldNormGains", "RotationFusion"],
   // Both change what rounding to nearest left.

@@ -20,7 +20,8 @@ public struct FoldNormGains: Pass {
       """,
     paper: "SliceGPT (arXiv 2401.15024), section 3.2",
     conflicts: [
-      FactConflict(.normInputsSmoothed, "would fold the smoothing back into the weights")
+      FactConflict(.normInputsSmoothed, "would fold the smoothing back into the weights"),
+      FactConflict(.quantized, "would change weights that have been quantized"),
     ], establishes: [.normGainsFolded], preservesFunction: true,
     statistics: [folded, biases, kept], remarks: [.untied, notFolded])
 
@@ -55,7 +56,7 @@ public struct FoldNormGains: Pass {
         context.count(Self.kept)
         continue
       }
-      let shared = sharedWeights(of: readers, uses, graph)
+      let shared = sharedWeights(of: readers, uses, constants, graph)
       if let name = shared.first, !untie {
         context.remark(
           Self.notFolded, at: operation.location, "a reader shares its weights '\(name)'",
@@ -128,12 +129,16 @@ public struct FoldNormGains: Pass {
   /// Names of weights of these readers that something else reads too.
   private func sharedWeights(
     of readers: [Operation], _ uses: [ValueID: [(operation: OperationID, operand: Int)]],
-    _ graph: Graph
+    _ constants: Set<ValueID>, _ graph: Graph
   ) -> [String] {
     let ids = Set(readers.map(\.id))
     return readers.compactMap { reader in
       let weights = reader.operands[1]
-      let others = (uses[weights] ?? []).contains { !ids.contains($0.operation) }
+      // What is made from a constant before the network runs is a copy already.
+      let others = (uses[weights] ?? []).contains { use in
+        !ids.contains(use.operation)
+          && !graph[use.operation].results.contains(where: constants.contains)
+      }
       return others ? graph.parameterName(of: weights) ?? "constant" : nil
     }
   }

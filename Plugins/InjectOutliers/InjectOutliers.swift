@@ -15,13 +15,13 @@ public struct InjectOutliers: Pass {
       For tests and comparisons. The channels are drawn at random for each site. Sites that `fold-norm-gains` folds away \
       again (`norm`) make a difference only after it.
       """,
+    conflicts: [FactConflict(.quantized, "would change weights that have been quantized")],
     preservesFunction: true, tolerance: 1e-8, statistics: [injected],
-    remarks: [channels, absent, .untied])
+    remarks: [channels, .absentRole, .untied])
 
   static let injected = Statistic("injected", "Sites that got outliers.")
   static let channels = RemarkKind(
     "channels", .analysis, "Which channels of a site are outliers now.")
-  static let absent = RemarkKind("absent", .missed, "The network has no site of a role.")
 
   @PassOption("Share of a site's channels; at least one is taken.", in: 0...1)
   public var fraction = 0.01
@@ -39,17 +39,14 @@ public struct InjectOutliers: Pass {
 
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let selection = try SiteSelection(sites, among: graph.sites(.scaling))
-    for role in selection.absentRoles {
-      context.remark(
-        Self.absent, at: .unknown, "the network has no site of role '\(role.rawValue)'")
-    }
-    for (index, site) in selection.sites.enumerated() {
-      let chosen = outliers(of: site, RandomNumbers(seed: UInt64(seed &* 0x1_0001 &+ index)))
+    selection.remarkAbsentRoles(in: context)
+    for site in selection.sites {
+      let chosen = outliers(of: site, RandomNumbers(seed: UInt64(site.seed(from: seed))))
       let factors = (0..<site.width).map { chosen.contains($0) ? factor : 1 }
       context.remarkUntied(try graph.apply(.diagonal(factors), at: site, in: context))
       context.count(Self.injected)
       context.remark(
-        Self.channels, at: .unknown,
+        Self.channels, at: site.location,
         "site '\(site.name)': \(chosen.sorted().map(String.init).joined(separator: ", "))")
     }
     graph.mergeEqualOperations()

@@ -4,7 +4,7 @@ import IRCPassKit
 struct RotationBuilder {
   /// Channels that are rotated among each other: the width, or those of a head.
   let block: Int
-  /// The order of the Hadamard matrix that stands in, where there is none of order `block`.
+  /// The order of the Hadamard matrix that stands in, where there is none of order `block`; 1 if none is of any use.
   let fallbackBlock: Int?
   private let kind: RotationKind
   private let seed: Int
@@ -20,18 +20,25 @@ struct RotationBuilder {
     fallbackBlock = usesHadamard && order != block ? order : nil
   }
 
-  /// The rotation; kinds that are made from calibration data need the site's second moment [width, width].
-  func rotation(moment: Tensor?) throws -> ChannelTransform {
+  /// True if the kind has no rotation for the site, since only 1 divides the number of its channels among Hadamard orders.
+  var isImpossible: Bool { fallbackBlock == 1 }
+
+  /// The rotation; kinds that are made from calibration data need the site's second moment, [blocks, n, n] as `SiteMoments` gives it.
+  ///
+  /// - Returns: with it the rank of the moment, of those kinds.
+  func rotation(moment: Tensor?) throws -> (transform: ChannelTransform, rank: Int?) {
     let width = site.width
     let hadamard = ChannelTransform.hadamard(
       width: width, block: fallbackBlock ?? block, seed: seed)
     switch kind {
-    case .hadamard: return hadamard
+    case .hadamard: return (hadamard, nil)
     case .orthogonal:
-      return .rotation(
-        try SymmetricEigen(of: randomSymmetric).vectors.reshaped([1, block, block]), width: width)
-    case .klt: return .rotation(try eigenvectors(of: moment), width: width)
-    case .kltHadamard: return .rotation(try eigenvectors(of: moment), width: width).then(hadamard)
+      let vectors = try SymmetricEigen(of: randomSymmetric).vectors
+      return (.rotation(vectors.reshaped([1, block, block]), width: width), nil)
+    case .klt, .kltHadamard:
+      let (vectors, rank) = try eigenvectors(of: moment)
+      let turned = ChannelTransform.rotation(vectors, width: width)
+      return (kind == .klt ? turned : turned.then(hadamard), rank)
     }
   }
 
@@ -49,48 +56,47 @@ struct RotationBuilder {
     }
   }
 
-  /// Eigenvectors of each diagonal block, [blocks, block, block].
-  private func eigenvectors(of moment: Tensor?) throws -> Tensor {
+  /// Eigenvectors of each block, [blocks, block, block], and how many directions the calibration data take.
+  ///
+  /// Those that they never take have no order among themselves; any basis of them serves.
+  private func eigenvectors(of moment: Tensor?) throws -> (vectors: Tensor, rank: Int) {
     guard let moment else { throw PassError("a rotation of kind '\(kind.rawValue)' needs moments") }
-    let elements = moment.array(of: Double.self)
     let count = site.width / block
-    var vectors: [Double] = []
-    vectors.reserveCapacity(count * block * block)
-    for index in 0..<count {
-      let part = unsafe Tensor([block, block], of: Double.self) { target in
-        for row in 0..<block {
-          for column in 0..<block {
-            unsafe target[row * block + column] =
-              elements[(index * block + row) * site.width + index * block + column]
-          }
-        }
-      }
-      let eigen = try SymmetricEigen(of: part)
-      try checkRank(eigen.values)
-      vectors += eigen.vectors.array(of: Double.self)
+    let elements = moment.array(of: Double.self)
+    let parts = try (0..<count).map { index in
+      let start = index * block * block
+      return try SymmetricEigen(
+        of: Tensor([block, block], Array(elements[start..<start + block * block])))
     }
-    return Tensor([count, block, block], vectors)
-  }
-
-  /// Directions that the calibration data never takes have no order among themselves, so no rotation is determined.
-  private func checkRank(_ values: [Double]) throws {
-    guard let largest = values.first, largest > 0 else {
+    let largest = parts.compactMap(\.values.first).max() ?? 0
+    guard largest > 0 else {
       throw PassError(
         "the second moment at site '\(site.name)' is zero: nothing arrives there on the calibration text",
-        hint: "use other calibration text, or kind: hadamard")
+        at: site.location, hint: "use other calibration text, or kind: hadamard")
     }
-    let rank = values.count { $0 > largest * 1e-13 }
-    guard rank == values.count else {
-      throw PassError(
-        "the second moment at site '\(site.name)' is singular: rank \(rank) of \(values.count)",
-        hint: "calibrate on more and more varied text, or use kind: hadamard, which needs none")
+    let rank = parts.reduce(0) { sum, part in
+      let threshold = (part.values.first ?? 0) * Double(block) * Double.ulpOfOne
+      return sum + part.values.count { $0 > threshold }
     }
+    let order = dealt
+    var vectors: [Double] = []
+    vectors.reserveCapacity(count * block * block)
+    for part in parts {
+      let columns = part.vectors.array(of: Double.self)
+      for row in 0..<block { vectors += order.map { columns[row * block + $0] } }
+    }
+    return (Tensor([count, block, block], vectors), rank)
   }
-}
 
-extension TransformGroup {
-  /// Number of blocks that transforms of the group keep apart.
-  var blockCount: Int {
-    if case .blocks(_, let count) = self { count } else { 1 }
+  /// Which eigenvector stands at each place.
+  ///
+  /// Where the Hadamard matrix that follows mixes parts of a block only, they are dealt to these like cards, forth and back, so that each
+  /// part gets strong and weak ones.
+  private var dealt: [Int] {
+    guard kind == .kltHadamard, let part = fallbackBlock else { return Array(0..<block) }
+    let hands = block / part
+    return (0..<hands).flatMap { hand in
+      (0..<part).map { $0 * hands + ($0.isMultiple(of: 2) ? hand : hands - 1 - hand) }
+    }
   }
 }

@@ -14,8 +14,9 @@ public struct RotationFusion: Pass {
     details: """
       Kinds: `hadamard` spreads every channel evenly over all (random signs, fast transform); `orthogonal` is a random \
       rotation; `klt` turns to the eigenvectors of the calibrated second moment, which alone concentrates the variance; \
-      `klt-hadamard` follows it with a Hadamard rotation, after which all channels have one variance. A width that no known \
-      Hadamard matrix has is rotated in blocks of the largest order that divides it.
+      `klt-hadamard` follows it with a Hadamard rotation, after which all channels have one variance, that over the \
+      values of all readers of the site taken together. A width that no known Hadamard matrix has is rotated in blocks of the largest \
+      order that divides it, among which the eigenvectors are dealt evenly; where only 1 does, the site is left out.
 
       Sites are chosen by role (`residual`, `value`, `low-rank`, `input`, `score`) or by name; `irc inspect --sites` lists \
       those of a model. At sites that need operators online, the kind should be `hadamard`: its operator is a fast transform, \
@@ -23,8 +24,10 @@ public struct RotationFusion: Pass {
       """,
     paper:
       "QuaRot (arXiv 2404.00456), section 4; MambaQuant (arXiv 2501.13484), KLT-enhanced rotation",
+    conflicts: [FactConflict(.quantized, "would change weights that have been quantized")],
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
-    statistics: [rotated, online, skipped], remarks: [spread, blockwise, .untied, leftOut, absent])
+    statistics: [rotated, online, skipped],
+    remarks: [spread, blockwise, rank, .untied, leftOut, .absentRole])
 
   static let rotated = Statistic("rotated", "Sites that were rotated.")
   static let online = Statistic("online", "Operators that rotate at run time.")
@@ -34,8 +37,10 @@ public struct RotationFusion: Pass {
   static let blockwise = RemarkKind(
     "blockwise", .missed, "There is no Hadamard matrix of a site's width.")
   static let leftOut = RemarkKind(
-    "left-out", .missed, "A site cannot be rotated without an operator online.")
-  static let absent = RemarkKind("absent", .missed, "The network has no site of a role.")
+    "left-out", .missed,
+    "A site cannot be rotated without an operator online, or has no Hadamard matrix of any use.")
+  static let rank = RemarkKind(
+    "rank", .analysis, "Calibration never takes some directions of a site's channels.")
 
   @PassOption("Which rotation.")
   public var kind = RotationKind.hadamard
@@ -56,46 +61,80 @@ public struct RotationFusion: Pass {
     var effects = Self.info.effects
     if sites.contains(where: { SiteSelection.mayMatch($0, .residual) }) {
       effects.requires = [.normGainsFolded]
-      effects.conflicts = [
-        FactConflict(.normInputsSmoothed, "would undo the smoothing of normalised channels")
-      ]
+      effects.conflicts.append(
+        FactConflict(.normInputsSmoothed, "would undo the smoothing of normalised channels"))
     }
     return effects
   }
 
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let selection = try SiteSelection(sites, among: graph.sites(.mixing))
-    for role in selection.absentRoles {
-      context.remark(
-        Self.absent, at: .unknown, "the network has no site of role '\(role.rawValue)'")
-    }
-    var chosen: [Site] = []
-    for site in selection.sites {
-      if site.isOffline || online {
-        chosen.append(site)
-      } else {
-        try leaveOut(site, in: graph, context)
-      }
-    }
-    let moments = try measure(chosen, in: graph, context)
+    selection.remarkAbsentRoles(in: context)
+    let chosen = try selection.sites.filter { try canRotate($0, in: graph, context) }
+    let pools = kind.needsMoments ? try chosen.map { try SiteMoments($0, in: graph) } : []
+    var measured: [ChannelStatistics?] =
+      pools.isEmpty ? [] : try context.channelStatistics(pooling: pools.map(\.request), in: graph)
     for (index, site) in chosen.enumerated() {
-      let builder = RotationBuilder(kind, seed: seed &+ index, site: site)
-      let rotation = try builder.rotation(moment: moments[index])
-      if let size = builder.fallbackBlock {
-        context.remark(
-          Self.blockwise, at: .unknown,
-          "site '\(site.name)': there is no Hadamard matrix of order \(builder.block), so blocks of \(size) are rotated"
-        )
+      var moment: Tensor?
+      if kind.needsMoments, let statistics = measured[index] {
+        moment = try pools[index].moment(of: statistics, rowsPerChannel: rowsPerChannel)
+        // They take much memory, and no other site needs them.
+        measured[index] = nil
       }
-      let change = try graph.apply(rotation, at: site, allowsOnline: online, in: context)
-      context.count(Self.rotated)
-      context.count(Self.online, by: change.onlineCount)
-      context.remarkUntied(change)
-      if let moment = moments[index] {
-        try remarkSpread(site, moment, rotation, context)
-      }
+      try rotate(site, moment, in: &graph, context)
     }
     graph.mergeEqualOperations()
+  }
+
+  /// False for a site that is left alone, which the user is told.
+  private func canRotate(_ site: Site, in graph: Graph, _ context: PassContext) throws -> Bool {
+    guard site.isOffline || online else {
+      try leaveOut(site, in: graph, context)
+      return false
+    }
+    let builder = RotationBuilder(kind, seed: seed, site: site)
+    if builder.isImpossible {
+      context.count(Self.skipped)
+      context.remark(
+        Self.leftOut, at: site.location,
+        "site '\(site.name)': there is no Hadamard matrix whose order divides \(builder.block) channels",
+        hint: "kind: klt or kind: orthogonal can rotate there")
+      return false
+    }
+    guard kind == .hadamard || site.admitsDenseTransforms else {
+      throw PassError(
+        "site '\(site.name)' would run blocks of dense matrices online, for which there is no kernel",
+        at: site.location, hint: "use kind: hadamard at this site")
+    }
+    return true
+  }
+
+  private func rotate(
+    _ site: Site, _ moment: Tensor?, in graph: inout Graph, _ context: PassContext
+  ) throws {
+    let builder = RotationBuilder(kind, seed: site.seed(from: seed), site: site)
+    let (rotation, rank) = try builder.rotation(moment: moment)
+    if let size = builder.fallbackBlock {
+      context.remark(
+        Self.blockwise, at: site.location,
+        "site '\(site.name)': there is no Hadamard matrix of order \(builder.block), so blocks of \(size) are rotated"
+      )
+    }
+    if let rank, rank < site.width {
+      context.remark(
+        Self.rank, at: site.location,
+        "site '\(site.name)': the second moment has rank \(rank) of \(site.width), and the directions that calibration never takes are rotated in any way",
+        hint: "calibrate on more and more varied text if other text may take them")
+    }
+    let change = try graph.apply(rotation, at: site, allowsOnline: online, in: context)
+    context.count(Self.rotated)
+    context.count(Self.online, by: change.onlineCount)
+    for (name, elements) in change.untied {
+      context.remark(
+        Self.untied, at: .checkpoint(name),
+        "'\(name)' is no longer shared; the copy holds \(elements) weights")
+    }
+    if let moment { try remarkSpread(site, moment, rotation, context) }
   }
 
   /// A site that the pipeline can do without is told; the residual stream is what the rest relies on.
@@ -104,10 +143,11 @@ public struct RotationFusion: Pass {
       "site '\(site.name)' is not closed: \(site.obstacle(in: graph))"
     guard site.role == .residual else {
       context.count(Self.skipped)
-      context.remark(Self.leftOut, at: .unknown, reason, hint: "set 'online: true' to rotate there")
+      context.remark(
+        Self.leftOut, at: site.location, reason, hint: "set 'online: true' to rotate there")
       return
     }
-    throw PassError(reason, hint: hint(for: site, in: graph))
+    throw PassError(reason, at: site.location, hint: hint(for: site, in: graph))
   }
 
   private func hint(for site: Site, in graph: Graph) -> String {
@@ -119,31 +159,19 @@ public struct RotationFusion: Pass {
       "a gain that normalises a block's output, or that several kinds of operators read, cannot be folded; leave 'residual' out of 'sites'"
   }
 
-  // MARK: Calibration
-
-  /// Second moments of what readers see at each site, nil where the kind needs none.
-  private func measure(
-    _ sites: [Site], in graph: Graph, _ context: PassContext
-  ) throws -> [Tensor?] {
-    guard kind.needsMoments else { return sites.map { _ in nil } }
-    let pools = try sites.map { try SiteMoments($0, in: graph) }
-    let statistics = try context.channelStatistics(pooling: pools.map(\.request), in: graph)
-    return try zip(pools, statistics).map { pool, statistics in
-      try pool.moment(of: statistics, rowsPerChannel: rowsPerChannel)
-    }
-  }
-
   private func remarkSpread(
     _ site: Site, _ moment: Tensor, _ rotation: ChannelTransform, _ context: PassContext
   ) throws {
-    let plain = try RotationBuilder(.hadamard, seed: seed, site: site).rotation(moment: nil)
+    let builder = RotationBuilder(.hadamard, seed: site.seed(from: seed), site: site)
+    let plain = try builder.rotation(moment: nil).transform
     let ratios = try [nil, plain, rotation].map { transform in
-      varianceRatio(try transform?.transformed(secondMoment: moment) ?? moment)
+      let moved = try transform?.transformed(secondMoment: moment) ?? moment
+      return SiteMoments.spread(of: moved.blockDiagonal, in: site.group).remarkText
     }
     context.remark(
-      Self.spread, at: .unknown,
-      "site '\(site.name)': channel variance max/min \(rounded(ratios[0])) before, "
-        + "\(rounded(ratios[2])) after; a Hadamard rotation alone \(rounded(ratios[1]))")
+      Self.spread, at: site.location,
+      "site '\(site.name)': channel variance max/min \(ratios[0]) before, "
+        + "\(ratios[2]) after; a Hadamard rotation alone \(ratios[1])")
   }
 }
 
@@ -156,15 +184,11 @@ public enum RotationKind: String, PassOptionChoice {
   var needsMoments: Bool { self == .klt || self == .kltHadamard }
 }
 
-/// Largest over smallest diagonal entry of a second moment.
-func varianceRatio(_ moment: Tensor) -> Double {
-  let width = moment.shape[0]
-  let elements = moment.array(of: Double.self)
-  let variances = (0..<width).map { elements[$0 * width + $0] }
-  guard let least = variances.min(), let greatest = variances.max() else { return 1 }
-  return greatest / least
-}
-
-private func rounded(_ ratio: Double) -> String {
-  ratio.isFinite && ratio < 1e9 ? "\((ratio * 1000).rounded() / 1000)" : "\(ratio)"
+extension Tensor {
+  /// What lies on the diagonals of square blocks [blocks, n, n] of f64.
+  fileprivate var blockDiagonal: [Double] {
+    let (blocks, size) = (shape[0], shape[1])
+    let elements = array(of: Double.self)
+    return (0..<blocks * size).map { elements[$0 * size + $0 % size] }
+  }
 }

@@ -19,9 +19,10 @@ public struct AWQ: Pass {
       Roles are done one after another in the order given, each measured on what the earlier ones left.
       """,
     paper: "AWQ (arXiv 2306.00978), section 3.2",
+    conflicts: [FactConflict(.quantized, "would change weights that have been quantized")],
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
     statistics: [SiteScaling.smoothed],
-    remarks: [SiteScaling.factors, SiteScaling.absent, .untied])
+    remarks: [SiteScaling.factors, .absentRole, .untied])
 
   @PassOption("Sites to scale, by role or name; * and ? as in globs.")
   public var sites = [
@@ -104,7 +105,7 @@ struct SiteReader {
       else { return nil }
       var channels = [Int?](repeating: nil, count: width)
       for (offset, channel) in reader.channels.enumerated() {
-        channels[channel] = reader.element.index(of: offset)
+        channels[channel] = reader.element.channel(at: offset)
       }
       return SiteReader(
         operation: operation.id, input: operation.operands[0], weights: operation.operands[1],

@@ -4,7 +4,6 @@ import IRCPassKit
 struct SiteScaling {
   static let smoothed = Statistic("smoothed", "Sites that were smoothed.")
   static let factors = RemarkKind("factors", .analysis, "What a site's factors are.")
-  static let absent = RemarkKind("absent", .missed, "The network has no site of a role.")
 
   private let context: PassContext
 
@@ -12,25 +11,28 @@ struct SiteScaling {
     self.context = context
   }
 
-  /// Calls `body` with the sites that each pattern chooses and no earlier one has; what was done to earlier ones is in the graph by
-  /// then.
+  /// Calls `body` with the sites that each pattern chooses and no earlier one has, those at once that share nothing; what was done to
+  /// earlier ones is in the graph by then.
   func visit(
     _ patterns: [NamePattern], in graph: inout Graph,
     _ body: ([Site], inout Graph) throws -> Void
   ) throws {
     let everything = graph.sites(.scaling)
     // Every pattern is checked before anything is done.
-    for role in try SiteSelection(patterns, among: everything).absentRoles {
-      context.remark(
-        Self.absent, at: .unknown, "the network has no site of role '\(role.rawValue)'")
-    }
-    var done: Set<String> = []
+    try SiteSelection(patterns, among: everything).remarkAbsentRoles(in: context)
+    var done: Set<SiteIdentity> = []
     for pattern in patterns {
-      let chosen = try SiteSelection(
+      // What earlier ones changed is in the graph by now, and so are the ways that they opened.
+      var waiting = try SiteSelection(
         [pattern], among: done.isEmpty ? everything : graph.sites(.scaling)
       )
-      .sites.filter { done.insert($0.name).inserted }
-      try body(chosen, &graph)
+      .sites.filter { done.insert(SiteIdentity($0)).inserted }
+      // Sites that share something wait for what was done to the others.
+      while !waiting.isEmpty {
+        let round = SmoothingRound(waiting, in: graph)
+        try body(round.sites, &graph)
+        waiting = round.rest
+      }
     }
     graph.mergeEqualOperations()
   }
@@ -44,9 +46,7 @@ struct SiteScaling {
     context.remarkUntied(change)
     let (least, greatest) = (factors.min() ?? 1, factors.max() ?? 1)
     context.remark(
-      Self.factors, at: .unknown,
-      "site '\(site.name)': alpha \(alpha), factors \(rounded(least)) to \(rounded(greatest))")
+      Self.factors, at: site.location,
+      "site '\(site.name)': alpha \(alpha), factors \(least.remarkText) to \(greatest.remarkText)")
   }
 }
-
-private func rounded(_ value: Double) -> String { "\((value * 1000).rounded() / 1000)" }

@@ -16,13 +16,19 @@ public struct SmoothFusion: Pass {
       site gets the α of a grid whose estimated error of the linear layers' outputs is least, for the formats of `scheme`.
 
       Sites are chosen by role (`norm`, `activation`, `product`, `value`, `scan`, `state`, `convolution`, `low-rank`) or by name. \
-      Roles are smoothed one after another in the order given, each measured on what the earlier ones left.
+      Patterns are smoothed one after another in the order given, and where sites of one meet at a value or at weights these one after \
+      another too, each measured on what the earlier ones left.
+
+      The error is estimated from ranges alone: activations as if one symmetric scale spanned the largest magnitude of the calibration \
+      text, weights as if each row, or group, had a symmetric scale of its own. Scales per token, percentiles and zero points of `scheme` \
+      make the true error smaller and are not reckoned with.
       """,
     paper:
       "SmoothQuant (arXiv 2211.10438), equation 4; MambaQuant (arXiv 2501.13484), smooth-fused rotation",
+    conflicts: [FactConflict(.quantized, "would change weights that have been quantized")],
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
     statistics: [SiteScaling.smoothed],
-    remarks: [SiteScaling.factors, SiteScaling.absent, .untied])
+    remarks: [SiteScaling.factors, .absentRole, .untied])
 
   @PassOption(
     "Share of the difficulty that moves from activations to weights; 0 searches for it.", in: 0...1)

@@ -37,12 +37,38 @@ struct SmoothingStatistics {
       let type = graph.type(of: id)
       return type.shape.first?.fixed == nil && value.place.axis == type.rank - 1
     }
+    if places.isEmpty {
+      throw PassError(
+        "site '\(site.name)' cannot be measured: \(Self.maker(of: all, graph)) does not have a row for each token with the channels innermost",
+        at: site.location, hint: "leave the site out of 'sites'")
+    }
+    for reader in readers { try Self.checkLayout(of: reader, at: site, in: graph) }
     requests = places.compactMap { value in
       if case .value(let id) = value.place.holder {
         StatisticGroup([id])
       } else {
         nil
       }
+    }
+  }
+
+  private static func maker(
+    of values: [(place: Site.Place, element: Site.Element)], _ graph: Graph
+  ) -> String {
+    guard case .value(let value)? = values.first?.place.holder else { return "what moves there" }
+    return "the result of '\(graph.producer(of: value).op.operatorName)'"
+  }
+
+  /// Readers' weights are looked at as matrices: their channels are rows, or columns of what has two axes.
+  private static func checkLayout(
+    of reader: Site.Absorber, at site: Site, in graph: Graph
+  ) throws {
+    let operation = graph[reader.operation]
+    let rank = graph.type(of: operation.operands[reader.operand]).rank
+    guard reader.axis == 0 || reader.axis == 1 && rank == 2 else {
+      throw PassError(
+        "site '\(site.name)' cannot be measured: '\(operation.op.operatorName)' reads its channels along axis \(reader.axis) of a constant of rank \(rank)",
+        at: operation.location, hint: "leave the site out of 'sites'")
     }
   }
 
@@ -89,7 +115,7 @@ struct SmoothingStatistics {
   ) -> [Double] {
     var result = [Double](repeating: 0, count: site.width)
     for (offset, channel) in value.place.channels.enumerated() {
-      let index = value.element.index(of: offset)
+      let index = value.element.channel(at: offset)
       result[index] = combine(result[index], numbers[channel])
     }
     return result
@@ -104,8 +130,8 @@ struct SmoothingStatistics {
     return unsafe matrix.withElements(as: Float.self) { source in
       unsafe Tensor([rows * copies, width], of: Float.self) { target in
         for (offset, channel) in reader.channels.enumerated() {
-          let index = reader.element.index(of: offset)
-          let copy = reader.element.copy(of: offset)
+          let index = reader.element.channel(at: offset)
+          let copy = reader.element.copy(at: offset)
           for row in 0..<rows {
             unsafe target[(copy * rows + row) * width + index] =
               isRow
@@ -114,18 +140,5 @@ struct SmoothingStatistics {
         }
       }
     }
-  }
-}
-
-extension Site.Element {
-  /// The channel of the transform that stands at a channel of a place, counted from the place's first.
-  func index(of offset: Int) -> Int {
-    guard repeats > 1 else { return offset }
-    return offset / (block * repeats) * block + offset % block
-  }
-
-  /// Which of the repeated blocks a channel of a place is in.
-  fileprivate func copy(of offset: Int) -> Int {
-    repeats > 1 ? offset / block % repeats : 0
   }
 }

@@ -5,7 +5,7 @@ import IRCSupport
 
 /// Names of the rows of a comparison in the cache.
 struct ComparisonKeys {
-  private static let kind = "comparison-row 2"
+  private static let kind = "comparison-row 3"
   private let request: Comparison.Request
   private let program: String
   private let checkpoint: String
@@ -26,7 +26,7 @@ struct ComparisonKeys {
 
   /// The key of a pipeline: every pass with every option, whatever file or argument it came from.
   ///
-  /// - Throws: `Diagnostic` when the calibration text cannot be read.
+  /// - Throws: `Diagnostic` when the calibration text cannot be read, or logits are asked for and there is no C compiler.
   func pipeline(_ plan: CompilationPlan) throws -> ContentKey {
     var calibration = ""
     if let asked = plan.model.calibration {
@@ -41,10 +41,21 @@ struct ComparisonKeys {
         \(plan.model.target.rawValue)
         \(request.functionCheck.rawValue)
         \(passes)
-        """, calibration: calibration)
+        """, calibration: calibration, compiler: try compiler(for: plan.model.target))
   }
 
-  private func key(plan: String, calibration: String) -> ContentKey {
+  /// What logits of a compiled library depend on beside the plan; empty if they are not compared.
+  ///
+  /// - Throws: `Diagnostic` when there is no C compiler, as measuring would.
+  private func compiler(for target: Target) throws -> String {
+    guard request.comparesLogits else { return "" }
+    let command = try CCompiler.find().command
+    let digest = try FileDigests.digest(of: command[0])
+    let host = target == .native ? HostProcessor.features : ""
+    return "\(command.joined(separator: " "))\n\(digest)\n\(host)"
+  }
+
+  private func key(plan: String, calibration: String, compiler: String = "") -> ContentKey {
     ContentKey(
       Self.kind,
       [
@@ -52,7 +63,7 @@ struct ComparisonKeys {
         "plan": plan, "calibration": calibration, "data": data,
         "documents": "\(TextSource(path: request.data).isDocuments)",
         "context": "\(request.context)",
-        "logits": "\(request.comparesLogits)",
+        "logits": "\(request.comparesLogits)", "compiler": compiler,
         "windows": request.windows.map { "\($0)" } ?? "all",
       ])
   }

@@ -2,7 +2,8 @@ import IRCExecution
 import IRCGraph
 import IRCPassKit
 
-/// How unevenly a text uses the channels of each site: the largest mean square of a channel in relation to the smallest.
+/// How unevenly a text uses the channels of each site: the largest mean square of a channel in relation to the smallest. Where a site
+/// transforms blocks of channels separately, as those of heads, that of the block in which it is greatest.
 ///
 /// A single scale fits channels that are used alike. Rotating onto the eigenvectors of the second moment and then by a Hadamard matrix
 /// makes this 1 on the text that the moment was measured on (MambaQuant, section 4.1); what other text gives is the price of measuring.
@@ -26,11 +27,11 @@ struct SiteSpread {
       reporter.progress("measure sites", $0, of: $1)
     }
     var statistics = try calibration.statistics(of: groups, in: graph)[...]
-    ratios = moments.map { moments in
-      guard let squares = moments.map({ $0.meanSquares(of: statistics.removeFirst()) }),
-        let least = squares.min(), let greatest = squares.max()
-      else { return nil }
-      return greatest == 0 ? 1 : greatest / least
+    ratios = zip(sites, moments).map { site, moments in
+      guard let squares = moments.map({ $0.meanSquares(of: statistics.removeFirst()) }) else {
+        return nil
+      }
+      return SiteMoments.spread(of: squares, in: site.group)
     }
   }
 }

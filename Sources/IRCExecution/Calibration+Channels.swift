@@ -26,7 +26,7 @@ extension Calibration {
   ///
   /// Windows run in batches, all threads on different windows, and keep the measured values; then all threads add these up.
   /// Memory beside that of running the graph: 32 bytes a channel, 2560 more with `.quantiles`; with `.secondMoment` 4·n² bytes
-  /// for each group of n channels while it runs and 8·n² afterwards; 4 bytes for each measured element of a batch, where a batch
+  /// for each group of n channels while it runs and 8·n² afterwards, divided by the group's `blocks`; 4 bytes for each measured element of a batch, where a batch
   /// has at least one window and, if more, takes at most `memoryLimit`; and 2 kB·n for each thread.
   ///
   /// A recurrent state is seen once a window: measure the value that becomes its next state, which is the state after the
@@ -48,7 +48,9 @@ extension Calibration {
     try check(windows)
     let values = Set(groups.flatMap(\.values)).sorted()
     try check(values, of: graph)
-    let sums = try groups.map { ChannelSums($0.request, width: try width(of: $0, in: graph)) }
+    let sums = try groups.map {
+      ChannelSums($0.request, width: try width(of: $0, in: graph), blocks: $0.blocks)
+    }
     if groups.isEmpty { return [] }
     // Refuses what is no language model, which the part alone does not show.
     _ = try GraphLanguageModel(graph, cacheLimit: 0)
@@ -133,6 +135,11 @@ extension Calibration {
         "has \(widths[other]) channels and cannot be measured together with '"
           + "\(graph.producer(of: first).op.operatorName)' of \(widths[0])",
         hint: "pool values of the same width")
+    }
+    guard group.blocks > 0, widths[0].isMultiple(of: group.blocks) else {
+      throw notMeasurable(
+        first, of: graph, "has \(widths[0]) channels, which are not \(group.blocks) equal blocks",
+        hint: "ask for a number of blocks that divides the number of channels")
     }
     return widths[0]
   }

@@ -27,7 +27,7 @@ public final class ChannelCalibration: Sendable {
   private let memory: Mutex<Memory>
 
   /// Changes when the same content gives other statistics than before.
-  private static let version = "irc channel statistics 1"
+  private static let version = "irc channel statistics 2"
 
   /// Prepares to measure; nothing runs yet.
   ///
@@ -65,7 +65,7 @@ public final class ChannelCalibration: Sendable {
     var found: [String: ChannelStatistics] = [:]
     var missing: [(key: String, group: StatisticGroup)] = []
     for (key, group) in zip(keys, groups) where found[key] == nil {
-      if let known = known(key, group.request) {
+      if let known = known(key, group) {
         found[key] = known
       } else if !missing.contains(where: { $0.key == key }) {
         missing.append((key, group))
@@ -84,10 +84,11 @@ public final class ChannelCalibration: Sendable {
     return keys.compactMap { found[$0] }
   }
 
-  private func known(_ key: String, _ request: StatisticRequest) -> ChannelStatistics? {
+  private func known(_ key: String, _ group: StatisticGroup) -> ChannelStatistics? {
     if let kept = memory.withLock({ $0[key] }) { return kept }
     guard let bytes = cache?.bytes(for: key),
-      let stored = ChannelStatistics(serialized: bytes), stored.request == request
+      let stored = ChannelStatistics(serialized: bytes), stored.request == group.request,
+      stored.blocks == group.blocks
     else { return nil }
     memory.withLock { $0.keep(stored, for: key) }
     return stored
@@ -100,6 +101,7 @@ public final class ChannelCalibration: Sendable {
     hasher.add(Self.version)
     hasher.add(textFingerprint.bytes)
     hasher.add(Int(group.request.rawValue))
+    hasher.add(group.blocks)
     try fingerprints.add(graph.part(computing: group.values), to: &hasher, seen: &parameters)
     return hasher.digest().description
   }

@@ -3,22 +3,23 @@ import IRCTensor
 
 extension ChannelStatistics {
   /// Says what the bytes are; another number for another layout.
-  private static let signature: UInt64 = 0x0002_5453_4E48_4343  // "CCHNST", version 2
+  private static let signature: UInt64 = 0x0003_5453_4E48_4343  // "CCHNST", version 3
 
   /// The statistics as bytes, to be kept between runs of the program.
   ///
-  /// Little-endian numbers of 8 bytes: signature, request, width, rows and moment rows; then non-finite counts, mean, mean square and the
-  /// upper half of the second moment row by row; then, of 4 bytes, least and greatest values and bins; then SHA-256 of all that.
+  /// Little-endian numbers of 8 bytes: signature, request, blocks, width, rows and moment rows; then non-finite counts, mean, mean square and
+  /// the upper half of each block of the second moment row by row; then, of 4 bytes, least and greatest values and bins; then SHA-256 of all that.
   public func serialized() -> [UInt8] {
-    var writer = ByteWriter(capacity: Self.byteCount(request, width: width) ?? 0)
+    var writer = ByteWriter(capacity: Self.byteCount(request, blocks, width: width) ?? 0)
     writer.put([Self.signature, UInt64(request.rawValue)])
-    writer.put([width, rows, momentRows].map(UInt64.init))
+    writer.put([blocks, width, rows, momentRows].map(UInt64.init))
     writer.put(nonFiniteCounts.map(UInt64.init))
     writer.put(mean.map(\.bitPattern))
     writer.put(meanSquare.map(\.bitPattern))
     unsafe secondMoment?.withElements(as: Double.self) { moment in
+      let size = width / blocks
       for row in 0..<width {
-        unsafe writer.put(moment[row * width + row..<(row + 1) * width].map(\.bitPattern))
+        unsafe writer.put(moment[row * size + row % size..<(row + 1) * size].map(\.bitPattern))
       }
     }
     writer.put(minimum.map(\.bitPattern))
@@ -37,14 +38,15 @@ extension ChannelStatistics {
       unsafe SHA256.hash(UnsafeRawBufferPointer(rebasing: $0[..<end]))
     }
     var reader = ByteReader(bytes)
-    let header = reader.take(5, UInt64.self)
+    let header = reader.take(6, UInt64.self)
     guard header[0] == Self.signature, let rawValue = UInt8(exactly: header[1]),
-      let width = Int(exactly: header[2]), let rows = Int(exactly: header[3]),
-      let momentRows = Int(exactly: header[4]),
-      Self.byteCount(StatisticRequest(rawValue: rawValue), width: width) == bytes.count,
+      let blocks = Int(exactly: header[2]), let width = Int(exactly: header[3]),
+      let rows = Int(exactly: header[4]), let momentRows = Int(exactly: header[5]),
+      Self.byteCount(StatisticRequest(rawValue: rawValue), blocks, width: width) == bytes.count,
       check.bytes.elementsEqual(bytes[end...])
     else { return nil }
     request = StatisticRequest(rawValue: rawValue)
+    self.blocks = blocks
     self.rows = rows
     self.momentRows = momentRows
     nonFiniteCounts = reader.take(width, UInt64.self).map { Int(truncatingIfNeeded: $0) }
@@ -52,11 +54,13 @@ extension ChannelStatistics {
     meanSquare = reader.take(width, UInt64.self).map(Double.init(bitPattern:))
     secondMoment =
       request.contains(.secondMoment)
-      ? unsafe Tensor([width, width], of: Double.self) { target in
+      ? unsafe Tensor(Self.momentShape(blocks, width: width), of: Double.self) { target in
+        let size = width / blocks
         for row in 0..<width {
-          for (offset, bits) in reader.take(width - row, UInt64.self).enumerated() {
-            unsafe target[row * width + row + offset] = Double(bitPattern: bits)
-            unsafe target[(row + offset) * width + row] = Double(bitPattern: bits)
+          let column = row % size
+          for (offset, bits) in reader.take(size - column, UInt64.self).enumerated() {
+            unsafe target[row * size + column + offset] = Double(bitPattern: bits)
+            unsafe target[(row + offset) * size + column] = Double(bitPattern: bits)
           }
         }
       } : nil
@@ -66,13 +70,18 @@ extension ChannelStatistics {
       request.contains(.quantiles) ? reader.take(width * Self.binCount, UInt32.self) : []
   }
 
-  private static let headerSize = 40
+  private static let headerSize = 48
   private static let checkSize = 32
 
-  /// Bytes of statistics of so many channels; nil for widths that no value has.
-  static func byteCount(_ request: StatisticRequest, width: Int) -> Int? {
-    guard 0..<1 << 24 ~= width else { return nil }
-    let moment = request.contains(.secondMoment) ? width * (width + 1) / 2 * 8 : 0
+  /// The shape of a second moment of so many channels.
+  static func momentShape(_ blocks: Int, width: Int) -> [Int] {
+    blocks == 1 ? [width, width] : [blocks, width / blocks, width / blocks]
+  }
+
+  /// Bytes of statistics of so many channels; nil for widths that no value has, and blocks that it does not consist of.
+  static func byteCount(_ request: StatisticRequest, _ blocks: Int, width: Int) -> Int? {
+    guard 0..<1 << 24 ~= width, blocks > 0, width.isMultiple(of: blocks) else { return nil }
+    let moment = request.contains(.secondMoment) ? width * (width / blocks + 1) / 2 * 8 : 0
     let bins = request.contains(.quantiles) ? width * binCount * 4 : 0
     return headerSize + width * 32 + moment + bins + checkSize
   }

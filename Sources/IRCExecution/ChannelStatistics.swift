@@ -8,6 +8,8 @@ public import IRCTensor
 public struct ChannelStatistics: Sendable {
   /// What was measured.
   public let request: StatisticRequest
+  /// Equal parts of the channels that the second moment keeps apart.
+  public let blocks: Int
   /// Number of rows seen.
   public let rows: Int
   /// Number of infinities and NaNs in each channel.
@@ -23,6 +25,8 @@ public struct ChannelStatistics: Sendable {
   /// Rows without infinities and NaNs, which are those that `secondMoment` is made of; 0 if that was not asked for.
   public let momentRows: Int
   /// XᵀX / `momentRows`, f64 [n, n], exactly symmetric; nil if it was not asked for.
+  ///
+  /// With `blocks` b > 1 only the blocks on its diagonal, f64 [b, n/b, n/b].
   public let secondMoment: Tensor?
   /// How many magnitudes lie in each bin, [n, bins]; empty if that was not asked for.
   let bins: [UInt32]
@@ -77,7 +81,7 @@ extension ChannelStatistics {
   }
 
   private func adding(_ other: ChannelStatistics) throws -> ChannelStatistics {
-    guard width == other.width, request == other.request else {
+    guard width == other.width, request == other.request, blocks == other.blocks else {
       throw Diagnostic(
         "calibration.cannot-pool",
         width == other.width
@@ -99,7 +103,7 @@ extension ChannelStatistics {
       }
     }
     return ChannelStatistics(
-      request: request, rows: rows + other.rows,
+      request: request, blocks: blocks, rows: rows + other.rows,
       nonFiniteCounts: zip(nonFiniteCounts, other.nonFiniteCounts).map(+),
       minimum: combined(\.minimum) { a, b, _ in min(a, b) },
       maximum: combined(\.maximum) { a, b, _ in max(a, b) },

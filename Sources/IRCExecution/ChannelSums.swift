@@ -11,17 +11,25 @@ import Synchronization
 final class ChannelSums: Sendable {
   let request: StatisticRequest
   private let width: Int
+  private let blocks: Int
   private let range: Mutex<RangeSums>
   private let stripes: [MomentStripe]
 
-  init(_ request: StatisticRequest, width: Int) {
+  /// - Parameter blocks: number of equal parts of the channels that the second moment keeps apart; it divides `width`.
+  init(_ request: StatisticRequest, width: Int, blocks: Int = 1) {
     self.request = request
     self.width = width
+    self.blocks = blocks
     range = Mutex(RangeSums(width: width, bins: request.contains(.quantiles)))
+    let size = width / blocks
     stripes =
       request.contains(.secondMoment)
-      ? stride(from: 0, to: width, by: MomentStripe.height).map {
-        MomentStripe($0..<min(width, $0 + MomentStripe.height), width: width)
+      ? (0..<blocks).flatMap { index in
+        let block = index * size..<(index + 1) * size
+        return stride(from: block.lowerBound, to: block.upperBound, by: MomentStripe.height).map {
+          MomentStripe(
+            $0..<min(block.upperBound, $0 + MomentStripe.height), of: block, width: width)
+        }
       } : []
   }
 
@@ -45,11 +53,13 @@ final class ChannelSums: Sendable {
     let moment: Tensor? =
       stripes.isEmpty
       ? nil
-      : unsafe Tensor([width, width], of: Double.self) { target in
+      : unsafe Tensor(ChannelStatistics.momentShape(blocks, width: width), of: Double.self) {
+        target in
         for stripe in stripes { unsafe stripe.finish(into: target) }
       }
     return ChannelStatistics(
-      request: request, rows: sums.rows, nonFiniteCounts: sums.skipped.map(Int.init),
+      request: request, blocks: blocks, rows: sums.rows,
+      nonFiniteCounts: sums.skipped.map(Int.init),
       minimum: zip(sums.low, counts).map { $1 == 0 ? 0 : $0 },
       maximum: zip(sums.high, counts).map { $1 == 0 ? 0 : $0 },
       mean: zip(sums.sum, counts).map { $1 == 0 ? 0 : $0 / Double($1) },
@@ -118,7 +128,7 @@ private struct RangeSums: Sendable {
   }
 }
 
-/// Some rows of XᵀX from the diagonal on, in double precision.
+/// Some rows of a block of XᵀX from the diagonal on, in double precision.
 ///
 /// Products of floats are exact in double precision, so that the sum over any text is good to about 1e-13: summed in single
 /// precision, directions 10⁷ times weaker than the strongest would drown, and a few strong channels beside many weak ones are
@@ -127,30 +137,33 @@ private final class MomentStripe: Sendable {
   /// Rows of a stripe: enough for a fast product, few enough that little is computed on both sides of the diagonal.
   static let height = 128
   /// Rows of X that are converted at a time.
-  private static let block = 256
+  private static let batch = 256
 
   private let range: Range<Int>
+  private let block: Range<Int>
   private let width: Int
   private let state: Mutex<(rows: Int, sums: [Double])>
 
-  init(_ range: Range<Int>, width: Int) {
+  /// Rows `range` of the block of channels `block`, of `width` that there are.
+  init(_ range: Range<Int>, of block: Range<Int>, width: Int) {
     self.range = range
+    self.block = block
     self.width = width
-    let count = range.count * (width - range.lowerBound)
+    let count = range.count * (block.upperBound - range.lowerBound)
     state = Mutex((0, Array(repeating: 0, count: count)))
   }
 
   var rows: Int { state.withLock { $0.rows } }
 
   func add(_ samples: [Tensor]) {
-    let columns = width - range.lowerBound
+    let columns = block.upperBound - range.lowerBound
     let height = range.count
-    var scratch = [Double](repeating: 0, count: Self.block * columns)
+    var scratch = [Double](repeating: 0, count: Self.batch * columns)
     state.withLock { state in
       for sample in samples {
         state.rows += sample.rows
-        for start in stride(from: 0, to: sample.rows, by: Self.block) {
-          let rows = min(Self.block, sample.rows - start)
+        for start in stride(from: 0, to: sample.rows, by: Self.batch) {
+          let rows = min(Self.batch, sample.rows - start)
           unsafe sample.withElements(as: Float.self) { elements in
             guard let source = elements.baseAddress else { return }
             unsafe irc_columns_f32_to_f64(
@@ -169,20 +182,22 @@ private final class MomentStripe: Sendable {
     }
   }
 
-  /// Writes the stripe's mean, and its mirror image, into [width, width], and forgets the sums.
+  /// Writes the stripe's mean, and its mirror image, into the blocks, and forgets the sums.
   func finish(into target: UnsafeMutableBufferPointer<Double>) {
     let (rows, sums) = state.withLock { state in
       let taken = state
       state = (0, [])
       return taken
     }
-    let columns = width - range.lowerBound
+    let columns = block.upperBound - range.lowerBound
     let count = Double(max(rows, 1))
+    // Rows of all blocks lie below each other, each as wide as a block.
+    let (size, first) = (block.count, block.lowerBound)
     for row in range {
-      for column in row..<width {
+      for column in row..<block.upperBound {
         let place = (row - range.lowerBound) * columns + column - range.lowerBound
-        unsafe target[row * width + column] = sums[place] / count
-        unsafe target[column * width + row] = sums[place] / count
+        unsafe target[row * size + column - first] = sums[place] / count
+        unsafe target[column * size + row - first] = sums[place] / count
       }
     }
   }

@@ -26,11 +26,14 @@ public struct StatisticGroup: Hashable, Sendable {
   public var values: [ValueID]
   /// What to measure.
   public var request: StatisticRequest
+  /// Equal parts of the channels that a second moment keeps apart; 1 for all channels with all.
+  public var blocks: Int
 
   /// Pools `values`.
-  public init(_ values: [ValueID], _ request: StatisticRequest = .range) {
+  public init(_ values: [ValueID], _ request: StatisticRequest = .range, blocks: Int = 1) {
     self.values = values
     self.request = request
+    self.blocks = blocks
   }
 }
 

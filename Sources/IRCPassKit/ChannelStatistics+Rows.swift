@@ -7,15 +7,21 @@ extension ChannelStatistics {
   ///
   /// - Parameters:
   ///   - needed: rows that the method needs; those with infinities and NaNs do not count for second moments.
-  ///   - width: width of the site, for the message.
+  ///   - subject: what needs them, for the message, such as `site 'residual/q' of 64 channels`.
+  ///   - rowsPerToken: values that were pooled, each of which gives a row for each token.
   /// - Throws: `PassError` that says how many there are and what to do.
-  public func requireRows(_ needed: Int, for width: Int) throws {
+  public func requireRows(
+    _ needed: Int, for subject: String, rowsPerToken: Int = 1
+  ) throws {
     let usable = secondMoment == nil ? rows : momentRows
     guard usable < needed else { return }
-    let skipped = usable < rows ? " usable ones out of \(rows)" : ""
+    let each = max(1, rowsPerToken)
+    let skipped = usable < rows ? " usable ones out of \(rows / each)" : ""
     throw PassError(
-      "a site of width \(width) needs at least \(needed) calibration tokens, "
-        + "and the text gave \(usable)\(skipped)",
-      hint: "raise 'calibration.tokens' in the model file, and name a text that is long enough")
+      "\(subject) needs at least \((needed + each - 1) / each) calibration tokens, "
+        + "and the text gave \(usable / each)\(skipped)",
+      hint:
+        "raise 'calibration.tokens' in the model file and name a text that is long enough, or leave the site out"
+    )
   }
 }

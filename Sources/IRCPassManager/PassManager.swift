@@ -123,6 +123,10 @@ public struct PassManager {
         instance.error(
           "passes.failed", "pass '\(instance.id)': \(error.message)", hint: error.hint,
           notes: error.location == .unknown ? [] : ["at \(error.location.text)"]))
+    case let error as SiteError:
+      DiagnosticList(
+        instance.error(
+          "passes.failed", "pass '\(instance.id)': \(error.description)", hint: error.hint))
     default:
       DiagnosticList(instance.error("passes.failed", "pass '\(instance.id)': \(error)"))
     }

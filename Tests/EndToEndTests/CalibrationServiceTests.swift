@@ -22,7 +22,7 @@ private struct MeasureStreams: Pass {
     let norms = graph.operations(of: RMSNorm.self).map(\.operation.result)
     let group = StatisticGroup(norms, [.secondMoment, .quantiles])
     let pooled = try context.channelStatistics(pooling: [group], in: graph)[0]
-    try pooled.requireRows(needed, for: pooled.width)
+    try pooled.requireRows(needed, for: "the stream")
     let single = try context.channelStatistics(of: [norms[0]: .range], in: graph)
     context.count(Self.rows, by: single[norms[0]]?.rows ?? 0)
     context.count(Self.width, by: pooled.secondMoment?.columns ?? 0)
@@ -91,7 +91,7 @@ struct CalibrationServiceTests {
   @Test func saysWhatIsMissing() throws {
     let few = #expect(throws: DiagnosticList.self) { try simulate(needed: 1_000_000) }
     let message = few.map { "\($0)" } ?? ""
-    #expect(message.contains("pass 'measure-streams': a site of width"))
+    #expect(message.contains("pass 'measure-streams': the stream needs"))
     #expect(message.contains("at least 1000000 calibration tokens"))
     #expect(message.contains("raise 'calibration.tokens'"))
     let none = #expect(throws: DiagnosticList.self) { try simulate(needed: 0, calibration: false) }

@@ -215,16 +215,50 @@ struct CompareTests {
   @Test("Passes of the prefix run before each pipeline and change its row, not float's")
   func prefix() throws {
     let bench = try Bench()
-    let plain = try bench.rows("float,rtn-w8a8")
-    let quantized = try bench.rows("float,rtn-w8a8", "--prefix", "quantize{scheme: w2a16}")
-    #expect(try quantized.map(isCached) == [true, false, false])
+    let plain = try bench.rows("float,rtn-w8a8-static")
+    let quantized = try bench.rows("float", "--prefix", "quantize{scheme: w2a16}")
+    #expect(try quantized.map(isCached) == [true, false])
+    let hard = try bench.rows("rtn-w8a8-static", "--prefix", "inject-outliers")
+    #expect(try hard.map(isCached) == [true, false])
     func perplexity(_ rows: [JSONValue], _ row: Int) throws -> Double {
       try rows[row]["perplexity"].double()
     }
     #expect(try perplexity(plain, 0) == perplexity(quantized, 0))
     #expect(try perplexity(plain, 1) == perplexity(plain, 0))
     #expect(try perplexity(quantized, 1) > 1.5 * perplexity(plain, 1))
-    #expect(try perplexity(quantized, 2) > 1.5 * perplexity(plain, 2))
+    #expect(try perplexity(hard, 1) > 1.5 * perplexity(plain, 2))
+  }
+
+  @Test("What was quantized is not transformed any more")
+  func order() throws {
+    let bench = try Bench()
+    for pass in ["rotation-fusion{sites: [value]}", "smooth-fusion", "inject-outliers"] {
+      let outcome = try bench.run("float", "--prefix", "quantize{scheme: w8a16},\(pass)")
+      #expect(outcome.code == 1)
+      #expect(
+        outcome.errors.contains("would change weights that have been quantized"),
+        "\(outcome.errors)")
+      #expect(outcome.errors.contains("before 'quantize'"), "\(outcome.errors)")
+    }
+  }
+
+  @Test("Logits of a library are those of one compiler")
+  func compilers() throws {
+    let bench = try Bench()
+    let arguments = bench.arguments("rtn-w8a8", ["--logits", "--windows", "1", "--json"])
+    _ = try bench.rows("rtn-w8a8", "--logits", "--windows", "1")
+    let missing = try Program.run(
+      arguments, environment: ["IRC_CACHE_DIR": bench.cache, "CC": "/nonexistent"])
+    #expect(missing.code == 1)
+    #expect(missing.errors.contains("'/nonexistent' that CC names was not found"))
+    let other = try bench.folder.write("other-cc", "#!/bin/sh\nexec cc \"$@\"\n")
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: other)
+    let renamed = try Program.run(
+      arguments, environment: ["IRC_CACHE_DIR": bench.cache, "CC": other])
+    #expect(renamed.code == 0, "\(renamed.errors)")
+    #expect(try renamed.json()["rows"].array().map(isCached) == [true, false])
+    #expect(
+      try bench.rows("rtn-w8a8", "--logits", "--windows", "1").map(isCached) == [true, true])
   }
 
   @Test("Every mistake of the command line is told at once, with its place and a suggestion")

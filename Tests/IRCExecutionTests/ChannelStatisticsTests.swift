@@ -106,6 +106,46 @@ import Testing
     }
   }
 
+  /// Moments of blocks are what lies on the diagonal of the whole moment, whatever the stripes that they are cut into.
+  @Test(arguments: [2, 5, 20])
+  func momentsOfBlocks(blocks: Int) throws {
+    let width = 300
+    var random = SeededGenerator(seed: 9)
+    let rows = (0..<40).map { _ in
+      (0..<width).map { Float.random(in: -1...1, using: &random) * Float($0 % 7 + 1) }
+    }
+    let (graph, value) = try Self.lookup(rows)
+    let windows: [[Int32]] = [(0..<40).map { $0 }, [3, 3, 9]]
+    func collect(_ blocks: Int) throws -> ChannelStatistics {
+      try Calibration.collectChannels(
+        graph, groups: [StatisticGroup([value], .secondMoment, blocks: blocks)], windows: windows)[
+          0]
+    }
+    let (whole, parts) = (try collect(1), try collect(blocks))
+    let size = width / blocks
+    let moment = try #require(parts.secondMoment)
+    #expect(moment.shape == [blocks, size, size] && parts.momentRows == 43)
+    let all = try #require(whole.secondMoment).values
+    let expected = (0..<blocks * size * size).map { index in
+      let (row, column) = (index / size, index % size)
+      return all[row * width + row / size * size + column]
+    }
+    #expect(relativeDifference(moment.values, expected) < 1e-12)
+    let read = try #require(ChannelStatistics(serialized: parts.serialized()))
+    #expect(read.blocks == blocks && read.secondMoment?.values == moment.values)
+    let pooled = try ChannelStatistics.pooled([parts, parts])
+    #expect(pooled.secondMoment?.shape == moment.shape)
+    #expect(throws: Diagnostic.self) { try ChannelStatistics.pooled([parts, whole]) }
+    #expect(throws: Diagnostic.self) { try collect(7) }
+    // The two are kept apart.
+    let calibration = ChannelCalibration(windows: windows)
+    for blocks in [1, blocks] {
+      let group = StatisticGroup([value], .secondMoment, blocks: blocks)
+      #expect(try calibration.statistics(of: [group], in: graph)[0].blocks == blocks)
+    }
+    #expect(calibration.passCount == 2)
+  }
+
   /// The bound that `percentile` states.
   private func checkQuantiles(_ measured: ChannelStatistics, _ columns: [[Float]]) throws {
     let sorted = columns.map { $0.map(abs).sorted() }

@@ -1,6 +1,7 @@
 import IRCGraph
 import IRCOps
 import IRCQuant
+import IRCSupport
 import IRCTensor
 import Testing
 
@@ -60,8 +61,13 @@ import Testing
           test.op, test.operands.map(\.type), seed: seed, drawing: (axis, group))
         let violation = try InvarianceTests.violation(test.op, test.operands, sampler.transforms)
         if violation > 1e-6 { return true }
-      } catch {
-        // The axes cannot all follow, or the operator refuses what it is given.
+      } catch is InvarianceSampler.Conflict {
+        // The axes cannot all follow.
+        return true
+      } catch is OperatorError {
+        // The operator refuses what it is given.
+        return true
+      } catch is Diagnostic {
         return true
       }
     }

@@ -54,15 +54,16 @@ import Testing
           graph, requests: [value: request], windows: [[0, 1, 2], [3]])[value])
     }
     let (range, moment) = (try measure(.range), try measure(.secondMoment))
-    try range.requireRows(4, for: 2)
-    try moment.requireRows(3, for: 2)
-    let short = #expect(throws: PassError.self) { try range.requireRows(5, for: 2) }
+    try range.requireRows(4, for: "a site")
+    try moment.requireRows(3, for: "a site")
+    let short = #expect(throws: PassError.self) { try range.requireRows(5, for: "a site") }
     #expect(
-      short?.message
-        == "a site of width 2 needs at least 5 calibration tokens, and the text gave 4")
+      short?.message == "a site needs at least 5 calibration tokens, and the text gave 4")
     #expect(short?.hint?.contains("calibration.tokens") == true)
     // A row with a NaN is no use for a second moment.
-    let unusable = #expect(throws: PassError.self) { try moment.requireRows(4, for: 2) }
+    let unusable = #expect(throws: PassError.self) {
+      try moment.requireRows(4, for: "a site")
+    }
     #expect(unusable?.message.contains("gave 3 usable ones out of 4") == true)
   }
 }

@@ -206,7 +206,7 @@ let pipelineMessages: [MessageCase] = [
      3 | pipeline: rtn
        |           ^~~
       note: '$scheme' is used at @rtn.yaml:5:24
-      note: schemes: fp8, mxfp4, mxfp8, nf4, nvfp4, w2a16, w3a16, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
+      note: schemes: fp8, mxfp4, mxfp8, nf4, nvfp4, w2a16, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
       hint: write 'rtn-w8a8'
     """#),
   MessageCase(
@@ -222,7 +222,7 @@ let pipelineMessages: [MessageCase] = [
     model.yaml:4:24: error: no scheme was asked for, so '$scheme' has no value [pipeline.no-scheme]
      4 |   - quantize: {scheme: $scheme}
        |                        ^~~~~~~
-      note: schemes: fp8, mxfp4, mxfp8, nf4, nvfp4, w2a16, w3a16, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
+      note: schemes: fp8, mxfp4, mxfp8, nf4, nvfp4, w2a16, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
       hint: write 'scheme: NAME' here
     """#),
   MessageCase(

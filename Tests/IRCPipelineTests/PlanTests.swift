@@ -69,7 +69,8 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     let parts = name.dropFirst().split(separator: "a")
     #expect(scheme.bits == Double(parts[0]))
     // To start with, all weights have the format that takes just so many bits with its scales.
-    #expect(Double(scheme.weights.storedBits(rows: 64, columns: 1024)) == 65_536 * (scheme.bits ?? 0))
+    #expect(
+      Double(scheme.weights.storedBits(rows: 64, columns: 1024)) == 65_536 * (scheme.bits ?? 0))
     #expect(
       scheme.activations.map { String($0.spec.format.bits) }
         == (parts[1] == "16" ? nil : String(parts[1])))

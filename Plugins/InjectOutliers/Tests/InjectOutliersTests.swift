@@ -45,6 +45,19 @@ struct InjectOutliersTests {
     #expect(ratios.filter { abs($0 - 1) < 1e-4 }.count >= 8)
   }
 
+  @Test("Another site changes nothing at this one, and remarks say where it is")
+  func independence() throws {
+    func remarks(_ sites: [String]) throws -> [Remark] {
+      var graph = try SampleNetworks.graph(SampleNetworks.transformer)
+      var pass = InjectOutliers()
+      pass.sites = sites.map { NamePattern($0) }
+      return try run(pass, on: &graph).remarks
+    }
+    let (one, all) = try (remarks(["product"]), remarks(["value", "product", "norm"]))
+    #expect(one.count == 1 && one[0].location == .checkpoint("down.weight"))
+    #expect(all.map(\.message).contains(one[0].message))
+  }
+
   @Test("Another seed draws other channels")
   func seeds() throws {
     var (a, b) = (

@@ -1,3 +1,4 @@
+import FoldNormGains
 import Foundation
 import IRCPassKit
 import IRCPassManager
@@ -99,18 +100,159 @@ struct RotationFusionTests {
     }
     let text = error?.diagnostics.first?.message ?? ""
     #expect(text.contains("needs at least 32 calibration tokens"), "\(text)")
-    #expect(text.contains("there are 3"), "\(text)")
+    #expect(text.contains("the text gave 3"), "\(text)")
   }
 
-  @Test("Data that never takes some direction determines no rotation")
+  @Test(
+    "Directions that the data never take are rotated in any way, and told; no data at all is an error"
+  )
   func singular() throws {
-    var graph = try SampleNetworks.graph(SampleNetworks.stateSpace)
+    let before = try SampleNetworks.graph(SampleNetworks.stateSpace)
+    var graph = before
+    let run = try run(
+      make(.kltHadamard, ["residual"]), on: &graph,
+      windows: [[Int32]](repeating: [2], count: 64))
+    let remark = try #require(run.remarks.first { $0.kind.name == "rank" })
+    #expect(remark.message.contains("rank 2 of 8"), "\(remark.message)")
+    #expect(try difference(before, graph) < 1e-11)
+
+    let dead = Self.pair(width: 8).replacing(
+      #"param "table" {shape = [16, 8], stored = f32}"#,
+      with: "generated {shape = [16, 8], values = splat(0.0)}")
+    var silent = try SampleNetworks.graph(dead)
     let error = #expect(throws: DiagnosticList.self) {
-      try run(
-        make(.klt, ["residual"]), on: &graph,
-        windows: [[Int32]](repeating: [Int32](repeating: 2, count: 1), count: 64))
+      try self.run(make(.klt, ["low-rank"]), on: &silent)
     }
-    #expect(error?.diagnostics.first?.message.contains("singular: rank") == true)
+    #expect(error?.diagnostics.first?.message.contains("is zero") == true)
+  }
+
+  @Test("A channel that is always zero does not stand in the way")
+  func deadChannel() throws {
+    let text = Self.pair(width: 8).replacing("%x = embedding", with: "%e = embedding").replacing(
+      "%y = linear",
+      with: """
+        %m = generated {shape = [8], values = inline(1, 1, 1, 0, 1, 1, 1, 1)} : f32[8]
+          %t = mul %table, %m : f32[16, 8]
+          %x = embedding %ids, %t : f32[tokens, 8]
+          %y = linear
+        """)
+    let before = try SampleNetworks.graph(text)
+    var after = before
+    let run = try run(make(.kltHadamard, ["low-rank"]), on: &after)
+    #expect(run.remarks.contains { $0.message.contains("rank 7 of 8") })
+    let spread = try #require(run.remarks.first { $0.kind.name == "spread" })
+    #expect(spread.message.contains("max/min inf before, 1.0 after"), "\(spread.message)")
+    #expect(try difference(before, after) < 1e-11)
+  }
+
+  /// A table and what reads it, with so many channels between them.
+  private static func pair(width: Int) -> String {
+    """
+    irc.graph @"pair" {stage = "float"} {
+      %ids = input "ids" : i32[tokens]
+      %table = param "table" {shape = [16, \(width)], stored = f32} : f32[16, \(width)]
+      %x = embedding %ids, %table : f32[tokens, \(width)]
+      %w = param "w.weight" {shape = [16, \(width)], stored = f32} : f32[16, \(width)]
+      %y = linear %x, %w : f32[tokens, 16]
+      output "logits" = %y
+    }
+    """
+  }
+
+  @Test("Where a Hadamard matrix mixes parts of a site only, each part gets strong and weak axes")
+  func dealing() throws {
+    func spread(_ kind: RotationKind) throws -> Double {
+      var graph = try SampleNetworks.graph(Self.pair(width: 14))
+      let before = graph
+      let run = try run(make(kind, ["low-rank"]), on: &graph)
+      #expect(try difference(before, graph) < 1e-11)
+      let message = try #require(run.remarks.first { $0.kind.name == "spread" }).message
+      let text = try #require(message.firstRange(of: " before, ")).upperBound
+      return try #require(Double(message[text...].prefix { $0 != " " }))
+    }
+    let (axes, even) = try (spread(.klt), spread(.kltHadamard))
+    #expect(even < axes.squareRoot(), "\(even) of \(axes)")
+  }
+
+  @Test(
+    "A width that no Hadamard order but 1 divides is left out", arguments: ["low-rank", "residual"])
+  func odd(role: String) throws {
+    let text =
+      role == "low-rank"
+      ? Self.pair(width: 7)
+      : SampleNetworks.stateSpace.replacing(", 8]", with: ", 7]").replacing("[8, ", with: "[7, ")
+    let before = try SampleNetworks.graph(text)
+    for kind in [RotationKind.hadamard, .kltHadamard] {
+      var graph = before
+      let run = try run(make(kind, [role]), on: &graph)
+      #expect(run.counters.map(\.value) == [0, 0, 1])
+      #expect(run.remarks.map(\.kind.name) == ["left-out"])
+      #expect(run.remarks[0].message.contains("divides 7 channels"))
+      #expect(run.remarks[0].location != .unknown)
+      #expect(graph.operations.count == before.operations.count)
+    }
+    var graph = before
+    _ = try run(make(.klt, [role]), on: &graph)
+    #expect(!graph.operations(of: ChannelMatmul.self).isEmpty)
+  }
+
+  @Test("Dense blocks online are refused before anything is measured, with the kind to use")
+  func denseOnline() throws {
+    var graph = try SampleNetworks.graph(SampleNetworks.transformer)
+    for kind in [RotationKind.klt, .kltHadamard, .orthogonal] {
+      let error = #expect(throws: DiagnosticList.self) {
+        try run(make(kind, ["score"], online: true), on: &graph, windows: [])
+      }
+      #expect(error?.diagnostics.first?.message.contains("no kernel") == true)
+      #expect(error?.diagnostics.first?.hint == "use kind: hadamard at this site")
+    }
+  }
+
+  @Test("A tied table is said once to be no longer shared")
+  func tied() throws {
+    var graph = try SampleNetworks.graph(
+      SampleNetworks.transformer.replacing(
+        "%f = rms_norm %t {",
+        with: """
+          %fg = param "norm.gain" {shape = [8], stored = f32} : f32[8]
+            %f = rms_norm %t, %fg {
+          """))
+    let before = graph
+    let recorder = RunRecorder()
+    let passes: [any Pass] = [
+      FoldNormGains(), make(.hadamard, ["residual", "value"]),
+      make(.hadamard, ["product"], online: true),
+    ]
+    let manager = PassManager(
+      passes.enumerated().map { PassInstance(id: "pass#\($0)", pass: $1, span: nil) },
+      registry: try PassRegistry([FoldNormGains.self, RotationFusion.self]),
+      instruments: [VerifyInstrument(), recorder])
+    try manager.run(
+      on: &graph, model: ModelDescription(name: "m", vocabularySize: 16, contextLength: nil),
+      target: .portable, services: .none)
+    let untied = recorder.runs.flatMap(\.remarks).filter { $0.kind.name == "untied" }
+    #expect(untied.count == 1, "\(untied.map(\.message))")
+    #expect(try difference(before, graph) < 1e-11)
+  }
+
+  @Test("Another site changes nothing at this one")
+  func seeds() throws {
+    func seeds(_ sites: [String]) throws -> Set<Int?> {
+      var graph = try SampleNetworks.graph(SampleNetworks.transformer)
+      _ = try run(make(.hadamard, sites), on: &graph)
+      return Set(graph.operations(of: HadamardTransform.self).map(\.op.seed))
+    }
+    let (value, both) = try (seeds(["value"]), seeds(["residual", "value"]))
+    #expect(value.count == 1 && both.count == 2 && both.isSuperset(of: value))
+  }
+
+  @Test("Rotation after quantization is refused before anything runs")
+  func afterQuantization() throws {
+    var graph = try SampleNetworks.graph(SampleNetworks.transformer)
+    let error = #expect(throws: DiagnosticList.self) {
+      try run(make(.hadamard, ["value"]), on: &graph, facts: [.quantized])
+    }
+    #expect(error?.diagnostics.map(\.id) == ["passes.conflicting-fact"])
   }
 
   @Test("A misspelt site is an error with the nearest name; a role that is not there is told")

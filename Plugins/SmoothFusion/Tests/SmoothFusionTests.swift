@@ -93,6 +93,30 @@ struct SmoothFusionTests {
     #expect(after < before / 5, "\(before) to \(after)")
   }
 
+  @Test("Sites of one pattern that meet are measured one after the other")
+  func rounds() throws {
+    func smoothed(_ sites: [String]) throws -> [[Float]] {
+      var graph = try SampleNetworks.graph(SampleNetworks.transformer)
+      let runs = try run([smoothing(sites, alpha: 0.5)], on: &graph)
+      #expect(runs.first?.counters.first?.value == 2)
+      let folder = ConstantFolder(graph)
+      return try graph.operations(of: Linear.self).map {
+        try folder.fold($0.operation.operands[1]).array(of: Float.self)
+      }
+    }
+    #expect(try smoothed(["*/down"]) == smoothed(["activation/down", "product/down"]))
+  }
+
+  @Test("Passes that change weights are refused after quantization")
+  func afterQuantization() throws {
+    for pass in [SmoothFusion(), InjectOutliers()] as [any Pass] {
+      var graph = try SampleNetworks.graph(SampleNetworks.transformer)
+      graph.facts = [.quantized]
+      let error = #expect(throws: DiagnosticList.self) { try run([pass], on: &graph) }
+      #expect(error?.diagnostics.map(\.id) == ["passes.conflicting-fact"])
+    }
+  }
+
   @Test("Factors that are too far from the typical one are cut off")
   func limits() throws {
     var graph = try SampleNetworks.graph(SampleNetworks.stateSpace)

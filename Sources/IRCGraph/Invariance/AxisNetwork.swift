@@ -95,6 +95,11 @@ struct AxisNetwork {
     return found.isEmpty ? nil : found
   }
 
+  /// Name of the state that a value is read from.
+  func stateName(_ state: ValueID) -> String? {
+    (graph.producer(of: state).op as? any StateLeaf)?.name
+  }
+
   /// The stretches of an axis, in order.
   func segments(of axis: Axis) -> [Range<Int>] {
     guard let extent = extent(axis), extent > 0 else { return [] }

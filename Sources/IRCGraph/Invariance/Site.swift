@@ -40,6 +40,24 @@ public struct Site: Sendable {
       self.block = block
     }
 
+    /// The channel of T that stands at a channel of a place, counted from the place's first.
+    ///
+    /// With repeats r and blocks of b channels a place has the blocks 0 (r times), 1 (r times), … of T.
+    public func channel(at offset: Int) -> Int {
+      guard repeats > 1 else { return offset }
+      return offset / (block * repeats) * block + offset % block
+    }
+
+    /// Which of the copies of its block, in 0 ..< `repeats`, a channel of a place is in.
+    public func copy(at offset: Int) -> Int { repeats > 1 ? offset / block % repeats : 0 }
+
+    /// Where a channel of T stands at a place, counted from the place's first: once in each of `repeats` copies, in order.
+    public func offsets(of channel: Int) -> [Int] {
+      guard repeats > 1 else { return [channel] }
+      let (index, inside) = channel.quotientAndRemainder(dividingBy: block)
+      return (0..<repeats).map { (index * repeats + $0) * block + inside }
+    }
+
     /// The other side of a contraction.
     var inverted: Element { Element(inverse: !isInverse, repeats: repeats, block: block) }
   }
@@ -68,8 +86,8 @@ public struct Site: Sendable {
 
   /// Where an operator would have to run online because nothing can absorb the transform.
   public enum Edge: Hashable, Sendable {
-    /// The value is made outside the site: its readers in the site need x·E.
-    case entry(Place, readers: [Use])
+    /// The value is made outside the site: its readers in the site need x·E, and so do the states that it becomes.
+    case entry(Place, readers: [Use], states: [String])
     /// An operation outside the site reads the value: it needs x·E⁻¹.
     case exit(Place, Use)
     /// The graph's output of that name shows the value: it needs x·E⁻¹.
@@ -78,6 +96,8 @@ public struct Site: Sendable {
 
   /// `role/anchor`, unique among the sites of its family; the anchor is the tensor that reads the site first.
   public internal(set) var name: String
+  /// The anchor in the checkpoint, for messages.
+  public let location: Location
   /// What it is about.
   public let role: SiteRole
   /// The family of its transforms.

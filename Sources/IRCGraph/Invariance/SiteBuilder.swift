@@ -2,11 +2,17 @@
 struct SiteBuilder {
   private let draft: SiteDraft
   private let network: AxisNetwork
+  /// The ties that the site passes through, in the graph's order.
+  private let ties: [(id: SiteDraft.TieID, tie: AxisTie)]
   private var graph: Graph { network.graph }
 
   init(_ draft: SiteDraft, _ network: AxisNetwork) {
     self.draft = draft
     self.network = network
+    func place(_ id: SiteDraft.TieID) -> (Int, Int) {
+      (network.position(of: id.operation), id.index)
+    }
+    ties = draft.usedTies.sorted { place($0.key) < place($1.key) }.map { ($0.key, $0.value) }
   }
 
   /// The site; nil if a transform of it would serve nothing.
@@ -34,7 +40,7 @@ struct SiteBuilder {
     let isUseful =
       switch network.family {
       case .mixing: !readers.isEmpty || isContraction || role == .residual
-      case .pairing: draft.group.isOfPairs
+      case .pairing: draft.group.isPaired
       case .scaling, .permuting: !absorbers.isEmpty
       }
     guard isUseful else { return nil }
@@ -47,8 +53,10 @@ struct SiteBuilder {
         return absorber
       }
     }
+    let anchor = anchor(absorbers)
     return Site(
-      name: "\(role.rawValue)/\(anchor(absorbers))", role: role, family: network.family,
+      name: "\(role.rawValue)/\(anchor.name)", location: anchor.location, role: role,
+      family: network.family,
       group: draft.group, width: width, writers: oriented(.writer), readers: oriented(.reader),
       carriers: oriented(.carrier),
       values: valueElements.map { ($0.place, isFlipped ? $0.element.inverted : $0.element) },
@@ -90,7 +98,7 @@ struct SiteBuilder {
     let operation = graph[id]
     let port = OperatorAxis.operand(operand, place.axis)
     var input: Site.Place?
-    for (tieID, tie) in draft.usedTies where tieID.operation == id && tie.axes.contains(port) {
+    for (tieID, tie) in ties where tieID.operation == id && tie.axes.contains(port) {
       for axis in tie.axes {
         guard case .operand = axis.port else { continue }
         input = input ?? moved(axis, operation)
@@ -116,7 +124,7 @@ struct SiteBuilder {
   /// A value from outside is transformed for its readers in the site alone, so readers outside need nothing.
   private var usefulFrontier: [Site.Edge] {
     var entries: Set<Site.Place> = []
-    for case .entry(let place, _) in draft.frontier { entries.insert(place) }
+    for case .entry(let place, _, _) in draft.frontier { entries.insert(place) }
     return draft.frontier.filter { edge in
       switch edge {
       case .entry: true
@@ -129,7 +137,7 @@ struct SiteBuilder {
 
   private func role(_ frontier: [Site.Edge]) -> SiteRole {
     if let role = draft.usedTies.values.compactMap(\.role).min() { return role }
-    for case .entry(let place, _) in frontier {
+    for case .entry(let place, _, _) in frontier {
       guard case .value(let value) = place.holder else { continue }
       let producer = graph.producer(of: value)
       let port = OperatorAxis.result(graph.resultIndex(of: value), place.axis)
@@ -140,39 +148,30 @@ struct SiteBuilder {
   }
 
   /// The tensor that reads the site first, else the one that writes it first, else where the first operation comes from.
-  private func anchor(_ absorbers: [Part: [Site.Absorber]]) -> String {
+  private func anchor(
+    _ absorbers: [Part: [Site.Absorber]]
+  ) -> (name: String, location: Location) {
+    func named(_ tensor: String) -> (String, Location) {
+      (tensor.hasSuffix(".weight") ? String(tensor.dropLast(7)) : tensor, .checkpoint(tensor))
+    }
     for part in [Part.reader, .writer, .carrier] {
       for absorber in absorbers[part, default: []].sorted(by: isBefore) {
         let operands = graph[absorber.operation].operands
         if absorber.operand < operands.count,
           let name = graph.parameterName(of: operands[absorber.operand])
         {
-          return name.hasSuffix(".weight") ? String(name.dropLast(7)) : name
+          return named(name)
         }
       }
     }
-    for operation in network.operations
-    where draft.usedTies.keys.contains(where: { $0.operation == operation.id }) {
-      if let name = operation.location.checkpointName {
-        return name.hasSuffix(".weight") ? String(name.dropLast(7)) : name
-      }
-      return "\(operation.op.operatorName)"
+    guard let operation = ties.first.map({ graph[$0.id.operation] }) else {
+      return ("graph", .unknown)
     }
-    return "graph"
+    return operation.location.checkpointName.map(named)
+      ?? (operation.op.operatorName, operation.location)
   }
 
   private func isBefore(_ a: Site.Absorber, _ b: Site.Absorber) -> Bool {
     (network.position(of: a.operation), a.operand) < (network.position(of: b.operation), b.operand)
-  }
-}
-
-extension TransformGroup {
-  /// True for a group of pairs of channels, the same or another element in each block.
-  var isOfPairs: Bool {
-    switch self {
-    case .complexPairs, .pairRotations, .pairScales: true
-    case .blocks(let inner, _): inner.isOfPairs
-    default: false
-    }
   }
 }

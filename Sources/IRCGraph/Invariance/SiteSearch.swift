@@ -82,7 +82,9 @@ struct SiteSearch {
         network.ties(at: .operand(use.operand, place.axis), of: use.operation) != nil
       }
       try draft.meet(
-        .entry(place, readers: readers.map { .init(operation: $0.operation, operand: $0.operand) }))
+        .entry(
+          place, readers: readers.map { .init(operation: $0.operation, operand: $0.operand) },
+          states: (network.stateOfNext[value] ?? []).compactMap { network.stateName($0) }))
     }
   }
 
@@ -161,7 +163,12 @@ struct SiteSearch {
     _ draft: inout SiteDraft
   ) throws(SiteDraft.Impossible) {
     guard var part = network.family.part(of: tie.group) else { throw SiteDraft.Impossible() }
-    if case .blocks(let inner, let count) = part {
+    let division: (inner: TransformGroup, count: Int)? =
+      switch part {
+      case .blocks(let inner, let count): (inner, count)
+      default: part.isPaired ? (part, 1) : nil
+      }
+    if let (inner, count) = division {
       // In blocks of the transform, which stand `repeats` times.
       let extent = network.extent(network.axis(tie.axes[0], of: operation)) ?? 0
       let (channels, element) = first

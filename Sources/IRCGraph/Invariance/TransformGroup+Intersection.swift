@@ -5,18 +5,49 @@ extension TransformGroup {
   /// Exact wherever the intersection has a name here. Where it has none (complex pairs that are also sign flips, say), the
   /// result is smaller than the intersection, never larger, so that nothing illegal is admitted.
   public func intersection(_ other: TransformGroup) -> TransformGroup {
-    if self == other { return self }
-    switch (self, other) {
-    case (.general, let group), (let group, .general): return group
-    case (.blocks(let a, let m), .blocks(let b, let n)):
-      // The coarser division, cut as finely as the other one.
-      let (finer, coarser) = (max(m, n), min(m, n))
-      guard finer.isMultiple(of: coarser) else { return .identity }
-      return a.intersection(b).perBlock(finer)
-    case (.blocks(let inner, let count), let group), (let group, .blocks(let inner, let count)):
-      return group.isPaired ? .identity : inner.intersection(group).perBlock(count)
-    default: break
+    let (one, two) = (division, other.division)
+    let (coarser, finer) = one.count <= two.count ? (one, two) : (two, one)
+    guard coarser.count > 0, finer.count.isMultiple(of: coarser.count) else { return .identity }
+    if coarser.inner.isPaired, finer.count > coarser.count {
+      // The finer blocks tear the pairs apart, so that only what works on single channels is left.
+      let isFree = finer.inner.monomialPart?.factors.holdsPositive == true
+      return coarser.inner == .pairScales && isFree
+        ? coarser.inner.perBlock(coarser.count) : .identity
     }
+    return coarser.inner.undividedIntersection(finer.inner).perBlock(finer.count)
+  }
+
+  /// True if every element of this group is in `other`.
+  public func isSubgroup(of other: TransformGroup) -> Bool { intersection(other) == canonical }
+
+  /// The same group in its simplest form: blocks of blocks are finer blocks, and a division that makes no difference is left out.
+  public var canonical: TransformGroup { division.inner.perBlock(division.count) }
+
+  /// The group of each block, which has no blocks itself, and the number of blocks; 1 if these make no difference.
+  private var division: (inner: TransformGroup, count: Int) {
+    guard case .blocks(let inner, let count) = self else { return (self, 1) }
+    let finer = inner.division
+    return (finer.inner, finer.inner.isDiagonal ? 1 : finer.count * count)
+  }
+
+  /// The same group in each of `count` blocks.
+  private func perBlock(_ count: Int) -> TransformGroup {
+    count == 1 || isDiagonal ? self : .blocks(of: self, count: count)
+  }
+
+  /// True for a group that changes every channel by itself.
+  private var isDiagonal: Bool {
+    switch self {
+    case .identity, .signs, .positiveDiagonal, .diagonal: true
+    default: false
+    }
+  }
+
+  /// The intersection of two groups without blocks.
+  private func undividedIntersection(_ other: TransformGroup) -> TransformGroup {
+    if self == other { return self }
+    if self == .general { return other }
+    if other == .general { return self }
     if isPaired || other.isPaired { return pairedIntersection(other) }
     if let a = monomialPart, let b = other.monomialPart {
       return TransformGroup(a.intersection(b))
@@ -24,23 +55,13 @@ extension TransformGroup {
     return .identity
   }
 
-  /// True if every element of this group is in `other`.
-  public func isSubgroup(of other: TransformGroup) -> Bool { intersection(other) == self }
-
-  /// The same group in each of `count` blocks; one without a memory of blocks where they make no difference.
-  private func perBlock(_ count: Int) -> TransformGroup {
-    switch self {
-    case .identity, .signs, .positiveDiagonal, .diagonal: self
-    case .blocks(let inner, let finer): .blocks(of: inner, count: finer)
-    default: count == 1 && !isPaired ? self : .blocks(of: self, count: count)
-    }
-  }
-
   // MARK: Pairs
 
-  private var isPaired: Bool {
+  /// True for a group of pairs of channels, the same or another element in each block.
+  var isPaired: Bool {
     switch self {
     case .complexPairs, .pairRotations, .pairScales: true
+    case .blocks(let inner, _): inner.isPaired
     default: false
     }
   }

@@ -4,7 +4,8 @@ public import IRCTensor
 
 /// An invertible change of basis of channels, x' = x·T, as a chain of factors that have operators of their own.
 ///
-/// Kept as factors, so that a Hadamard matrix is never written out and an inverse is exact.
+/// Kept as factors, so that a Hadamard matrix is never written out and an inverse is exact. One that is made from numbers which are no
+/// transform does nothing but hold the reason (`problem`), and whatever is to apply it throws that.
 public struct ChannelTransform: Sendable {
   /// One factor of the chain.
   public enum Factor: Sendable {
@@ -48,8 +49,18 @@ public struct ChannelTransform: Sendable {
   /// The factors in the order in which they are applied to x.
   public private(set) var factors: [Factor]
 
+  /// Why this is no transform, as a sentence; nil if it is one.
+  public private(set) var problem: String?
+
+  /// What stands in for a transform that cannot be made.
+  init(width: Int, problem: String) {
+    self.width = width
+    self.problem = problem
+    factors = []
+  }
+
   /// A chain; neighbours that undo each other are left out.
-  private init(width: Int, _ factors: [Factor]) {
+  init(width: Int, _ factors: [Factor]) {
     self.width = width
     self.factors = factors.reduce(into: []) { chain, factor in
       if let last = chain.last, last.cancels(factor) {
@@ -65,87 +76,18 @@ public struct ChannelTransform: Sendable {
     ChannelTransform(width: width, [])
   }
 
-  /// A Hadamard rotation of each run of `block` channels, with random signs if there is a seed.
-  ///
-  /// - Precondition: `block` divides `width` and is the order of a Hadamard matrix that `Hadamard` knows.
-  public static func hadamard(width: Int, block: Int, seed: Int?) -> ChannelTransform {
-    ChannelTransform(width: width, [.hadamard(block: block, seed: seed, isTransposed: false)])
-  }
-
-  /// A rotation of each of equal blocks of channels.
-  ///
-  /// - Parameters:
-  ///   - matrices: orthogonal, [count, d, d] of f64.
-  ///   - width: count·d, or a multiple of it if each matrix serves several blocks in a row.
-  public static func rotation(_ matrices: Tensor, width: Int) -> ChannelTransform {
-    dense(matrices, inverse: nil, .orthogonal, width: width)
-  }
-
-  /// Any invertible matrices on equal blocks of channels, with their inverses, both [count, d, d] of f64.
-  public static func general(
-    _ matrices: Tensor, inverse: Tensor, width: Int
-  ) -> ChannelTransform {
-    dense(matrices, inverse: inverse, .general, width: width)
-  }
-
-  /// A complex factor for each rotary pair (channel i with channel i + d/2) of each block, [count, d/2] each of f64.
-  public static func pairs(real: Tensor, imaginary: Tensor, width: Int) -> ChannelTransform {
-    let (count, half) = (real.shape[0], real.shape[1])
-    func blocks(_ entry: (Double, Double) -> (Double, Double)) -> Tensor {
-      let (a, b) = (real.array(of: Double.self), imaginary.array(of: Double.self))
-      return unsafe Tensor([count, 2 * half, 2 * half], of: Double.self) { target in
-        for block in 0..<count {
-          for pair in 0..<half {
-            let (re, im) = entry(a[block * half + pair], b[block * half + pair])
-            let (i, j) = (pair, pair + half)
-            let base = block * 4 * half * half
-            unsafe target[base + i * 2 * half + i] = re
-            unsafe target[base + j * 2 * half + j] = re
-            unsafe target[base + i * 2 * half + j] = im
-            unsafe target[base + j * 2 * half + i] = -im
-          }
-        }
-      }
-    }
-    return dense(
-      blocks { ($0, $1) },
-      inverse: blocks { re, im in (re / (re * re + im * im), -im / (re * re + im * im)) },
-      .complexPairs, width: width)
-  }
-
-  /// A factor for each channel.
-  public static func diagonal(_ factors: [Double]) -> ChannelTransform {
-    ChannelTransform(
-      width: factors.count, [.diagonal(Tensor([factors.count], factors), isInverse: false)])
-  }
-
-  /// Channel j of the result is channel `order[j]` of x.
-  public static func permutation(_ order: [Int]) -> ChannelTransform {
-    ChannelTransform(width: order.count, [.permutation(order)])
-  }
-
-  private static func dense(
-    _ matrices: Tensor, inverse: Tensor?, _ inner: TransformGroup, width: Int
-  ) -> ChannelTransform {
-    let (count, size) = (matrices.shape[0], matrices.shape[1])
-    let isPaired = inner == .complexPairs
-    let blocks = width / max(1, size)
-    return ChannelTransform(
-      width: width,
-      [
-        .matrices(
-          Matrices(
-            direct: matrices, inverse: inverse, repeats: blocks / max(1, count),
-            group: blocks == 1 && !isPaired ? inner : .blocks(of: inner, count: blocks),
-            identity: matrices.contentHash))
-      ])
-  }
-
   // MARK: Algebra
 
   /// First this one, then another of the same width: x·T·U.
   public func then(_ other: ChannelTransform) -> ChannelTransform {
-    precondition(width == other.width, "transforms of different widths")
+    if let problem = problem ?? other.problem {
+      return ChannelTransform(width: width, problem: problem)
+    }
+    guard width == other.width else {
+      return ChannelTransform(
+        width: width,
+        problem: "a transform of \(other.width) channels cannot follow one of \(width)")
+    }
     return ChannelTransform(width: width, factors + other.factors)
   }
 
@@ -164,16 +106,17 @@ public struct ChannelTransform: Sendable {
   }
 
   /// True if nothing is left of it.
-  public var isIdentity: Bool { factors.isEmpty }
+  public var isIdentity: Bool { factors.isEmpty && problem == nil }
 
   func formed(_ form: Form) -> ChannelTransform {
+    if problem != nil { return self }
     let chain = form.reverses ? factors.reversed() : factors
     return ChannelTransform(width: width, chain.map { $0.formed(form) })
   }
 
   /// True if T is an element of a group.
   public func isElement(of group: TransformGroup) -> Bool {
-    factors.allSatisfy { $0.isElement(of: group, width: width) }
+    problem == nil && factors.allSatisfy { $0.isElement(of: group, width: width) }
   }
 }
 
@@ -217,10 +160,7 @@ extension ChannelTransform.Factor {
   fileprivate func isElement(of group: TransformGroup, width: Int) -> Bool {
     switch self {
     case .hadamard(let block, _, _):
-      return
-        (block == width
-        ? TransformGroup.orthogonal : .blocks(of: .orthogonal, count: width / block))
-        .isSubgroup(of: group)
+      return TransformGroup.blocks(of: .orthogonal, count: width / block).isSubgroup(of: group)
     case .matrices(let matrices): return matrices.group.isSubgroup(of: group)
     case .diagonal(let factors, _):
       let isPositive = factors.array(of: Double.self).allSatisfy { $0 > 0 }

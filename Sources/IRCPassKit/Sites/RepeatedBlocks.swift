@@ -3,17 +3,17 @@ import IRCTensor
 
 /// Writes a transform out for a place where its blocks stand several times in a row (grouped-query heads).
 struct RepeatedBlocks {
-  private let repeats: Int
-  /// Items of one repeated block.
-  private let size: Int
+  /// How items, taken for channels, stand at the place.
+  private let element: Site.Element
+  private var repeats: Int { element.repeats }
 
   /// - Parameters:
   ///   - element: what the place takes.
   ///   - width: channels of the transform.
   ///   - unit: channels of one item.
   init(_ element: Site.Element, of width: Int, unit: Int) {
-    repeats = element.repeats
-    size = max(1, (element.repeats == 1 ? width : element.block) / max(1, unit))
+    let size = max(1, (element.repeats == 1 ? width : element.block) / max(1, unit))
+    self.element = Site.Element(inverse: false, repeats: element.repeats, block: size)
   }
 
   /// Rows of a tensor, a row an item.
@@ -40,8 +40,6 @@ struct RepeatedBlocks {
 
   /// Which item stands at each place.
   private func items(_ count: Int) -> [Int] {
-    (0..<count / size).flatMap { block in
-      (0..<repeats).flatMap { _ in block * size..<(block + 1) * size }
-    }
+    (0..<count * repeats).map(element.channel)
   }
 }

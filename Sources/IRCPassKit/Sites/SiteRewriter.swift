@@ -22,6 +22,8 @@ struct SiteRewriter {
     var repeats: Int
     var block: Int
   }
+  /// Where what a constant becomes is made: before the first of all operations that take up the transform through it.
+  private var anchors: [ValueID: OperationID] = [:]
 
   private struct Rewrite: Hashable {
     var value: ValueID
@@ -43,6 +45,7 @@ struct SiteRewriter {
   mutating func run() throws {
     try checkFrontier()
     try adapt()
+    findAnchors()
     var results: [ValueID: Set<ValueID>] = [:]
     var order: [ValueID] = []
     // Places that go on reading a constant as it was.
@@ -58,8 +61,15 @@ struct SiteRewriter {
       others[old, default: 0] -= 1
       results[old, default: []].insert(new)
     }
+    // Looked up only where something else reads the constant, which is rare.
+    let shared = order.filter { (others[$0] ?? 0) > 0 }
+    let uses = shared.isEmpty ? [:] : graph.uses()
+    let constants = shared.isEmpty ? [] : graph.constants()
     for old in order {
-      let isStillRead = (others[old] ?? 0) > 0
+      // A constant made from another one is a copy already.
+      let isStillRead = (uses[old] ?? []).contains { use in
+        !graph[use.operation].results.contains(where: constants.contains)
+      }
       let copies = (results[old]?.count ?? 0) + (isStillRead ? 1 : 0) - 1
       if copies > 0, let name = graph.parameterName(of: old) {
         change.untied.append((name, copies * graph.type(of: old).elementCount))
@@ -76,8 +86,8 @@ struct SiteRewriter {
       guard shape[0] == 1, shape[1] == transform.width, !isRepeated else {
         throw SiteError(
           description:
-            "site '\(site.name)' would run blocks of dense matrices online, for which there is no kernel"
-        )
+            "site '\(site.name)' would run blocks of dense matrices online, for which there is no kernel",
+          hint: "use kind: hadamard at this site")
       }
     }
   }
@@ -100,46 +110,84 @@ struct SiteRewriter {
     }
   }
 
+  private mutating func findAnchors() {
+    var readers: [OperationID: [ValueID]] = [:]
+    var counts: [ValueID: Int] = [:]
+    for absorber in site.absorbers {
+      let value = graph[absorber.operation].operands[absorber.operand]
+      readers[absorber.operation, default: []].append(value)
+      counts[value, default: 0] += 1
+    }
+    // Nearly all constants have one reader, which is where they are made; finding the first of several takes the whole graph.
+    if counts.values.allSatisfy({ $0 == 1 }) { return }
+    for operation in graph.operations {
+      for value in readers[operation.id] ?? [] where anchors[value] == nil {
+        anchors[value] = operation.id
+      }
+    }
+  }
+
   private mutating func absorb(_ absorber: Site.Absorber, _ value: ValueID) throws -> ValueID {
     let form = form(of: absorber.element)
     let key = Rewrite(
       value: value, axis: absorber.axis, channels: absorber.channels, form: form,
       repeats: absorber.element.repeats)
     if let known = rewritten[key] { return known }
+    let anchor = anchors[value] ?? absorber.operation
     let made = try move(
       value, axis: absorber.axis, channels: absorber.channels, absorber.element, form,
-      before: absorber.operation)
+      before: anchor)
+    // It may be moved further, along another axis.
+    anchors[made] = anchor
     rewritten[key] = made
     return made
   }
 
   // MARK: Online
 
+  /// Other sites may have moved other channels of the same value before, so each reader goes on from what it reads now.
   private mutating func insert(at edge: Site.Edge) throws {
     switch edge {
-    case .entry(let place, let readers):
-      guard case .value(let value) = place.holder, let first = first(of: readers) else { return }
-      let element = element(at: place)
-      let moved = try move(
-        value, axis: place.axis, channels: place.channels, element, form(of: element),
-        before: first, isOnline: true)
-      for reader in readers { graph.setOperand(reader.operand, of: reader.operation, to: moved) }
-      for (name, next) in graph.nextStates where next == value { graph.setNextState(name, moved) }
+    case .entry(let place, let readers, let states): try enter(place, readers, states)
     case .exit(let place, let use):
       let element = element(at: place)
       let moved = try move(
         graph[use.operation].operands[use.operand], axis: place.axis, channels: place.channels,
         element, undoing(element), before: use.operation, isOnline: true)
       graph.setOperand(use.operand, of: use.operation, to: moved)
+      change.onlineCount += 1
     case .output(let place, let name):
-      guard case .value(let value) = place.holder else { return }
+      guard let value = graph.outputs.first(where: { $0.name == name })?.value else { return }
       let element = element(at: place)
       let moved = try move(
         value, axis: place.axis, channels: place.channels, element, undoing(element), before: nil,
         isOnline: true)
       graph.setOutput(name, moved)
+      change.onlineCount += 1
     }
-    change.onlineCount += 1
+  }
+
+  private mutating func enter(
+    _ place: Site.Place, _ readers: [Site.Use], _ states: [String]
+  ) throws {
+    var sources: [ValueID] = []
+    func note(_ value: ValueID) {
+      if !sources.contains(value) { sources.append(value) }
+    }
+    for reader in readers { note(graph[reader.operation].operands[reader.operand]) }
+    for (name, value) in graph.nextStates where states.contains(name) { note(value) }
+    let element = element(at: place)
+    for source in sources {
+      let uses = readers.filter { graph[$0.operation].operands[$0.operand] == source }
+      let moved = try move(
+        source, axis: place.axis, channels: place.channels, element, form(of: element),
+        before: first(of: uses), isOnline: true)
+      for use in uses { graph.setOperand(use.operand, of: use.operation, to: moved) }
+      for (name, next) in graph.nextStates where next == source && states.contains(name) {
+        graph.setNextState(name, moved)
+      }
+      change.onlineCount += 1
+    }
   }
 
   /// The earliest of some readers, so that what they read stands before all of them.

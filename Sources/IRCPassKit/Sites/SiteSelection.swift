@@ -30,13 +30,31 @@ public struct SiteSelection: Sendable {
     absentRoles = absent
   }
 
-  /// True if a pattern may choose sites of a role.
+  /// False if a pattern chooses sites of a role in no network.
+  ///
+  /// Wildcards stand for slashes too, so what is before the first of them decides.
   public static func mayMatch(_ pattern: NamePattern, _ role: SiteRole) -> Bool {
-    let head = NamePattern(String(pattern.glob.prefix { $0 != "/" }))
-    return head.matches(role.rawValue)
+    let literal = String(pattern.glob.prefix { $0 != "*" && $0 != "?" })
+    let start = role.rawValue + "/"
+    if literal == pattern.glob { return literal == role.rawValue || literal.hasPrefix(start) }
+    return role.rawValue.hasPrefix(literal) || literal.hasPrefix(start)
+  }
+
+  /// Tells the user which roles were asked for in vain.
+  public func remarkAbsentRoles(in context: PassContext) {
+    for role in absentRoles {
+      context.remark(
+        .absentRole, at: .unknown, "the network has no site of role '\(role.rawValue)'")
+    }
   }
 
   private static func matches(_ pattern: NamePattern, _ site: Site) -> Bool {
     pattern.matches(site.name) || pattern.matches(site.role.rawValue)
   }
+}
+
+extension RemarkKind {
+  /// What passes that choose sites by role declare and `SiteSelection.remarkAbsentRoles` makes.
+  public static let absentRole = RemarkKind(
+    "absent", .missed, "The network has no site of a role.")
 }
