@@ -129,11 +129,7 @@ public struct RotationFusion: Pass {
     let change = try graph.apply(rotation, at: site, allowsOnline: online, in: context)
     context.count(Self.rotated)
     context.count(Self.online, by: change.onlineCount)
-    for (name, elements) in change.untied {
-      context.remark(
-        Self.untied, at: .checkpoint(name),
-        "'\(name)' is no longer shared; the copy holds \(elements) weights")
-    }
+    context.remarkUntied(change)
     if let moment { try remarkSpread(site, moment, rotation, context) }
   }
 

@@ -68,6 +68,12 @@ struct TransformErrorTests {
     #expect(throws: SiteError.self) {
       try transform.transformed(secondMoment: Tensor(zeros: [4, 4], .f64))
     }
+    let order = ChannelTransform.permutation([1, 0, 2, 3, 4, 5, 6, 7])
+    for shape in [[9, 0, 0], [0, 8, 8], [3, 2, 2]] {
+      #expect(throws: SiteError.self) {
+        try order.transformed(secondMoment: Tensor(zeros: shape, .f64))
+      }
+    }
     // Moments of blocks of 2 say nothing of what goes from one to the next.
     #expect(throws: SiteError.self) {
       try transform.transformed(secondMoment: Tensor(zeros: [4, 2, 2], .f64))

@@ -64,10 +64,18 @@ private struct GiveUp: Pass {
   }
 }
 
+/// Wants of a site what it cannot do.
+private struct Overreach: Pass {
+  static let info = PassInfo(name: "overreach", summary: "Fails.", preservesFunction: false)
+  func run(on graph: inout Graph, in context: PassContext) throws {
+    throw SiteError(description: "site 'residual/q' cannot do that", hint: "leave it out")
+  }
+}
+
 @Suite("Pass manager")
 struct PassManagerTests {
   private let all: [any Pass.Type] = [
-    Prepare.self, Consume.self, Forget.self, Lie.self, Break.self, GiveUp.self,
+    Prepare.self, Consume.self, Forget.self, Lie.self, Break.self, GiveUp.self, Overreach.self,
   ]
 
   private func graph() throws -> Graph {
@@ -172,6 +180,9 @@ struct PassManagerTests {
     #expect(problem.message == "pass 'give-up': no way on")
     #expect(problem.notes.count == 1 && problem.notes[0].contains("some.weight"))
     #expect(problem.hint == "go back")
+    let site = try #require(try failure([Overreach()]).first)
+    #expect(site.message == "pass 'overreach': site 'residual/q' cannot do that")
+    #expect(site.id == "passes.failed" && site.hint == "leave it out")
   }
 
   @Test("The schedule stops after the instance asked for")

@@ -11,7 +11,7 @@ extension ChannelTransform {
   public func transformed(secondMoment moment: Tensor) throws -> Tensor {
     let blocks = moment.shape.count == 3 ? moment.shape[0] : 1
     let size = width / max(1, blocks)
-    guard moment.elementType == .f64,
+    guard moment.elementType == .f64, blocks * size == width,
       moment.shape == [blocks, size, size] || moment.shape == [width, width]
     else {
       throw SiteError(
