@@ -33,8 +33,8 @@ func module(
 
 /// The names of the built-in passes: one folder each under `Plugins/`.
 let plugins = [
-  "FoldNormGains", "RotationFusion", "SmoothFusion", "InjectOutliers", "QuantizeTensors",
-  "LowerKernels", "EmitC",
+  "FoldNormGains", "RotationFusion", "SmoothFusion", "InjectOutliers", "LowRankAbsorb",
+  "QuantizeTensors", "LowerKernels", "EmitC",
 ]
 
 /// A pass: one module that sees the kit and nothing else, with its tests beside it.
@@ -87,10 +87,9 @@ let core: [Target] =
       "IRCFrontend", "IRCCodegen", "IRCPassKit", "IRCPassManager", "IRCPipeline",
     ], tests: ["IRCTestSupport"])
 
-// Smoothing is shown to take away what was injected.
-let passes: [Target] = plugins.flatMap { name in
-  passPlugin(name, testedWith: name == "SmoothFusion" ? ["InjectOutliers"] : [])
-}
+/// Other passes that tests of a pass run: smoothing is shown to take away what was injected, a branch to help rounding.
+let partners = ["SmoothFusion": ["InjectOutliers"], "LowRankAbsorb": ["QuantizeTensors"]]
+let passes: [Target] = plugins.flatMap { passPlugin($0, testedWith: partners[$0] ?? []) }
 
 let package = Package(
   name: "irc",
@@ -121,6 +120,9 @@ let package = Package(
     .executableTarget(
       name: "transform-benchmark", dependencies: ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps"],
       path: "Tests/Benchmarks/Sources/TransformBenchmark", swiftSettings: testing),
+    .executableTarget(
+      name: "svd-benchmark", dependencies: ["CBLAS", "IRCSupport", "IRCTensor"],
+      path: "Tests/Benchmarks/Sources/SVDBenchmark", swiftSettings: testing),
     .testTarget(
       name: "DocumentationTests",
       dependencies: ["IRCPassKit", "IRCPassManager", "IRCTestSupport"], swiftSettings: testing),

@@ -45,7 +45,9 @@ public struct LowerKernels: Pass {
   public func run(on graph: inout Graph, in context: PassContext) throws {
     context.count(Self.merged, by: graph.mergeEqualOperations())
     let constants = graph.constants()
-    for (operation, _) in graph.operations(of: Linear.self) {
+    // A product of constants is folded, so it needs no kernel.
+    for (operation, _) in graph.operations(of: Linear.self)
+    where !constants.contains(operation.result) {
       try lower(linear: operation, constants, &graph, context)
     }
     for (operation, _) in graph.operations(of: Embedding.self) {

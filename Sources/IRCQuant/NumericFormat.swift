@@ -98,4 +98,10 @@ public struct QuantizationSpec: Hashable, Sendable {
     self.isSymmetric = isSymmetric
     self.scaleFormat = scaleFormat
   }
+
+  /// Bits that a matrix takes: its codes and scales, and eight bits for each zero point.
+  public func storedBits(rows: Int, columns: Int) -> Int {
+    let scales = granularity == .tensor ? 1 : rows * granularity.scales(inRowOf: columns)
+    return rows * columns * format.bits + scales * (scaleFormat.bits + (isSymmetric ? 0 : 8))
+  }
 }

@@ -191,7 +191,7 @@ let pipelineMessages: [MessageCase] = [
      3 | pipeline: something-else
        |           ^~~~~~~~~~~~~~
       note: schemes: w2a16, w3a16, w4a16, w4a4, w4a8, w4a8-static, w8a16, w8a8, w8a8-static
-      hint: pipelines: float, lower-and-emit, mambaquant, mambaquant-cpu, quarot, rtn, smoothquant
+      hint: pipelines: float, lower-and-emit, mambaquant, mambaquant-cpu, quarot, rtn, smoothquant, svdquant
     """#),
   MessageCase(
     "scheme needed",

@@ -77,6 +77,7 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     #expect(
       shipped.pipelines == [
         "float", "lower-and-emit", "mambaquant", "mambaquant-cpu", "quarot", "rtn", "smoothquant",
+        "svdquant",
       ])
     #expect(shipped.schemes.count == 9)
   }

@@ -259,20 +259,11 @@ struct SiteRewriter {
   private mutating func attach(_ tensor: Tensor, _ label: String) throws -> ValueID {
     let hash = tensor.contentHash
     if let known = attached[hash] { return known }
-    let name = "\(context.instance)/\(site.name)/\(label)"
-    var count = attached.count + 1
-    while true {
-      do {
-        // Before everything, since what reads it may stand anywhere.
-        let value = try graph.attach(
-          tensor, named: count == 1 ? name : "\(name)#\(count)", before: graph.operations.first?.id,
-          at: context.derived(from: .unknown))
-        attached[hash] = value
-        return value
-      } catch let problem as Diagnostic where problem.id == "parameters.duplicate" {
-        // An earlier transform of the same site has the name.
-        count += 1
-      }
-    }
+    // Before everything, since what reads it may stand anywhere. An earlier transform of the site may have the name.
+    let value = try graph.attach(
+      tensor, numberedFrom: "\(context.instance)/\(site.name)/\(label)",
+      before: graph.operations.first?.id, at: context.derived(from: .unknown))
+    attached[hash] = value
+    return value
   }
 }
