@@ -24,7 +24,7 @@ public struct LowRankAbsorb: Pass {
       decomposed at a time.
       """,
     paper:
-      "SVDQuant (arXiv 2411.05007), sections 4.2 and 4.3; LQ-LoRA (arXiv 2311.12023), section 3.1",
+      "SVDQuant (arXiv 2411.05007), section 4.2; LQ-LoRA (arXiv 2311.12023), section 3.1",
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
     statistics: [absorbed, skipped], remarks: [branch, reduced, leftOut, matched])
 

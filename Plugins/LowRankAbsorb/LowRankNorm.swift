@@ -3,7 +3,7 @@ import IRCPassKit
 /// How large an error of a weight is: as it is, or by what it does to the layer's output.
 struct LowRankNorm {
   /// C with C·Cᵀ = E[x·xᵀ], damped; nil where errors count as they are.
-  let whitening: CholeskyFactor?
+  private let whitening: CholeskyFactor?
   private let factor: Tensor?
   /// Estimated mean square error of a rounded element of the layer's input.
   private let inputNoise: Double
@@ -31,14 +31,23 @@ struct LowRankNorm {
     inputNoise = scheme.activations.map { Self.noise(of: $0, statistics) } ?? 0
   }
 
-  /// |W|², or the mean of |W·x|².
-  func energy(of weights: Tensor) throws -> Double {
-    try factor.map { try weights.product($0).squaredNorm } ?? weights.squaredNorm
+  /// W, or W·C: what has the sum of squares that counts.
+  func whitened(_ matrix: Tensor) throws -> Tensor {
+    try factor.map { try matrix.product($0) } ?? matrix
   }
 
-  /// Estimated mean square error of a layer whose weight is rounded and whose input is.
-  func error(of rest: Tensor, rounded: Tensor) throws -> Double {
-    try energy(of: rest.adding(rounded, times: -1)) + inputNoise * rounded.squaredNorm
+  /// The factors that are nearest to what was whitened.
+  func factors(of whitened: Tensor, rank: Int) throws -> LowRankFactors {
+    try LowRankFactors(of: whitened, rank: rank, whitening: whitening)
+  }
+
+  /// Estimated mean square error of a layer whose rest is rounded to Q and whose input is rounded before Q.
+  ///
+  /// - Parameter whitened: what the branch has to make up for, W − Q.
+  func error(of factors: LowRankFactors, _ whitened: Tensor, rounded: Tensor) throws -> Double {
+    let down = try self.whitened(factors.down.widenedFromHalf)
+    let left = try factors.up.widenedFromHalf.product(down, plus: whitened, times: -1)
+    return left.squaredNorm + inputNoise * rounded.squaredNorm
   }
 
   /// Rounding to steps of Δ has an error of variance Δ²/12.

@@ -63,39 +63,29 @@ struct LowRankWork {
     try named(layer) {
       let weights = try layer.weights(folder)
       let norm = try LowRankNorm(statistics, scheme, damping: Self.damping)
-      var best = try LowRankFactors(of: weights, rank: rank, whitening: norm.whitening)
-      let energy = try norm.energy(of: weights)
-      let share = energy > 0 ? best.values.reduce(0) { $0 + $1 * $1 } / energy : 0
-      if iterations > 1 {
-        best = try alternate(from: best, weights, rank: rank, norm)
-      }
-      return (best, share)
+      let whitened = try norm.whitened(weights)
+      let first = try norm.factors(of: whitened, rank: rank)
+      let energy = whitened.squaredNorm
+      let share = energy > 0 ? first.values.reduce(0) { $0 + $1 * $1 } / energy : 0
+      if iterations == 1 { return (first, share) }
+      return (try alternate(from: first, weights, rank: rank, norm), share)
     }
   }
 
-  /// L = SVD(W − Q) and Q = round(W − L) in turn; the factors of least estimated error.
+  /// Q = round(W − L) and L = SVD(W − Q) in turn; the L of least estimated error.
   private func alternate(
     from first: LowRankFactors, _ weights: Tensor, rank: Int, _ norm: LowRankNorm
   ) throws -> LowRankFactors {
-    var best = first
-    var (rounded, least) = try round(first, weights, norm)
-    for _ in 1..<iterations {
-      let next = try LowRankFactors(
-        of: weights.adding(rounded, times: -1), rank: rank, whitening: norm.whitening)
-      let (nextRounded, error) = try round(next, weights, norm)
+    var (factors, best, least) = (first, first, Double.infinity)
+    for iteration in 1...iterations {
+      let rounded = try scheme.weights.roundTrip(factors.remainder(of: weights))
+      let whitened = try norm.whitened(weights.adding(rounded, times: -1))
+      let error = try norm.error(of: factors, whitened, rounded: rounded)
       guard error < least else { break }
-      (best, rounded, least) = (next, nextRounded, error)
+      (best, least) = (factors, error)
+      if iteration < iterations { factors = try norm.factors(of: whitened, rank: rank) }
     }
     return best
-  }
-
-  /// The rest that factors leave, rounded, and the estimated error of the layer.
-  private func round(
-    _ factors: LowRankFactors, _ weights: Tensor, _ norm: LowRankNorm
-  ) throws -> (rounded: Tensor, error: Double) {
-    let rest = try factors.remainder(of: weights)
-    let rounded = try scheme.weights.roundTrip(rest)
-    return (rounded, try norm.error(of: rest, rounded: rounded))
   }
 
   /// Ranks within `budget` bits per weight: the next one always goes where it takes the largest share of energy for its bits.
@@ -118,11 +108,12 @@ struct LowRankWork {
   ) throws -> [Double] {
     if limit == 0 { return [] }
     return try named(layer) {
-      let weights = try layer.weights(folder)
       let norm = try LowRankNorm(statistics, scheme, damping: Self.damping)
-      let energy = try norm.energy(of: weights)
-      let values = try LowRankFactors(of: weights, rank: limit, whitening: norm.whitening).values
-      return values.map { energy > 0 ? $0 * $0 / energy : 0 }
+      let whitened = try norm.whitened(layer.weights(folder))
+      let energy = whitened.squaredNorm
+      return try norm.factors(of: whitened, rank: limit).values.map {
+        energy > 0 ? $0 * $0 / energy : 0
+      }
     }
   }
 

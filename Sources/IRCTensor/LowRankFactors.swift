@@ -13,18 +13,15 @@ public struct LowRankFactors: Sendable {
   /// The best factors of a rank.
   ///
   /// - Parameters:
-  ///   - weights: W, f32 [m, n].
+  ///   - matrix: W of f32 [m, n], so that the sum of the squares of W − up·down is least; or, with `whitening`, W·C.
   ///   - rank: r, at least 1; no more than the shorter side of W is used.
-  ///   - whitening: C with C·Cᵀ = E[x·xᵀ] for the inputs x of W. The factors then make the mean of |(W − up·down)·x|² least: they
-  ///     come from W·C, whose decomposition U·Σ·Vᵀ gives up = U·√Σ and down = √Σ·Vᵀ·C⁻¹. Without it the sum of the squares of
-  ///     W − up·down is least.
+  ///   - whitening: C with C·Cᵀ = E[x·xᵀ] for the inputs x of W. The factors then make the mean of |(W − up·down)·x|² least: the
+  ///     decomposition U·Σ·Vᵀ of W·C gives up·down = U·Σ·Vᵀ·C⁻¹.
   ///   - seed: of the random panel of `TruncatedSVD`.
   /// - Throws: `Diagnostic` `linear-algebra.non-finite`, or `linear-algebra.no-convergence`.
   public init(
-    of weights: Tensor, rank: Int, whitening: CholeskyFactor? = nil, seed: UInt64 = 0
+    of matrix: Tensor, rank: Int, whitening: CholeskyFactor? = nil, seed: UInt64 = 0
   ) throws {
-    let matrix =
-      try whitening.map { try weights.product($0.lower.converted(to: Float.self)) } ?? weights
     let decomposition = try TruncatedSVD(of: matrix, rank: rank, seed: seed)
     let right = whitening?.solved(decomposition.right) ?? decomposition.right
     let values = decomposition.values

@@ -92,7 +92,8 @@ struct SingularValueTests {
     let inputs = Tensor([n, n], mixing)
     let factor = try CholeskyFactor(of: Tensor([n, n], product(inputs, inputs, transposed: true)))
     let lower = Tensor([n, n], factor.lower.array(of: Double.self).map { Float($0) })
-    let whitened = try LowRankFactors(of: weights, rank: rank, whitening: factor)
+    let whitened = try LowRankFactors(
+      of: weights.product(lower), rank: rank, whitening: factor)
     let best = tail(
       try SingularValues(of: double(weights.product(lower))).values, from: rank)
     let error = try whitened.remainder(of: weights).product(lower).squaredNorm
