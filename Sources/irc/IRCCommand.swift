@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import IRCDriver
 import IRCSupport
 
@@ -28,9 +27,6 @@ struct IRCCommand: ParsableCommand {
 
   /// Runs the command and turns errors into messages and exit codes.
   static func main() {
-    // Large tensors go back to the system when they are freed: the allocator would carve what stays, such as small constants of
-    // a pass, out of their place, and memory would grow with the number of layers.
-    _ = mallopt(M_MMAP_THRESHOLD, 4 << 20)
     var command: any ParsableCommand
     do {
       try checkName(CommandLine.arguments.dropFirst().first)
