@@ -141,7 +141,8 @@ struct CommandLineTests {
     let passes = try Program.run("passes", "--json").json().array()
     #expect(
       try passes.map { try $0["name"].string() } == [
-        "emit-c", "fold-norm-gains", "inject-outliers", "low-rank-absorb", "lower-kernels", "quantize",
+        "emit-c", "fold-norm-gains", "inject-outliers", "low-rank-absorb", "lower-kernels",
+        "quantize",
         "rotation-fusion", "smooth-fusion",
       ])
     #expect(
