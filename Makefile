@@ -19,7 +19,7 @@ SCHEMAS := model pipeline scheme
 export SWIFT
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq install clean
+.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq bench-svd install clean
 
 help:
 	@echo 'make run        build, lower the example model, compile it and let it speak'
@@ -34,6 +34,7 @@ help:
 	@echo 'make bench      measure speed and memory of lowering a model of 1 GB'
 	@echo 'make bench-transforms  measure Hadamard transforms against copying, and folding against sgemm'
 	@echo 'make bench-gptq  measure GPTQ of one layer against its parts at the speed of BLAS'
+	@echo 'make bench-svd  measure a randomised singular value decomposition against LAPACK'
 	@echo 'make install    install under PREFIX ($(PREFIX)); DESTDIR is put in front'
 	@echo 'make clean      remove what was built'
 
@@ -100,6 +101,12 @@ LAYER ?= 2048 5632 32 512
 bench-gptq: setup
 	$(SWIFT) build $(CONFIGURATION) --product gptq-benchmark
 	.build/release/gptq-benchmark $(LAYER)
+
+# Runs on one thread, as in make bench-svd SVD_RUNS=5
+SVD_RUNS ?= 3
+bench-svd: setup
+	$(SWIFT) build $(CONFIGURATION) --product svd-benchmark
+	.build/release/svd-benchmark $(SVD_RUNS)
 
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'

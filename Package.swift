@@ -34,7 +34,8 @@ func module(
 /// The names of the built-in passes: one folder each under `Plugins/`.
 let plugins = [
   "FoldNormGains", "CentreNorms", "RotationFusion", "SmoothFusion", "InjectOutliers",
-  "QuantizeTensors", "MixedPrecision", "ClipSearch", "GPTQ", "LowerKernels", "EmitC",
+  "LowRankAbsorb", "QuantizeTensors", "MixedPrecision", "ClipSearch", "GPTQ", "LowerKernels",
+  "EmitC",
 ]
 
 /// A pass: one module that sees the kit and nothing else, with its tests beside it.
@@ -95,6 +96,8 @@ let companions = [
   "RotationFusion": ["FoldNormGains"],
   // Centring makes way for rotations.
   "CentreNorms": ["FoldNormGains", "RotationFusion"],
+  // A branch is shown to help rounding.
+  "LowRankAbsorb": ["QuantizeTensors"],
   // Both change what rounding to nearest left.
   "ClipSearch": ["QuantizeTensors"],
   "GPTQ": ["QuantizeTensors", "ClipSearch", "LowerKernels"],
@@ -138,6 +141,9 @@ let package = Package(
         "CBLAS",
       ],
       path: "Tests/Benchmarks/Sources/GPTQBenchmark", swiftSettings: testing),
+    .executableTarget(
+      name: "svd-benchmark", dependencies: ["CBLAS", "IRCSupport", "IRCTensor"],
+      path: "Tests/Benchmarks/Sources/SVDBenchmark", swiftSettings: testing),
     .testTarget(
       name: "DocumentationTests",
       dependencies: ["IRCPassKit", "IRCPassManager", "IRCTestSupport"], swiftSettings: testing),

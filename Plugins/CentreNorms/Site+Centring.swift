@@ -42,7 +42,7 @@ extension Site {
   private func obstacleAtEdge(in graph: Graph) -> String? {
     for edge in frontier {
       switch edge {
-      case .entry(let place, _):
+      case .entry(let place, _, _):
         guard case .value(let value) = place.holder else { continue }
         let writer = graph.producer(of: value)
         return "\(name(of: writer)) writes what it reads and cannot leave out the mean"

@@ -15,7 +15,7 @@ public struct QuantizeTensors: Pass {
     details: """
       Applies a scheme to every linear layer and embedding table whose weights are constants and whose tensor name passes \
       `include` and `exclude`. Dynamic activation scales are measured for each token as it runs; static ones come from \
-      calibration.
+      calibration. A weight that an earlier pass made and keeps real, as a low-rank branch, stays so.
       """,
     establishes: [.quantized], preservesFunction: false, usesCalibration: true,
     statistics: [quantized, skipped], remarks: [rounded, leftOut, matched])
@@ -76,6 +76,7 @@ public struct QuantizeTensors: Pass {
 
   private func selectTargets(in graph: Graph, _ context: PassContext) throws -> [Target] {
     let constants = graph.constants()
+    let patterns = WeightPatterns(include: include, exclude: exclude)
     var targets: [Target] = []
     var names: [String] = []
     for operation in graph.operations {
@@ -90,13 +91,13 @@ public struct QuantizeTensors: Pass {
         continue
       }
       let name = graph.parameterName(of: weights) ?? ""
-      names.append(name)
-      guard include.contains(where: { $0.matches(name) }) else {
-        leaveOut(operation, "no 'include' pattern matches", context)
+      if graph.isKeptReal(weights) {
+        leaveOut(operation, "the pass that made '\(name)' keeps it real", context)
         continue
       }
-      if let pattern = exclude.first(where: { $0.matches(name) }) {
-        leaveOut(operation, "'exclude' pattern '\(pattern)' matches", context)
+      names.append(name)
+      if let reason = patterns.refusal(of: name) {
+        leaveOut(operation, reason, context)
         continue
       }
       guard let spec = isLinear ? scheme.weights : scheme.embeddings else {
@@ -106,26 +107,10 @@ public struct QuantizeTensors: Pass {
       targets.append(
         Target(operation: operation.id, name: name, spec: spec, isLinear: isLinear))
     }
-    try countMatches(among: names, context)
-    return targets
-  }
-
-  /// Says how many weights each pattern matches; a pattern that matches none is a mistake.
-  private func countMatches(among names: [String], _ context: PassContext) throws {
-    for (option, patterns) in [("include", include), ("exclude", exclude)] {
-      for pattern in patterns {
-        let count = names.count(where: pattern.matches)
-        if count == 0 {
-          throw PassError(
-            "'\(option)' pattern '\(pattern)' matches none of \(names.count) weights",
-            hint: nearestMatch(to: pattern.glob, in: names).map { "did you mean '\($0)'?" }
-              ?? names.first.map { "names look like '\($0)'" })
-        }
-        context.remark(
-          Self.matched, at: .unknown,
-          "'\(option)' pattern '\(pattern)' matches \(count) of \(names.count) weights")
-      }
+    for sentence in try patterns.countMatches(among: names) {
+      context.remark(Self.matched, at: .unknown, sentence)
     }
+    return targets
   }
 
   private func leaveOut(_ operation: Operation, _ reason: String, _ context: PassContext) {

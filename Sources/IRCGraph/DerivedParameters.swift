@@ -53,12 +53,16 @@ extension Tensor {
     return Tensor(mapping: file, at: 0, shape: shape, elementType)
   }
 
-  /// Index of the first infinity or NaN of a tensor of f32 or f64.
+  /// Index of the first infinity or NaN of a tensor of f16, f32 or f64.
   fileprivate var firstNonFinite: Int? {
     switch elementType {
     case .f32: unsafe withElements(as: Float.self) { unsafe $0.firstIndex { !$0.isFinite } }
     case .f64: unsafe withElements(as: Double.self) { unsafe $0.firstIndex { !$0.isFinite } }
-    case .f16, .bf16, .i64, .i32, .i8, .u8: nil
+    case .f16:
+      unsafe withBytes { bytes in
+        unsafe bytes.bindMemory(to: UInt16.self).firstIndex { $0 & 0x7C00 == 0x7C00 }
+      }
+    case .bf16, .i64, .i32, .i8, .u8: nil
     }
   }
 

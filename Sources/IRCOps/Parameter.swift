@@ -14,12 +14,15 @@ public struct Parameter: RowSource, NamedConstant {
   public let shape: [Int]
   /// Type of the stored elements.
   public let stored: ElementType
+  /// True if whoever made the tensor chose its precision, so that passes that give formats to weights leave it alone.
+  public let isKeptReal: Bool
 
   /// Refers to a tensor.
-  public init(name: String, shape: [Int], stored: ElementType) {
+  public init(name: String, shape: [Int], stored: ElementType, isKeptReal: Bool = false) {
     self.name = name
     self.shape = shape
     self.stored = stored
+    self.isKeptReal = isKeptReal
   }
 
   public init(reading attributes: inout AttributeReader) {
@@ -28,13 +31,14 @@ public struct Parameter: RowSource, NamedConstant {
     stored = attributes.custom("stored", "f16, bf16, f32, f64, i32 or i8", standIn: .f32) {
       if case .symbol(let word) = $0 { ElementType(rawValue: word) } else { nil }
     }
+    isKeptReal = attributes.bool("kept_real", default: false)
   }
 
   public var attributes: [(name: String, value: Attribute)] {
     [
       ("name", .string(name)), ("shape", .list(shape.map(Attribute.int))),
       ("stored", .symbol(stored.rawValue)),
-    ]
+    ] + (isKeptReal ? [("kept_real", .bool(true))] : [])
   }
 
   public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] {

@@ -24,7 +24,7 @@ public struct SymmetricEigen: Sendable {
     vectors = unsafe Tensor([n, n], of: Double.self) { target in
       for k in 0..<n {
         let start = (n - 1 - k) * n
-        let sign = SymmetricEigen.sign(columns[start..<start + n])
+        let sign = fixedSign(of: columns[start..<start + n])
         for i in 0..<n { unsafe target[i * n + k] = sign * columns[start + i] }
       }
     }
@@ -56,12 +56,6 @@ public struct SymmetricEigen: Sendable {
         hint: "its numbers may be too far apart in size; add a small multiple of the identity")
     }
   }
-
-  /// −1 if the first of the components of largest magnitude is negative.
-  private static func sign(_ vector: ArraySlice<Double>) -> Double {
-    let largest = vector.reduce(0) { max($0, abs($1)) }
-    return (vector.first { abs($0) >= largest * (1 - 1e-8) } ?? 1) < 0 ? -1 : 1
-  }
 }
 
 /// The elements of a square matrix, f64 [n, n], all of them finite.
@@ -69,13 +63,6 @@ func squareMatrix(_ matrix: Tensor) throws -> [Double] {
   precondition(
     matrix.elementType == .f64 && matrix.shape.count == 2 && matrix.shape[0] == matrix.shape[1],
     "expected a square matrix of f64")
-  let elements = matrix.array(of: Double.self)
-  if let index = elements.firstIndex(where: { !$0.isFinite }) {
-    let n = matrix.shape[0]
-    throw Diagnostic(
-      "linear-algebra.non-finite",
-      "a \(n) × \(n) matrix has the value \(elements[index]) at [\(index / n), \(index % n)]",
-      hint: "look for overflow in what it was computed from, such as calibration statistics")
-  }
-  return elements
+  try checkFinite(matrix)
+  return matrix.array(of: Double.self)
 }

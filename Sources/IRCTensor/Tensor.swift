@@ -128,10 +128,15 @@ final class TensorStorage: @unchecked Sendable {
 
   /// Zeroed memory on a cache-line boundary.
   init(byteCount: Int) {
+    isMapped = false
+    if let block = LargeBlock(byteCount: byteCount) {
+      unsafe start = block.start
+      owner = block
+      return
+    }
     unsafe start = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
     unsafe start.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     owner = nil
-    isMapped = false
   }
 
   init(mapping file: MappedFile, at offset: Int, byteCount: Int) {

@@ -5,6 +5,7 @@ import FoldNormGains
 import GPTQ
 import IRCPassKit
 import InjectOutliers
+import LowRankAbsorb
 import LowerKernels
 import MixedPrecision
 import QuantizeTensors
@@ -14,6 +15,6 @@ import SmoothFusion
 /// The passes that are linked into `irc`. They have no door that a stranger's pass lacks.
 let builtInPasses: [any Pass.Type] = [
   AWQ.self, CentreNorms.self, ClipSearch.self, EmitC.self, FoldNormGains.self, GPTQ.self,
-  InjectOutliers.self, LowerKernels.self, MixedPrecision.self, QuantizeTensors.self,
-  RotationFusion.self, SmoothFusion.self,
+  InjectOutliers.self, LowRankAbsorb.self, LowerKernels.self, MixedPrecision.self,
+  QuantizeTensors.self, RotationFusion.self, SmoothFusion.self,
 ]

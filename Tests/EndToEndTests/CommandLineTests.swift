@@ -142,8 +142,8 @@ struct CommandLineTests {
     #expect(
       try passes.map { try $0["name"].string() } == [
         "awq", "centre-norms", "clip-search", "emit-c", "fold-norm-gains", "gptq",
-        "inject-outliers", "lower-kernels", "mixed-precision", "quantize", "rotation-fusion",
-        "smooth-fusion",
+        "inject-outliers", "low-rank-absorb", "lower-kernels", "mixed-precision", "quantize",
+        "rotation-fusion", "smooth-fusion",
       ])
     #expect(
       try passes[0].object().map(\.key) == [

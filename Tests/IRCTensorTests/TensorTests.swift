@@ -19,6 +19,21 @@ struct TensorTests {
     #expect(Tensor(zeros: [4, 5], .f16).byteCount == 40)
   }
 
+  @Test(
+    "Large tensors start as zeros too, and live as long as a slice of them", arguments: [-8, 0, 8])
+  func large(extra: Int) {
+    let count = (4 << 20) / 8 + extra
+    var slice: Tensor?
+    do {
+      let tensor = Tensor([count, 1], of: Double.self) { elements in
+        #expect(elements.allSatisfy { $0 == 0 })
+        elements[count - 1] = 3
+      }
+      slice = tensor.slice(rows: count - 2..<count)
+    }
+    #expect(slice?.array(of: Double.self) == [0, 3])
+  }
+
   @Test("A matrix product, in either precision and with either operand transposed")
   func products() {
     check(Float.self)

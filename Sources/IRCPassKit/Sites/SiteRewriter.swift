@@ -345,21 +345,11 @@ struct SiteRewriter {
     _ content: Content, _ make: () -> Tensor
   ) throws -> ValueID {
     if let known = attached[content] { return known }
-    let tensor = make()
-    let name = "\(context.instance)/\(site.name)/\(content.label)"
-    var count = attached.count + 1
-    while true {
-      do {
-        // Before everything, since what reads it may stand anywhere.
-        let value = try graph.attach(
-          tensor, named: count == 1 ? name : "\(name)#\(count)", before: graph.operations.first?.id,
-          at: context.derived(from: .unknown))
-        attached[content] = value
-        return value
-      } catch let problem as Diagnostic where problem.id == "parameters.duplicate" {
-        // An earlier transform of the same site has the name.
-        count += 1
-      }
-    }
+    // Before everything, since what reads it may stand anywhere. An earlier transform of the site may have the name.
+    let value = try graph.attach(
+      make(), numberedFrom: "\(context.instance)/\(site.name)/\(content.label)",
+      before: graph.operations.first?.id, at: context.derived(from: .unknown))
+    attached[content] = value
+    return value
   }
 }
