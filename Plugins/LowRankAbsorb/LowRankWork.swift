@@ -51,7 +51,8 @@ struct LowRankWork {
     let statistics = try context.channelStatistics(
       pooling: layers.map { StatisticGroup([$0.input], .secondMoment) }, in: graph)
     for (layer, measured) in zip(layers, statistics) {
-      try measured.requireRows(layer.inputs, for: layer.inputs)
+      try measured.requireRows(
+        layer.inputs, for: "whitening the \(layer.inputs) inputs of '\(layer.members[0].name)'")
     }
     return statistics
   }

@@ -1,4 +1,3 @@
-import CKernels
 public import IRCTensor
 
 /// A matrix of weights as codes, with the values that they stand for.
@@ -44,14 +43,6 @@ public struct ScaleSet: Sendable {
 
   /// The scales in the type in which a format stores them, f16 or f32; nothing is lost if they were chosen for it.
   public func stored(as format: ScaleFormat) -> Tensor {
-    guard format == .f16 else { return scales }
-    var halves = [UInt16](repeating: 0, count: scales.count)
-    unsafe scales.withElements(as: Float.self) { scales in
-      guard let start = scales.baseAddress else { return }
-      unsafe irc_f32_to_f16(&halves, start, halves.count)
-    }
-    return unsafe halves.withUnsafeBytes { bytes in
-      unsafe Tensor(copying: bytes, shape: scales.shape, .f16)
-    }
+    format == .f16 ? scales.roundedToHalf : scales
   }
 }

@@ -43,6 +43,9 @@ extension Tensor {
     }
   }
 
+  /// The difference of two tensors of f32 of one shape.
+  public func subtracting(_ other: Tensor) -> Tensor { adding(other, times: -1) }
+
   /// The sum of the squares of the elements of a tensor of f32, in double precision.
   public var squaredNorm: Double {
     unsafe withElements(as: Float.self) { elements in

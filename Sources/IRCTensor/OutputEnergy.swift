@@ -57,31 +57,4 @@ extension Tensor {
       }
     }
   }
-
-  /// The sum of the squares of an f32 tensor, added up in double precision.
-  public var squaredNorm: Double {
-    unsafe withElements(as: Float.self) { elements in
-      guard let start = elements.baseAddress else { return 0 }
-      // Counts of BLAS have 32 bits.
-      return stride(from: 0, to: count, by: 1 << 24).reduce(0.0) { sum, first in
-        let run = Int32(Swift.min(count - first, 1 << 24))
-        return unsafe sum + cblas_dsdot(run, start + first, 1, start + first, 1)
-      }
-    }
-  }
-
-  /// The difference of two f32 tensors of one shape.
-  public func subtracting(_ other: Tensor) -> Tensor {
-    precondition(shape == other.shape, "shapes differ")
-    return unsafe withElements(as: Float.self) { a in
-      unsafe other.withElements(as: Float.self) { b in
-        unsafe Tensor(shape, of: Float.self) { target in
-          guard let a = a.baseAddress, let b = b.baseAddress, let to = target.baseAddress
-          else { return }
-          unsafe to.update(from: a, count: count)
-          unsafe cblas_saxpy(Int32(count), -1, b, 1, to, 1)
-        }
-      }
-    }
-  }
 }
