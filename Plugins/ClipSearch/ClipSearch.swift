@@ -17,7 +17,9 @@ public struct ClipSearch: Pass {
       """,
     paper:
       "GPTQ, reference code (range search with norm 2.4); QuaRot (arXiv 2404.00456), section 5",
-    requires: [.quantized], preservesFunction: false, statistics: [searched, kept],
+    requires: [.quantized],
+    conflicts: [FactConflict(.codesSolved, "would find no scales that are still to be chosen")],
+    establishes: [.scalesSearched], preservesFunction: false, statistics: [searched, kept],
     remarks: [narrowed])
 
   static let searched = Statistic("searched", "Weights whose scales were searched for.")

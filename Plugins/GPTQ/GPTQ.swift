@@ -25,7 +25,9 @@ public struct GPTQ: Pass {
       A layer with too few tokens, or whose inputs say nothing, keeps its rounding to nearest; a remark says so.
       """,
     paper: "GPTQ (arXiv 2210.17323), section 3; RSQ (arXiv 2503.01820), section 3",
-    requires: [.quantized], preservesFunction: false, usesCalibration: true,
+    requires: [.quantized],
+    conflicts: [FactConflict(.codesSolved, "would find nothing left to round")],
+    establishes: [.codesSolved], preservesFunction: false, usesCalibration: true,
     statistics: [rounded, kept], remarks: [solved, fallback, damped, plainNorms])
 
   static let rounded = Statistic("rounded", "Weights that were rounded by their inputs.")
@@ -60,7 +62,7 @@ public struct GPTQ: Pass {
     var plan = graph
     // The walk sees real weights until they are rounded: what looks ahead depends on it.
     for target in groups.flatMap(\.targets) {
-      plan.setOperand(1, of: target.operation.id, to: target.source)
+      plan.setOperand(1, of: target.operation, to: target.source)
     }
     var tokens = TokenWeights(importance, least: leastImportance, in: plan, context)
     let folder = ConstantFolder(graph)
@@ -80,10 +82,10 @@ public struct GPTQ: Pass {
           value = rounded.values
           try attach(rounded, for: target, &names, to: &result, context)
         } else {
-          value = try folder.fold(target.operation.operands[1])
+          value = try folder.fold(target.rounded)
           context.count(Self.kept)
         }
-        return OperandReplacement(target.operation.id, operand: 1, value)
+        return OperandReplacement(target.operation, operand: 1, value)
       }
     }
     graph = result
@@ -92,7 +94,7 @@ public struct GPTQ: Pass {
   /// Layers that read one value.
   struct Group {
     let input: ValueID
-    var targets: [LinearTarget]
+    var targets: [RoundedLinear]
   }
 
   private func selectGroups(in graph: Graph, _ context: PassContext) -> [Group] {
@@ -101,7 +103,7 @@ public struct GPTQ: Pass {
     var groups: [Group] = []
     var places: [ValueID: Int] = [:]
     for (operation, _) in graph.operations(of: Linear.self) {
-      guard let target = LinearTarget(operation, in: graph, constants) else {
+      guard let target = RoundedLinear(operation, in: graph, constants: constants) else {
         keep("the weight of a linear layer is not rounded to nearest", operation, context)
         continue
       }
@@ -139,7 +141,7 @@ public struct GPTQ: Pass {
     of moment: SecondMoment, for group: Group, _ context: PassContext
   ) throws -> InverseCholesky? {
     let names = group.targets.map { "'\($0.name)'" }.joined(separator: ", ")
-    let location = group.targets[0].operation.location
+    let location = group.targets[0].location
     if moment.rows < moment.width {
       context.remark(
         Self.fallback, at: location,
@@ -162,7 +164,7 @@ public struct GPTQ: Pass {
   }
 
   private func round(
-    _ target: LinearTarget, _ factor: InverseCholesky, _ folder: ConstantFolder
+    _ target: RoundedLinear, _ factor: InverseCholesky, _ folder: ConstantFolder
   ) throws -> RoundedWeights {
     var given: ScaleSet?
     if !target.hasPlainScales {
@@ -175,12 +177,12 @@ public struct GPTQ: Pass {
   }
 
   private func attach(
-    _ rounded: RoundedWeights, for target: LinearTarget, _ names: inout DerivedNames,
+    _ rounded: RoundedWeights, for target: RoundedLinear, _ names: inout DerivedNames,
     to graph: inout Graph, _ context: PassContext
   ) throws {
     let place = context.derived(from: graph.producer(of: target.source).location)
     let name = names.unique(target.name)
-    let anchor = target.operation.id
+    let anchor = target.operation
     var parts = [
       try graph.attach(rounded.codes, named: "\(name).codes", before: anchor, at: place),
       try graph.attach(

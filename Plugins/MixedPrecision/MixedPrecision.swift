@@ -23,7 +23,12 @@ public struct MixedPrecision: Pass {
       Comes before passes that round anew, such as `gptq`.
       """,
     paper: "HAWQ-V2 (arXiv 1911.03852), section 3; Q-Palette (arXiv 2509.20214), section 4",
-    requires: [.quantized], preserves: .except([.formatsOpen]), preservesFunction: false,
+    requires: [.quantized],
+    conflicts: [
+      FactConflict(.codesSolved, "would undo the rounding of weights"),
+      FactConflict(.scalesSearched, "would undo the search for scales"),
+    ],
+    preserves: .except([.formatsOpen]), preservesFunction: false,
     usesCalibration: true,
     statistics: [changed, kept],
     remarks: [allocated, frontier, measured, leftOut])

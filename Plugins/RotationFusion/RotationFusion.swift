@@ -18,7 +18,7 @@ public struct RotationFusion: Pass {
       values of all readers of the site taken together. A width that no known Hadamard matrix has is rotated in blocks of the largest \
       order that divides it, among which the eigenvectors are dealt evenly; where only 1 does, the site is left out.
 
-      Sites are chosen by role (`residual`, `value`, `low-rank`, `input`, `score`) or by name; `irc inspect --sites` lists \
+      Sites are chosen by role (`residual`, `value`, `low-rank`; with `online` also `product`, `activation`, `score`, `input`) or by name; `irc inspect --sites` lists \
       those of a model. At sites that need operators online, the kind should be `hadamard`: its operator is a fast transform, \
       those of the other kinds are dense products.
       """,

@@ -7,6 +7,10 @@ extension Fact {
   public static let normInputsSmoothed = Fact("norm-inputs-smoothed")
   /// Weights have been given formats.
   public static let quantized = Fact("quantized")
+  /// Scales of weights have been searched for, and are constants.
+  public static let scalesSearched = Fact("scales-searched")
+  /// Codes of weights have been solved for, and are constants.
+  public static let codesSolved = Fact("codes-solved")
   /// Weights have formats to begin with, and a budget of bits that is still to be met.
   public static let formatsOpen = Fact("formats-open")
 }

@@ -10,8 +10,16 @@ public import IRCQuant
 public struct RoundedLinear: Sendable {
   /// The `linear`.
   public let operation: OperationID
+  /// Where the `linear` comes from.
+  public let location: Location
   /// How the weight is stored.
   public let spec: QuantizationSpec
+  /// The weight after rounding, which the layer reads.
+  public let rounded: ValueID
+  /// Scales, and zero points unless symmetric.
+  public let scales: [ValueID]
+  /// True if the scales are just those of the weight's range, as `quantize` leaves them.
+  public let hasPlainScales: Bool
   /// The weight before rounding, [out, in].
   public let source: ValueID
   /// Name of the checkpoint tensor that it is made from.
@@ -25,25 +33,36 @@ public struct RoundedLinear: Sendable {
   public init?(_ operation: Operation, in graph: Graph, constants: Set<ValueID>) {
     guard operation.op is Linear,
       let rounding = Self.rounding(of: operation.operands[1], in: graph),
-      constants.contains(rounding.source), let shape = graph.type(of: rounding.source).fixedShape
+      constants.contains(operation.operands[1]),
+      let shape = graph.type(of: rounding.source).fixedShape
     else { return nil }
     self.operation = operation.id
+    location = operation.location
     spec = rounding.spec
+    rounded = operation.operands[1]
     source = rounding.source
+    scales = rounding.scales
+    let parameters = graph.producer(of: scales[0])
+    hasPlainScales =
+      (parameters.op as? QuantizationParameters)?.spec == spec && parameters.operands == [source]
+      && parameters.results == scales
     self.shape = shape
     name = graph.parameterName(of: source) ?? "weight"
     realInput = Self.rounding(of: operation.operands[0], in: graph)?.source ?? operation.operands[0]
   }
 
-  /// What a value is the `dequantize(quantize(_))` of, under scales of either kind.
+  /// What a value is the `dequantize(quantize(_))` of, under which scales.
   private static func rounding(
     of value: ValueID, in graph: Graph
-  ) -> (spec: QuantizationSpec, source: ValueID)? {
+  ) -> (spec: QuantizationSpec, source: ValueID, scales: [ValueID])? {
     guard let form = graph.definition(of: value, as: Dequantize.self) else { return nil }
-    let codes = graph.producer(of: value).operands[0]
-    guard let quantize = graph.definition(of: codes, as: Quantize.self), quantize.spec == form.spec
+    let parts = graph.producer(of: value).operands
+    guard let quantize = graph.definition(of: parts[0], as: Quantize.self),
+      quantize.spec == form.spec
     else { return nil }
-    return (form.spec, graph.producer(of: codes).operands[0])
+    let rounding = graph.producer(of: parts[0]).operands
+    let scales = Array(rounding.dropFirst())
+    return scales == Array(parts.dropFirst()) ? (form.spec, rounding[0], scales) : nil
   }
 }
 

@@ -38,7 +38,8 @@ package enum Language {
     .init("calibration", .mapping(calibrationFields), "What passes measure activations on."),
     .init(
       "pipeline", .either([.text("the name or path of a pipeline"), .list(.text("a pass"))]),
-      "What to do: a shipped pipeline's name, a path, or the passes themselves.", isRequired: true),
+      "What to do: a shipped pipeline's name or a path, each with a scheme behind it where it takes one (rtn-w8a8, mine.yaml-w8a8), or the passes themselves.",
+      isRequired: true),
     .init(
       "target", .choice(Target.allCases.map(\.rawValue)),
       "Machine that code is made for. Default native."),

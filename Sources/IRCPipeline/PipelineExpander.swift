@@ -51,24 +51,26 @@ struct PipelineExpander {
       return
     }
     var scope = outer
-    if isPath(text) {
-      let path = resolve(text, written: value.span)
-      if scope.scheme == nil, scope.asked == nil { scope.asked = value }
-      read(path, value, scope)
-      return
-    }
-    guard let found = shipped.find(text) else {
+    let found: (pipeline: String, scheme: String?)
+    let path: String
+    if let named = pathWithScheme(text) {
+      found = (named.path, named.scheme)
+      path = resolve(named.path, written: value.span)
+    } else if let known = shipped.find(text) {
+      found = (known.pipeline, known.scheme)
+      path = shipped.path(ofPipeline: known.pipeline)
+      if scope.shippedFrom == nil { scope.shippedFrom = value.span }
+    } else {
       problems.append(unknownPipeline(text, value.span))
       return
     }
     if scope.scheme == nil, scope.asked == nil { scope.asked = value }
-    if scope.shippedFrom == nil { scope.shippedFrom = value.span }
     let usesBefore = schemeUses
     let problemsBefore = problems.count + files.problems.count
     if let scheme = found.scheme {
       scope.scheme = schemeContent(named: scheme, value.span, &files, shipped, &problems)
     }
-    read(shipped.path(ofPipeline: found.pipeline), value, scope)
+    read(path, value, scope)
     if found.scheme != nil, schemeUses == usesBefore,
       problemsBefore == problems.count + files.problems.count
     {
@@ -276,8 +278,7 @@ struct PipelineExpander {
     let example = shipped.schemes.contains("w8a8") ? "w8a8" : shipped.schemes.first ?? "SCHEME"
     return asked.span.error(
       "pipeline.no-scheme", "pipeline '\(name)' needs a scheme",
-      hint: isPath(name)
-        ? "write the scheme into the file" : "write '\(name)-\(example)'",
+      hint: "write '\(name)-\(example)'",
       notes: ["'$scheme' is used at \(value.span.location)", schemes])
   }
 }

@@ -69,3 +69,11 @@ package struct ShippedFiles: Sendable {
 
 /// True if the text names a file and not something that is shipped.
 func isPath(_ text: String) -> Bool { text.contains("/") || text.hasSuffix(".yaml") }
+
+/// The path of a pipeline with the scheme that may stand behind it, as in `mine.yaml-w4a16`; nil for names.
+func pathWithScheme(_ text: String) -> (path: String, scheme: String?)? {
+  if let end = text.ranges(of: ".yaml-").last {
+    return (String(text[..<end.upperBound].dropLast()), String(text[end.upperBound...]))
+  }
+  return isPath(text) ? (text, nil) : nil
+}

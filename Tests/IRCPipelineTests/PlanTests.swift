@@ -106,6 +106,28 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     #expect(scheme.activations == nil)
   }
 
+  @Test("A pipeline of one's own takes a scheme behind its path")
+  func schemeBehindPath() throws {
+    let files = [
+      ("model.yaml", minimal.replacing("rtn-w8a8", with: "own/mine.yaml-w8a8-static")),
+      (
+        "own/mine.yaml",
+        "irc: 1\npasses:\n  - quantize: {scheme: $scheme}\n  - include: lower-and-emit\n"
+      ),
+      ("own/plain.yaml", "irc: 1\npasses:\n  - include: lower-and-emit\n"),
+    ]
+    let scheme = try #require(quantizer(try Project(files).plan())).scheme
+    #expect(scheme.activations?.isStatic == true)
+    func messages(_ pipeline: String) throws -> String {
+      let model = ("model.yaml", minimal.replacing("rtn-w8a8", with: pipeline))
+      return try Project([model] + files.dropFirst()).messages([])
+    }
+    #expect(try messages("own/mine.yaml").contains("hint: write 'own/mine.yaml-w8a8'"))
+    #expect(
+      try messages("own/plain.yaml-w8a8").contains("pipeline 'own/plain.yaml' takes no scheme"))
+    #expect(try messages("own/mine.yaml-w8a9").contains("unknown scheme 'w8a9'"))
+  }
+
   @Test func shippedNames() {
     #expect(
       shipped.pipelines == [
