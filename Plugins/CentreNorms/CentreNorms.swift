@@ -21,7 +21,7 @@ public struct CentreNorms: Pass {
       `fold-norm-gains`, since an RMS normalisation has no bias.
       """,
     paper: "SliceGPT (arXiv 2401.15024), section 3.2; QuaRot (arXiv 2404.00456), section 4",
-    conflicts: [FactConflict(.quantized, "would change weights that have been quantized")],
+    conflicts: FactConflict.changesOfWeights,
     preservesFunction: true, tolerance: 1e-8,
     statistics: [turned, writers, kept], remarks: [.untied, notCentred])
 

@@ -22,7 +22,8 @@ public struct GPTQ: Pass {
       With `importance` tokens do not count alike (RSQ): `attention` weighs a token by the attention that it gets in the layer's \
       block, `norm` by the length of the vector that goes into it.
 
-      A layer with too few tokens, or whose inputs say nothing, keeps its rounding to nearest; a remark says so.
+      A layer with too few tokens, or whose inputs say nothing, keeps its rounding to nearest; a remark says so. Weights of \
+      channels that are zero throughout the calibration text become zero.
       """,
     paper: "GPTQ (arXiv 2210.17323), section 3; RSQ (arXiv 2503.01820), section 3",
     requires: [.quantized],
@@ -103,6 +104,10 @@ public struct GPTQ: Pass {
     var groups: [Group] = []
     var places: [ValueID: Int] = [:]
     for (operation, _) in graph.operations(of: Linear.self) {
+      // What folds, and what is real by choice, is no layer to round.
+      if constants.contains(operation.result) || graph.isKeptReal(operation.operands[1]) {
+        continue
+      }
       guard let target = RoundedLinear(operation, in: graph, constants: constants) else {
         keep("the weight of a linear layer is not rounded to nearest", operation, context)
         continue

@@ -97,12 +97,13 @@ extension Graph {
   /// For each input of linear layers, the attention of its block if there is one.
   func attentionBlocks() -> [ValueID: AttentionBlock] {
     let uses = uses()
-    var last: [ValueID: OperationID] = [:]
-    for operation in operations {
-      // The latest in the graph's order of those that the operands depend on.
+    // By place in the graph's order, of which the latest is meant.
+    var last: [ValueID: (place: Int, operation: OperationID)] = [:]
+    for (place, operation) in operations.enumerated() {
       let found =
         operation.op is Attention
-        ? operation.id : operation.operands.compactMap { last[$0] }.max { isBefore($0, $1) }
+        ? (place, operation.id)
+        : operation.operands.compactMap { last[$0] }.max { $0.place < $1.place }
       for result in operation.results { last[result] = found }
     }
     var blocks: [ValueID: AttentionBlock] = [:]
@@ -112,7 +113,7 @@ extension Graph {
       if let next = attention(after: input, uses) {
         blocks[input] = AttentionBlock(attention: next, isFed: true)
       } else if let before = last[input] {
-        blocks[input] = AttentionBlock(attention: before, isFed: false)
+        blocks[input] = AttentionBlock(attention: before.operation, isFed: false)
       }
     }
     return blocks
@@ -136,18 +137,15 @@ extension Graph {
     return nil
   }
 
-  private func isBefore(_ a: OperationID, _ b: OperationID) -> Bool {
-    self[a].result < self[b].result
-  }
-
   /// What a value was before roundings, rotations and a normalisation, which makes all vectors equally long.
   func unnormalised(_ value: ValueID) -> ValueID {
     var current = value
     while true {
       let producer = producer(of: current)
       switch producer.op {
-      case is Dequantize, is Quantize, is HadamardTransform: current = producer.operands[0]
-      case is RMSNorm: return producer.operands[0]
+      case is Dequantize, is Quantize, is HadamardTransform, is ChannelScale:
+        current = producer.operands[0]
+      case is RMSNorm, is LayerNorm: return producer.operands[0]
       default: return value
       }
     }

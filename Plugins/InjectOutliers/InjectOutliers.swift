@@ -15,7 +15,7 @@ public struct InjectOutliers: Pass {
       For tests and comparisons. The channels are drawn at random for each site. Sites that `fold-norm-gains` folds away \
       again (`norm`) make a difference only after it.
       """,
-    conflicts: [FactConflict(.quantized, "would change weights that have been quantized")],
+    conflicts: FactConflict.changesOfWeights,
     preservesFunction: true, tolerance: 1e-8, statistics: [injected],
     remarks: [channels, .absentRole, .untied])
 

@@ -25,6 +25,7 @@ public struct LowRankAbsorb: Pass {
       """,
     paper:
       "SVDQuant (arXiv 2411.05007), section 4.2; LQ-LoRA (arXiv 2311.12023), section 3.1",
+    conflicts: FactConflict.changesOfWeights, establishes: [.branchesAbsorbed],
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
     statistics: [absorbed, skipped], remarks: [branch, reduced, leftOut, matched])
 
@@ -64,15 +65,15 @@ public struct LowRankAbsorb: Pass {
     // Values mean the same before and after, so everything is measured where the pass began.
     let work = LowRankWork(graph, context, objective, iterations, scheme)
     let ranks = try chooseRanks(of: layers, work, context)
-    for (layers, ranks) in work.batches(of: layers, ranks) {
-      let moments = try work.moments(of: layers)
-      for (index, layer) in layers.enumerated() where ranks[index] > 0 {
-        let found = try work.factors(of: layer, rank: ranks[index], moments[index])
+    for batch in zip(layers, ranks).batches(size: \.0.momentBytes) {
+      let moments = try work.moments(of: batch.map(\.0))
+      for ((layer, rank), moment) in zip(batch, moments) where rank > 0 {
+        let found = try work.factors(of: layer, rank: rank, moment)
         try layer.absorb(found.factors, in: &graph, context)
         context.count(Self.absorbed, by: layer.members.count)
         context.remark(
           Self.branch, at: graph[layer.members[0].operation].location,
-          "\(layer.title): rank \(ranks[index]) takes \(percent(found.share)) of the energy")
+          "\(layer.title): rank \(rank) takes \(percent(found.share)) of the energy")
       }
     }
     graph.mergeEqualOperations()

@@ -15,6 +15,8 @@ struct LowRankLayer {
   let inputs: Int
   var members: [Member]
 
+  /// Bytes of the input's second moment, in double and in single precision.
+  var momentBytes: Int { 12 * inputs * inputs }
   /// Rows of all weights together.
   var outputs: Int { members.reduce(0) { $0 + $1.outputs } }
   /// Bits that each rank costs: a row and a column in half precision.

@@ -9,8 +9,6 @@ struct LowRankWork {
   private let iterations: Int
   private let scheme: QuantizationScheme
 
-  /// Bytes of second moments that are at hand at a time, unless one alone takes more.
-  private static let memoryLimit = 1 << 28
   /// Share of the mean power that is added to each channel's, so that directions without any have an inverse.
   private static let damping = 0.01
 
@@ -24,25 +22,6 @@ struct LowRankWork {
     self.iterations = iterations
     self.scheme = scheme
     folder = ConstantFolder(graph)
-  }
-
-  /// Runs of layers whose second moments fit into memory together.
-  func batches(
-    of layers: [LowRankLayer], _ ranks: [Int]
-  ) -> [(layers: [LowRankLayer], ranks: [Int])] {
-    var batches: [(layers: [LowRankLayer], ranks: [Int])] = []
-    var room = 0
-    for (layer, rank) in zip(layers, ranks) {
-      let bytes = 12 * layer.inputs * layer.inputs
-      if bytes > room {
-        batches.append(([], []))
-        room = Self.memoryLimit
-      }
-      room -= bytes
-      batches[batches.count - 1].layers.append(layer)
-      batches[batches.count - 1].ranks.append(rank)
-    }
-    return batches
   }
 
   /// What the calibration text says of each layer's input; nothing where weights alone decide.
@@ -92,10 +71,10 @@ struct LowRankWork {
   /// Ranks within `budget` bits per weight: the next one always goes where it takes the largest share of energy for its bits.
   func allocate(_ budget: Double, _ layers: [LowRankLayer], _ limits: [Int]) throws -> [Int] {
     var shares: [[Double]] = []
-    for (layers, limits) in batches(of: layers, limits) {
-      let moments = try moments(of: layers)
-      for (index, layer) in layers.enumerated() {
-        shares.append(try energyShares(of: layer, limits[index], moments[index]))
+    for batch in zip(layers, limits).batches(size: \.0.momentBytes) {
+      let moments = try moments(of: batch.map(\.0))
+      for ((layer, limit), moment) in zip(batch, moments) {
+        shares.append(try energyShares(of: layer, limit, moment))
       }
     }
     let weights = layers.reduce(0) { $0 + $1.outputs * $1.inputs }

@@ -12,8 +12,8 @@ public struct MixedPrecision: Pass {
     summary: "Choose a format for each weight within a budget of bits.",
     details: """
       Works on every linear layer that `quantize` has given a format; activations and embedding tables stay as they are. The budget \
-      is an average of bits for each weight of these layers, scales and zero points included: `bits`, else the scheme's own \
-      `bits`, else what the scheme takes for all of them alike.
+      is an average of bits for each weight of these layers, scales and zero points included: `bits`, else the `bits` of \
+      `scheme`, else what the layers take as `quantize` left them.
 
       `metric` says how the loss of a format is measured, one layer at a time: `kl` and `sqnr` run the network over `tokens` \
       calibration tokens for each layer and format, `output-mse` and `weighted-mse` need one pass for second moments. The \
@@ -44,10 +44,8 @@ public struct MixedPrecision: Pass {
 
   @PassOption("Average bits for each weight, scales included; null: what the scheme says.")
   public var bits: AverageBits? = nil
-  @PassOption(
-    "Formats to start from: its bits are the budget, and its symmetry and scales those of the choices."
-  )
-  public var scheme = QuantizationScheme.roundToNearestInt8
+  @PassOption("The scheme of `quantize`, whose bits are the budget if it states any.")
+  public var scheme: QuantizationScheme? = nil
   @PassOption(
     "Schemes whose weight formats can be chosen; none: integers near the budget in groups of 32, 64 and 128."
   )
@@ -66,8 +64,8 @@ public struct MixedPrecision: Pass {
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let layers = selectLayers(in: graph, context)
     if layers.isEmpty { return }
-    let average = averageBits(of: layers)
-    let specs = candidates(around: average)
+    let average = try averageBits(of: layers, in: graph)
+    let specs = candidates(around: average, for: layers)
     let real = withoutRounding(graph, layers)
     let probe = try context.logitProbe(of: real, tokens: tokens)
     let losses = try self.losses(of: layers, as: specs, in: real, probe, context)
@@ -97,10 +95,20 @@ public struct MixedPrecision: Pass {
   private func selectLayers(in graph: Graph, _ context: PassContext) -> [RoundedLinear] {
     let constants = graph.constants()
     return graph.operations(of: Linear.self).compactMap { operation, _ in
-      if let layer = RoundedLinear(operation, in: graph, constants: constants) { return layer }
-      context.remark(
-        Self.leftOut, at: operation.location, "the weight is not rounded to nearest")
-      return nil
+      if constants.contains(operation.result) { return nil }
+      guard let layer = RoundedLinear(operation, in: graph, constants: constants) else {
+        context.remark(
+          Self.leftOut, at: operation.location, "the weight is not rounded to nearest")
+        return nil
+      }
+      // Another format for one reader would store the weight twice.
+      guard graph.readerCount(of: layer.rounded) == 1 else {
+        context.remark(
+          Self.leftOut, at: operation.location, "'\(layer.name)' is read in other places too",
+          hint: "'fold-norm-gains' gives an output layer a copy of its own")
+        return nil
+      }
+      return layer
     }
   }
 
@@ -115,19 +123,27 @@ public struct MixedPrecision: Pass {
   }
 
   /// Bits for each weight that are asked for.
-  private func averageBits(of layers: [RoundedLinear]) -> Double {
-    if let asked = bits?.value ?? scheme.bits { return asked }
+  private func averageBits(of layers: [RoundedLinear], in graph: Graph) throws -> Double {
+    if let asked = bits?.value ?? scheme?.bits { return asked }
+    if graph.facts.contains(.formatsOpen) {
+      throw PassError(
+        "the scheme of 'quantize' states a budget of bits, and this pass was not told",
+        hint: "write 'scheme: $scheme' here as there, or say 'bits'")
+    }
     let weights = layers.reduce(0) { $0 + $1.shape.reduce(1, *) }
     let stored = layers.reduce(0) {
-      $0 + scheme.weights.storedBits(rows: $1.shape[0], columns: $1.shape[1])
+      $0 + $1.spec.storedBits(rows: $1.shape[0], columns: $1.shape[1])
     }
     return Double(stored) / Double(max(1, weights))
   }
 
   /// The formats to choose from: what the user named, else integers near the budget, since a layer that would take much more or
   /// much less pays with all the others.
-  private func candidates(around average: Double) -> [QuantizationSpec] {
+  private func candidates(
+    around average: Double, for layers: [RoundedLinear]
+  ) -> [QuantizationSpec] {
     var specs = choices.map(\.weights)
+    let start = layers[0].spec
     if specs.isEmpty {
       for format in NumericFormat.all {
         guard case .integer(let bits) = format, (-2.5...2.5).contains(Double(bits) - average) else {
@@ -136,11 +152,11 @@ public struct MixedPrecision: Pass {
         for size in [32, 64, 128] {
           specs.append(
             QuantizationSpec(
-              format, .group(size), isSymmetric: scheme.weights.isSymmetric,
-              scaleFormat: scheme.weights.scaleFormat))
+              format, .group(size), isSymmetric: start.isSymmetric,
+              scaleFormat: start.scaleFormat))
         }
       }
-      if !specs.contains(scheme.weights) { specs.append(scheme.weights) }
+      specs += layers.map(\.spec)
     }
     var seen: Set<QuantizationSpec> = []
     return specs.filter { seen.insert($0).inserted }
@@ -157,17 +173,33 @@ public struct MixedPrecision: Pass {
       sensitivity = LogitSensitivity(probe: probe, folder: folder) { $0.kullbackLeibler }
     case .sqnr:
       sensitivity = LogitSensitivity(probe: probe, folder: folder) { $0.noise }
-    case .outputMSE, .weightedMSE:
-      let requests = layers.map { ($0.realInput, StatisticRequest.secondMoment) }
-      let statistics = try context.channelStatistics(
-        of: Dictionary(requests) { first, _ in first }, in: real)
-      let moments = statistics.compactMapValues(\.secondMoment)
-      sensitivity =
-        metric == .outputMSE
-        ? OutputSensitivity(folder: folder, moments: moments)
-        : TraceSensitivity(folder: folder, moments: moments)
+    case .outputMSE:
+      return try layers.batches { 16 * $0.shape[1] * $0.shape[1] }.flatMap { batch in
+        let statistics = try measure(batch, .secondMoment, in: real, context)
+        return try finite(
+          OutputSensitivity(folder: folder, moments: statistics.compactMapValues(\.secondMoment)),
+          of: batch, as: specs, in: real)
+      }
+    case .weightedMSE:
+      sensitivity = TraceSensitivity(
+        folder: folder, statistics: try measure(layers, .range, in: real, context))
     }
-    return try layers.map { layer in
+    return try finite(sensitivity, of: layers, as: specs, in: real)
+  }
+
+  private func measure(
+    _ layers: [RoundedLinear], _ request: StatisticRequest, in real: Graph, _ context: PassContext
+  ) throws -> [ValueID: ChannelStatistics] {
+    let requests = layers.map { ($0.realInput, request) }
+    return try context.channelStatistics(
+      of: Dictionary(requests) { first, _ in first }, in: real)
+  }
+
+  private func finite(
+    _ sensitivity: any Sensitivity, of layers: [RoundedLinear], as specs: [QuantizationSpec],
+    in real: Graph
+  ) throws -> [[Double]] {
+    try layers.map { layer in
       let losses = try sensitivity.losses(of: layer, as: specs)
       guard losses.allSatisfy(\.isFinite) else {
         throw PassError(
@@ -232,15 +264,8 @@ public struct MixedPrecision: Pass {
     }
     let uniform = allocation.specs.indices.map { choice in allocation.layers.map { _ in choice } }
       .filter { allocation.bits(of: $0) <= budget }
-    // Only formats that no other of the same or less bits beats in prediction are worth a run.
-    let worthwhile = uniform.filter { one in
-      !uniform.contains { other in
-        allocation.bits(of: other) <= allocation.bits(of: one)
-          && allocation.loss(of: other) < allocation.loss(of: one)
-      }
-    }
     var best: (choices: [Int], loss: Double)?
-    for choices in [solved] + worthwhile {
+    for choices in [solved] + uniform {
       let graph = try rounded(real, allocation, choices)
       let divergence = try probe.divergence(of: graph).kullbackLeibler
       let name =

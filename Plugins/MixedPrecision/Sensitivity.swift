@@ -44,7 +44,7 @@ struct OutputSensitivity: Sensitivity {
   let moments: [ValueID: Tensor]
 
   func losses(of layer: RoundedLinear, as specs: [QuantizationSpec]) throws -> [Double] {
-    let energy = OutputEnergy(moment: try layer.moment(among: moments))
+    let energy = OutputEnergy(moment: try layer.found(among: moments))
     let weights = try folder.fold(layer.source)
     let power = try energy.of(weights)
     return try specs.map { spec in
@@ -60,14 +60,12 @@ struct OutputSensitivity: Sensitivity {
 /// gradients.
 struct TraceSensitivity: Sensitivity {
   let folder: ConstantFolder
-  /// Second moment of each input, f64 [in, in].
-  let moments: [ValueID: Tensor]
+  /// Mean squares of each input's channels.
+  let statistics: [ValueID: ChannelStatistics]
 
   func losses(of layer: RoundedLinear, as specs: [QuantizationSpec]) throws -> [Double] {
-    let moment = try layer.moment(among: moments)
-    let width = moment.columns
-    let elements = moment.array(of: Double.self)
-    let mean = (0..<width).reduce(0) { $0 + elements[$1 * width + $1] } / Double(width)
+    let squares = try layer.found(among: statistics).meanSquare
+    let mean = squares.reduce(0, +) / Double(max(1, squares.count))
     let weights = try folder.fold(layer.source)
     return try specs.map { spec in
       try mean * spec.nearestValues(of: weights).subtracting(weights).squaredNorm
@@ -76,11 +74,11 @@ struct TraceSensitivity: Sensitivity {
 }
 
 extension RoundedLinear {
-  /// The second moment of the layer's input.
-  fileprivate func moment(among moments: [ValueID: Tensor]) throws -> Tensor {
-    guard let moment = moments[realInput] else {
+  /// What was measured of the layer's input.
+  fileprivate func found<Measured>(among measured: [ValueID: Measured]) throws -> Measured {
+    guard let found = measured[realInput] else {
       throw PassError("calibration measured nothing for the input of '\(name)'")
     }
-    return moment
+    return found
   }
 }

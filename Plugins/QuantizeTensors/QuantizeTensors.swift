@@ -100,6 +100,11 @@ public struct QuantizeTensors: Pass {
         leaveOut(operation, reason, context)
         continue
       }
+      if graph.definition(of: weights, as: Dequantize.self) != nil {
+        throw PassError(
+          "'\(name)' has a format already, that an earlier pass gave it", at: operation.location,
+          hint: "leave it out of one of the two with 'exclude', or remove the second pass")
+      }
       guard let spec = isLinear ? scheme.weights : scheme.embeddings else {
         leaveOut(operation, "the scheme leaves embeddings real", context)
         continue

@@ -24,7 +24,7 @@ public struct RotationFusion: Pass {
       """,
     paper:
       "QuaRot (arXiv 2404.00456), section 4; MambaQuant (arXiv 2501.13484), KLT-enhanced rotation",
-    conflicts: [FactConflict(.quantized, "would change weights that have been quantized")],
+    conflicts: FactConflict.changesOfWeights,
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
     statistics: [rotated, online, skipped],
     remarks: [spread, blockwise, rank, .untied, leftOut, .absentRole])

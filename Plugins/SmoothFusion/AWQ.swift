@@ -19,7 +19,7 @@ public struct AWQ: Pass {
       Roles are done one after another in the order given, each measured on what the earlier ones left.
       """,
     paper: "AWQ (arXiv 2306.00978), section 3.2",
-    conflicts: [FactConflict(.quantized, "would change weights that have been quantized")],
+    conflicts: FactConflict.changesOfWeights,
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
     statistics: [SiteScaling.smoothed],
     remarks: [SiteScaling.factors, .absentRole, .untied])
@@ -47,7 +47,15 @@ public struct AWQ: Pass {
     let scaling = SiteScaling(context)
     try scaling.visit(sites, in: &graph) { chosen, graph in
       let parts = chosen.map { (site: $0, readers: SiteReader.all(of: $0, in: graph)) }
-      for batch in batches(of: parts.filter { !$0.readers.isEmpty }, in: graph) {
+      // The graph changes while batches are gone through, but widths do not.
+      let before = graph
+      let batches = parts.filter { !$0.readers.isEmpty }.batches { part in
+        Set(part.readers.map(\.input)).reduce(0) { sum, value in
+          let width = before.type(of: value).shape.last?.fixed ?? 0
+          return sum + 8 * width * width
+        }
+      }
+      for batch in batches {
         let inputs = Set(batch.flatMap(\.readers).map(\.input)).sorted()
         let measured = try context.channelStatistics(
           of: Dictionary(uniqueKeysWithValues: inputs.map { ($0, .secondMoment) }), in: graph)
@@ -62,30 +70,6 @@ public struct AWQ: Pass {
       }
     }
   }
-
-  /// Sites that are measured in one pass over the text: as many as their second moments leave room for.
-  private func batches(
-    of parts: [(site: Site, readers: [SiteReader])], in graph: Graph
-  ) -> [[(site: Site, readers: [SiteReader])]] {
-    var batches: [[(site: Site, readers: [SiteReader])]] = []
-    var room = 0
-    for part in parts {
-      let bytes = Set(part.readers.map(\.input)).reduce(0) { sum, value in
-        let width = graph.type(of: value).shape.last?.fixed ?? 0
-        return sum + 8 * width * width
-      }
-      if batches.isEmpty || bytes > room {
-        batches.append([])
-        room = Self.momentLimit
-      }
-      batches[batches.count - 1].append(part)
-      room -= bytes
-    }
-    return batches
-  }
-
-  /// Bytes of second moments that are held at a time, unless those of one site take more.
-  private static let momentLimit = 1 << 28
 }
 
 /// A linear layer whose weights take up the factors of a site.

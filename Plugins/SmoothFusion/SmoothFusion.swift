@@ -25,7 +25,7 @@ public struct SmoothFusion: Pass {
       """,
     paper:
       "SmoothQuant (arXiv 2211.10438), equation 4; MambaQuant (arXiv 2501.13484), smooth-fused rotation",
-    conflicts: [FactConflict(.quantized, "would change weights that have been quantized")],
+    conflicts: FactConflict.changesOfWeights,
     preservesFunction: true, tolerance: 1e-8, usesCalibration: true,
     statistics: [SiteScaling.smoothed],
     remarks: [SiteScaling.factors, .absentRole, .untied])

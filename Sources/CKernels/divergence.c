@@ -1,4 +1,8 @@
 // How far rows of logits lie apart. Compiled into the compiler only.
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 #include "irc_divergence.h"
 
 #include <float.h>

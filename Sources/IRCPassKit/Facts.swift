@@ -7,6 +7,8 @@ extension Fact {
   public static let normInputsSmoothed = Fact("norm-inputs-smoothed")
   /// Weights have been given formats.
   public static let quantized = Fact("quantized")
+  /// Linear layers have branches of low rank whose precision was chosen.
+  public static let branchesAbsorbed = Fact("branches-absorbed")
   /// Scales of weights have been searched for, and are constants.
   public static let scalesSearched = Fact("scales-searched")
   /// Codes of weights have been solved for, and are constants.

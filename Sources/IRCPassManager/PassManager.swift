@@ -34,8 +34,11 @@ public struct PassManager {
           instance.error(
             "passes.conflicting-fact",
             "pass '\(instance.id)' \(conflict.reason) ('\(conflict.fact)')",
-            hint: maker.map { "put '\(instance.id)' before '\($0)'" }
-              ?? "run it before the fact is established"))
+            hint: maker.map { maker in
+              schedule.contains { $0.id == maker && type(of: $0.pass) == type(of: instance.pass) }
+                ? "remove one of '\(maker)' and '\(instance.id)'"
+                : "put '\(instance.id)' before '\(maker)'"
+            } ?? "run it before the fact is established"))
       }
       // What a conflict broke is not reported a second time as missing.
       for fact in effects.requires where !facts.contains(fact) && conflicts.isEmpty {
