@@ -70,6 +70,7 @@ public struct GPTQ: Pass {
     let stops = groups.map { tokens.stop(for: $0.input) }
     var names = DerivedNames(context.instance)
     var result = graph
+    var solved = 0
     try context.walk(over: plan, stops: stops) { index, values in
       let group = groups[index]
       let inputs = values.values.first ?? []
@@ -81,6 +82,7 @@ public struct GPTQ: Pass {
         if let factor {
           let rounded = try round(target, factor, folder)
           value = rounded.values
+          solved += 1
           try attach(rounded, for: target, &names, to: &result, context)
         } else {
           value = try folder.fold(target.rounded)
@@ -88,6 +90,12 @@ public struct GPTQ: Pass {
         }
         return OperandReplacement(target.operation, operand: 1, value)
       }
+    }
+    if solved == 0, let first = groups.first {
+      throw PassError(
+        "no layer could be rounded by its inputs, as remarks say of each",
+        at: first.targets[0].location,
+        hint: "raise 'calibration.tokens' in the model file and name a text that is long enough")
     }
     graph = result
   }

@@ -25,9 +25,6 @@ struct Allocation {
   /// Number of weights.
   var weightCount: Int { layers.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
-  /// Bits of the cheapest choices.
-  var leastBits: Int { costs.reduce(0) { $0 + ($1.min() ?? 0) } }
-
   /// Bits of a choice for each layer.
   func bits(of choices: [Int]) -> Int { zip(costs, choices).reduce(0) { $0 + $1.0[$1.1] } }
 

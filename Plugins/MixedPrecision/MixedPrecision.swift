@@ -57,7 +57,7 @@ public struct MixedPrecision: Pass {
   @PassOption("Layers that read one value share a format.")
   public var tieInputs = false
   @PassOption("Calibration tokens that logits are compared on.", in: 1...1_000_000)
-  public var tokens = 2048
+  public var tokens = 1024
 
   public init() {}
 
@@ -66,12 +66,13 @@ public struct MixedPrecision: Pass {
     if layers.isEmpty { return }
     let average = try averageBits(of: layers, in: graph)
     let specs = candidates(around: average, for: layers)
+    try checkBudget(average, of: layers, specs)
     let real = withoutRounding(graph, layers)
     let probe = try context.logitProbe(of: real, tokens: tokens)
     let losses = try self.losses(of: layers, as: specs, in: real, probe, context)
     let allocation = Allocation(
       layers: layers, specs: specs, losses: losses, groups: groups(of: layers, in: graph))
-    let budget = try budget(of: allocation, average)
+    let budget = Self.budget(average, for: allocation.weightCount)
     tell(allocation, upTo: budget, context)
     let chosen = try choose(allocation, within: budget, real, probe, context)
     for (layer, choice) in zip(layers, chosen) {
@@ -146,7 +147,9 @@ public struct MixedPrecision: Pass {
     let start = layers[0].spec
     if specs.isEmpty {
       for format in NumericFormat.all {
-        guard case .integer(let bits) = format, (-2.5...2.5).contains(Double(bits) - average) else {
+        guard case .integer(let bits) = format,
+          (-2.5...2.5).contains(Double(bits) - min(average, 8))
+        else {
           continue
         }
         for size in [32, 64, 128] {
@@ -227,18 +230,25 @@ public struct MixedPrecision: Pass {
     return groups
   }
 
-  /// Bits for all weights of the layers together.
-  private func budget(of allocation: Allocation, _ average: Double) throws -> Int {
-    let weights = allocation.weightCount
+  /// Bits for so many weights together.
+  private static func budget(_ average: Double, for weights: Int) -> Int {
     // An average that was computed from whole bits must give them back.
-    let budget = Int((average * Double(weights) + 0.001).rounded(.down))
-    let least = allocation.leastBits
-    guard budget >= least else {
+    Int((average * Double(weights) + 0.001).rounded(.down))
+  }
+
+  /// Refuses a budget that the smallest formats exceed, before anything is measured.
+  private func checkBudget(
+    _ average: Double, of layers: [RoundedLinear], _ specs: [QuantizationSpec]
+  ) throws {
+    let weights = layers.reduce(0) { $0 + $1.shape.reduce(1, *) }
+    let least = layers.reduce(0) { sum, layer in
+      sum + (specs.map { $0.storedBits(rows: layer.shape[0], columns: layer.shape[1]) }.min() ?? 0)
+    }
+    guard Self.budget(average, for: weights) >= least else {
       throw PassError(
         "\(text(average)) bits for each weight are too few: the smallest formats take \(text(Double(least) / Double(weights)))",
         hint: "raise 'bits', or add smaller formats to 'choices'")
     }
-    return budget
   }
 
   /// The frontier in a few points.
@@ -277,6 +287,12 @@ public struct MixedPrecision: Pass {
         "\(name), \(text(Double(allocation.bits(of: choices)) / Double(allocation.weightCount))) bits: predicted "
           + "\(metric.rawValue) \(allocation.loss(of: choices)), measured kl \(divergence)")
       if divergence < best?.loss ?? .infinity { best = (choices, divergence) }
+    }
+    if let best, best.choices != solved {
+      context.remark(
+        Self.measured, at: .unknown,
+        "one format for all loses less than the allocation on this text, and is taken: \(allocation.specs[best.choices[0]].format) "
+          + "\(allocation.specs[best.choices[0]].granularity)")
     }
     return best?.choices ?? solved
   }

@@ -29,11 +29,14 @@ public struct FactConflict: Sendable {
   public var fact: Fact
   /// What the pass would do to it, as the end of a sentence that begins with the pass's name.
   public var reason: String
+  /// What to do about it, where another order would not help; nil: run it before the fact is established.
+  public var hint: String?
 
   /// States the conflict.
-  public init(_ fact: Fact, _ reason: String) {
+  public init(_ fact: Fact, _ reason: String, hint: String? = nil) {
     self.fact = fact
     self.reason = reason
+    self.hint = hint
   }
 }
 

@@ -34,7 +34,7 @@ public struct PassManager {
           instance.error(
             "passes.conflicting-fact",
             "pass '\(instance.id)' \(conflict.reason) ('\(conflict.fact)')",
-            hint: maker.map { maker in
+            hint: conflict.hint ?? maker.map { maker in
               schedule.contains { $0.id == maker && type(of: $0.pass) == type(of: instance.pass) }
                 ? "remove one of '\(maker)' and '\(instance.id)'"
                 : "put '\(instance.id)' before '\(maker)'"
