@@ -36,7 +36,6 @@ public struct ClipSearch: Pass {
     let constants = graph.constants()
     let folder = ConstantFolder(graph)
     let uses = graph.uses()
-    var counts: [String: Int] = [:]
     for (quantize, op) in graph.operations(of: Quantize.self) {
       let (source, scales) = (quantize.operands[0], Array(quantize.operands.dropFirst()))
       guard constants.contains(source) else { continue }
@@ -50,18 +49,17 @@ public struct ClipSearch: Pass {
       let weights = try folder.fold(source)
       let found = try ScaleSet(fitting: weights, op.spec, .search(norm: norm))
       let name = graph.parameterName(of: source) ?? "weight"
-      let count = counts[name, default: 0] + 1
-      counts[name] = count
-      let prefix = "\(name).\(context.instance)" + (count == 1 ? "" : ".\(count)")
+      let prefix = "\(name).\(context.instance)"
       let place = context.derived(from: graph.producer(of: source).location)
       var parts = [
         try graph.attach(
-          found.stored(as: op.spec.scaleFormat), named: "\(prefix).scales", before: quantize.id,
+          found.stored(as: op.spec.scaleFormat), numberedFrom: "\(prefix).scales",
+          before: quantize.id,
           at: place)
       ]
       if let zeros = found.zeros {
         parts.append(
-          try graph.attach(zeros, named: "\(prefix).zeros", before: quantize.id, at: place))
+          try graph.attach(zeros, numberedFrom: "\(prefix).zeros", before: quantize.id, at: place))
       }
       for (old, new) in zip(scales, parts) {
         for use in uses[old] ?? [] { graph.setOperand(use.operand, of: use.operation, to: new) }

@@ -68,7 +68,6 @@ public struct GPTQ: Pass {
     var tokens = TokenWeights(importance, least: leastImportance, in: plan, context)
     let folder = ConstantFolder(graph)
     let stops = groups.map { tokens.stop(for: $0.input) }
-    var names = DerivedNames(context.instance)
     var result = graph
     var solved = 0
     try context.walk(over: plan, stops: stops) { index, values in
@@ -83,7 +82,7 @@ public struct GPTQ: Pass {
           let rounded = try round(target, factor, folder)
           value = rounded.values
           solved += 1
-          try attach(rounded, for: target, &names, to: &result, context)
+          try attach(rounded, for: target, to: &result, context)
         } else {
           value = try folder.fold(target.rounded)
           context.count(Self.kept)
@@ -184,26 +183,27 @@ public struct GPTQ: Pass {
       let parts = try folder.fold(target.scales)
       given = ScaleSet(scales: parts[0], zeros: parts.count > 1 ? parts[1] : nil)
     }
-    let rule = clip ? ScaleRule.search(norm: 2.4) : .range
+    let rule = clip ? ScaleRule.leastError : .range
     return try SecondOrderRounding(target.spec, factor, rule, given: given)
       .round(folder.fold(target.source))
   }
 
   private func attach(
-    _ rounded: RoundedWeights, for target: RoundedLinear, _ names: inout DerivedNames,
-    to graph: inout Graph, _ context: PassContext
+    _ rounded: RoundedWeights, for target: RoundedLinear, to graph: inout Graph,
+    _ context: PassContext
   ) throws {
     let place = context.derived(from: graph.producer(of: target.source).location)
-    let name = names.unique(target.name)
+    let name = "\(target.name).\(context.instance)"
     let anchor = target.operation
     var parts = [
-      try graph.attach(rounded.codes, named: "\(name).codes", before: anchor, at: place),
+      try graph.attach(rounded.codes, numberedFrom: "\(name).codes", before: anchor, at: place),
       try graph.attach(
-        rounded.scaleSet.stored(as: target.spec.scaleFormat), named: "\(name).scales",
+        rounded.scaleSet.stored(as: target.spec.scaleFormat), numberedFrom: "\(name).scales",
         before: anchor, at: place),
     ]
     if let zeros = rounded.zeros {
-      parts.append(try graph.attach(zeros, named: "\(name).zeros", before: anchor, at: place))
+      parts.append(
+        try graph.attach(zeros, numberedFrom: "\(name).zeros", before: anchor, at: place))
     }
     let value = try graph.add(
       Dequantize(spec: target.spec), parts, before: anchor, at: place)[0]
@@ -213,22 +213,5 @@ public struct GPTQ: Pass {
     let error = Float((rounded.error / outputs).squareRoot())
     context.remark(
       Self.solved, at: place, "'\(target.name)': root mean square error of an output \(error)")
-  }
-}
-
-/// Names of constants that a pass attaches, after its instance and the tensor that they are made from.
-struct DerivedNames {
-  private let instance: String
-  private var counts: [String: Int] = [:]
-
-  init(_ instance: String) {
-    self.instance = instance
-  }
-
-  /// A name for what is made from a tensor; several things can be made from one.
-  mutating func unique(_ name: String) -> String {
-    let count = counts[name, default: 0] + 1
-    counts[name] = count
-    return count == 1 ? "\(name).\(instance)" : "\(name).\(instance).\(count)"
   }
 }

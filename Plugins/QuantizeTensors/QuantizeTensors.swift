@@ -171,11 +171,8 @@ public struct QuantizeTensors: Pass {
     _ value: ValueID, scales: [ValueID]?, _ spec: QuantizationSpec, before anchor: OperationID,
     in graph: inout Graph, _ context: PassContext
   ) throws -> ValueID {
-    let place = context.derived(from: graph.producer(of: value).location)
-    let scales =
-      try scales
-      ?? graph.add(QuantizationParameters(spec: spec), [value], before: anchor, at: place)
-    let codes = try graph.add(Quantize(spec: spec), [value] + scales, before: anchor, at: place)
-    return try graph.add(Dequantize(spec: spec), codes + scales, before: anchor, at: place)[0]
+    try graph.round(
+      value, to: spec, under: scales, before: anchor,
+      at: context.derived(from: graph.producer(of: value).location))
   }
 }

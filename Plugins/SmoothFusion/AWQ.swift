@@ -62,7 +62,7 @@ public struct AWQ: Pass {
         for (site, readers) in batch {
           let search = try FactorSearch(
             readers, measured, width: site.width, scheme.weights,
-            clip ? .search(norm: 2.4) : .range, in: graph)
+            clip ? .leastError : .range, in: graph)
           if let best = try search.best() {
             try scaling.divide(by: best.factors, alpha: best.alpha, at: site, in: &graph)
           }

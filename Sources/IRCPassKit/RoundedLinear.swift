@@ -67,14 +67,16 @@ public struct RoundedLinear: Sendable {
 }
 
 extension Graph {
-  /// Adds `dequantize(quantize(value))` under scales of the value's own range.
+  /// Adds `dequantize(quantize(value))` under given scales and zero points, or those of the value's own range.
   ///
   /// - Returns: the rounded value.
   /// - Throws: `OperatorError` for a value that the format does not fit.
   public mutating func round(
-    _ value: ValueID, to spec: QuantizationSpec, before anchor: OperationID, at location: Location
+    _ value: ValueID, to spec: QuantizationSpec, under given: [ValueID]? = nil,
+    before anchor: OperationID, at location: Location
   ) throws -> ValueID {
-    let scales = try add(QuantizationParameters(spec: spec), [value], before: anchor, at: location)
+    let scales =
+      try given ?? add(QuantizationParameters(spec: spec), [value], before: anchor, at: location)
     let codes = try add(Quantize(spec: spec), [value] + scales, before: anchor, at: location)
     return try add(Dequantize(spec: spec), codes + scales, before: anchor, at: location)[0]
   }

@@ -26,6 +26,9 @@ public enum ScaleRule: Hashable, Sendable {
   case range
   /// From the narrowed range with the least sum of |error|^norm.
   case search(norm: Double)
+
+  /// The search with the norm of GPTQ's reference code.
+  public static let leastError = ScaleRule.search(norm: 2.4)
 }
 
 /// Scales and zero points of a matrix.
