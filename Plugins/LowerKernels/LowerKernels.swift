@@ -22,7 +22,9 @@ public struct LowerKernels: Pass {
     conflicts: [
       FactConflict(
         .formatsOpen,
-        "would fix formats before the scheme's budget of bits is met; 'mixed-precision' chooses them"
+        "would fix formats before the scheme's budget of bits is met",
+        hint:
+          "put 'mixed-precision' behind 'quantize', as the pipeline 'mixed' does, or choose a scheme without 'bits'"
       )
     ], preservesFunction: true,
     statistics: [
