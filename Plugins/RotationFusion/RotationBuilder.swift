@@ -4,24 +4,28 @@ import IRCPassKit
 struct RotationBuilder {
   /// Channels that are rotated among each other: the width, or those of a head.
   let block: Int
-  /// The order of the Hadamard matrix that stands in, where there is none of order `block`; 1 if none is of any use.
-  let fallbackBlock: Int?
+  /// The order of the Hadamard matrices on the diagonal, if it is not `block`; 1 if none is of any use.
+  let hadamardOrder: Int?
+  /// True if no Hadamard matrix has the order that was asked for.
+  let isFallback: Bool
   private let kind: RotationKind
   private let seed: Int
   private let site: Site
 
-  init(_ kind: RotationKind, seed: Int, site: Site) {
+  /// - Parameter limit: most channels that a Hadamard matrix mixes; nil for as many as can be.
+  init(_ kind: RotationKind, seed: Int, limit: Int?, site: Site) {
     self.kind = kind
     self.seed = seed
     self.site = site
     block = site.width / site.group.blockCount
-    let order = Hadamard.largestOrder(dividing: block)
+    let order = Hadamard.largestOrder(dividing: block, atMost: limit ?? block)
     let usesHadamard = kind == .hadamard || kind == .kltHadamard
-    fallbackBlock = usesHadamard && order != block ? order : nil
+    hadamardOrder = usesHadamard && order != block ? order : nil
+    isFallback = usesHadamard && order != min(block, limit ?? block)
   }
 
   /// True if the kind has no rotation for the site, since only 1 divides the number of its channels among Hadamard orders.
-  var isImpossible: Bool { fallbackBlock == 1 }
+  var isImpossible: Bool { hadamardOrder == 1 }
 
   /// The rotation; kinds that are made from calibration data need the site's second moment, [blocks, n, n] as `SiteMoments` gives it.
   ///
@@ -29,7 +33,7 @@ struct RotationBuilder {
   func rotation(moment: Tensor?) throws -> (transform: ChannelTransform, rank: Int?) {
     let width = site.width
     let hadamard = ChannelTransform.hadamard(
-      width: width, block: fallbackBlock ?? block, seed: seed)
+      width: width, block: hadamardOrder ?? block, seed: seed)
     switch kind {
     case .hadamard: return (hadamard, nil)
     case .orthogonal:
@@ -93,7 +97,7 @@ struct RotationBuilder {
   /// Where the Hadamard matrix that follows mixes parts of a block only, they are dealt to these like cards, forth and back, so that each
   /// part gets strong and weak ones.
   private var dealt: [Int] {
-    guard kind == .kltHadamard, let part = fallbackBlock else { return Array(0..<block) }
+    guard kind == .kltHadamard, let part = hadamardOrder else { return Array(0..<block) }
     let hands = block / part
     return (0..<hands).flatMap { hand in
       (0..<part).map { $0 * hands + ($0.isMultiple(of: 2) ? hand : hands - 1 - hand) }

@@ -16,7 +16,8 @@ public struct RotationFusion: Pass {
       rotation; `klt` turns to the eigenvectors of the calibrated second moment, which alone concentrates the variance; \
       `klt-hadamard` follows it with a Hadamard rotation, after which all channels have one variance, that over the \
       values of all readers of the site taken together. A width that no known Hadamard matrix has is rotated in blocks of the largest \
-      order that divides it, among which the eigenvectors are dealt evenly; where only 1 does, the site is left out.
+      order that divides it, among which the eigenvectors are dealt evenly; where only 1 does, the site is left out. `block` asks for \
+      smaller blocks, as those that share a scale.
 
       Sites are chosen by role (`residual`, `value`, `low-rank`; with `online` also `product`, `activation`, `score`, `input`) or by name; `irc inspect --sites` lists \
       those of a model. At sites that need operators online, the kind should be `hadamard`: its operator is a fast transform, \
@@ -35,7 +36,8 @@ public struct RotationFusion: Pass {
   static let spread = RemarkKind(
     "spread", .analysis, "Largest over smallest channel variance, before and after.")
   static let blockwise = RemarkKind(
-    "blockwise", .missed, "There is no Hadamard matrix of a site's width.")
+    "blockwise", .missed,
+    "There is no Hadamard matrix of a site's width, or of the size of blocks that was asked for.")
   static let leftOut = RemarkKind(
     "left-out", .missed,
     "A site cannot be rotated without an operator online, or has no Hadamard matrix of any use.")
@@ -48,6 +50,10 @@ public struct RotationFusion: Pass {
   public var sites = [NamePattern("residual"), NamePattern("value"), NamePattern("low-rank")]
   @PassOption("Let operators run online where no weights can absorb a rotation.")
   public var online = false
+  @PassOption(
+    "Most channels that a Hadamard rotation mixes, as the size of groups; null: all of a site or head.",
+    in: 2...65536)
+  public var block: Int? = nil
   @PassOption("Seed of random signs and random rotations.", in: 0...Int(Int32.max))
   public var seed = 0
   @PassOption(
@@ -92,7 +98,7 @@ public struct RotationFusion: Pass {
       try leaveOut(site, in: graph, context)
       return false
     }
-    let builder = RotationBuilder(kind, seed: seed, site: site)
+    let builder = RotationBuilder(kind, seed: seed, limit: block, site: site)
     if builder.isImpossible {
       context.count(Self.skipped)
       context.remark(
@@ -112,13 +118,17 @@ public struct RotationFusion: Pass {
   private func rotate(
     _ site: Site, _ moment: Tensor?, in graph: inout Graph, _ context: PassContext
   ) throws {
-    let builder = RotationBuilder(kind, seed: site.seed(from: seed), site: site)
+    let builder = RotationBuilder(kind, seed: site.seed(from: seed), limit: block, site: site)
     let (rotation, rank) = try builder.rotation(moment: moment)
-    if let size = builder.fallbackBlock {
+    if builder.isFallback, let size = builder.hadamardOrder {
+      let wanted = min(builder.block, block ?? builder.block)
+      let reason =
+        builder.block.isMultiple(of: wanted)
+        ? "there is no Hadamard matrix of order \(wanted)"
+        : "\(wanted) does not divide \(builder.block) channels"
       context.remark(
         Self.blockwise, at: site.location,
-        "site '\(site.name)': there is no Hadamard matrix of order \(builder.block), so blocks of \(size) are rotated"
-      )
+        "site '\(site.name)': \(reason), so blocks of \(size) are rotated")
     }
     if let rank, rank < site.width {
       context.remark(
@@ -158,7 +168,7 @@ public struct RotationFusion: Pass {
   private func remarkSpread(
     _ site: Site, _ moment: Tensor, _ rotation: ChannelTransform, _ context: PassContext
   ) throws {
-    let builder = RotationBuilder(.hadamard, seed: site.seed(from: seed), site: site)
+    let builder = RotationBuilder(.hadamard, seed: site.seed(from: seed), limit: block, site: site)
     let plain = try builder.rotation(moment: nil).transform
     let ratios = try [nil, plain, rotation].map { transform in
       let moved = try transform?.transformed(secondMoment: moment) ?? moment

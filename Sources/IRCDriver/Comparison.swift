@@ -15,6 +15,8 @@ package final class Comparison {
     package var model: String
     /// Names of pipelines, with commas between them.
     package var pipelines: String
+    /// Names of schemes that each pipeline goes with, with commas between them; nil where the names of pipelines say it.
+    package var schemes: String?
     /// Passes that run before each pipeline; nil for none.
     package var prefix: String?
     /// Arguments of `--set`.
@@ -32,11 +34,13 @@ package final class Comparison {
 
     /// Gathers what the command line says.
     package init(
-      model: String, pipelines: String, prefix: String?, settings: [String], data: String,
-      context: Int, windows: Int?, functionCheck: FunctionCheckMode, comparesLogits: Bool = false
+      model: String, pipelines: String, schemes: String? = nil, prefix: String?,
+      settings: [String], data: String, context: Int, windows: Int?,
+      functionCheck: FunctionCheckMode, comparesLogits: Bool = false
     ) {
       self.model = model
       self.pipelines = pipelines
+      self.schemes = schemes
       self.prefix = prefix
       self.settings = settings
       self.data = data
@@ -61,15 +65,15 @@ package final class Comparison {
     self.request = request
     self.environment = environment
     plans = try environment.plans(
-      request.model, pipelines: request.pipelines, prefix: request.prefix,
-      settings: request.settings)
+      request.model, pipelines: request.pipelines, schemes: request.schemes,
+      prefix: request.prefix, settings: request.settings)
   }
 
   /// The rows in order, the float model first; a pipeline that fails does not keep the others from running.
   ///
   /// - Parameter tell: receives each row as it finishes.
   /// - Throws: when the float model cannot be measured.
-  package func run(_ tell: (ComparisonRow) throws -> Void) throws -> [ComparisonRow] {
+  package func run(tell: (ComparisonRow) throws -> Void) throws -> [ComparisonRow] {
     guard let source = plans.first?.model.source else { return [] }
     let keys = try environment.cache.map { _ in
       try ComparisonKeys(request, source: source)

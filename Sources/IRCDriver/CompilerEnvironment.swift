@@ -41,12 +41,13 @@ package struct CompilerEnvironment: Sendable {
 
   /// Reads a model file once for each of several pipelines; see `CompilationPlan.comparing`.
   package func plans(
-    _ path: String, pipelines: String, prefix: String?, settings: [String] = []
+    _ path: String, pipelines: String, schemes: String? = nil, prefix: String?,
+    settings: [String] = []
   ) throws -> [CompilationPlan] {
     try checkIsFile(path)
     return try CompilationPlan.comparing(
-      path, pipelines: pipelines, prefix: prefix, settings: settings, passes: registry.passes,
-      shipped: shipped)
+      path, pipelines: pipelines, schemes: schemes, prefix: prefix, settings: settings,
+      passes: registry.passes, shipped: shipped)
   }
 
   /// Complains of a folder in the place of a model file, with the model file that would be meant.

@@ -11,6 +11,7 @@ extension CompilationPlan {
   /// - Parameters:
   ///   - path: The model file.
   ///   - pipelines: Names as in a model file, with commas between them; paths start from the working directory.
+  ///   - schemes: Names of schemes, with commas between them: each pipeline is planned with each; nil where names say it.
   ///   - prefix: Passes that run before each pipeline, as in `fold-norm-gains,quantize{scheme: w8a8}`; nil for none.
   ///   - settings: Arguments of `--set`.
   ///   - passes: Every pass that there is.
@@ -18,10 +19,13 @@ extension CompilationPlan {
   /// - Returns: A plan for each pipeline, in order, named in its `model.pipeline`.
   /// - Throws: `DiagnosticList` with every error of every file and argument.
   package static func comparing(
-    _ path: String, pipelines: String, prefix: String? = nil, settings: [String] = [],
-    passes: [any Pass.Type], shipped: ShippedFiles
+    _ path: String, pipelines: String, schemes: String? = nil, prefix: String? = nil,
+    settings: [String] = [], passes: [any Pass.Type], shipped: ShippedFiles
   ) throws -> [CompilationPlan] {
-    let names = PipelineNames(pipelines)
+    var names = NameList(pipelines, argument: "--pipelines", of: "pipeline")
+    if let schemes {
+      names.combine(with: NameList(schemes, argument: "--schemes", of: "scheme"), shipped)
+    }
     let first = prefix.map { TextualPasses.requests($0, as: "--prefix") }
     let argumentProblems = names.problems + (first?.problems ?? [])
     var overrides = Overrides(settings)
@@ -41,7 +45,9 @@ extension CompilationPlan {
         })
     }
     try problems.report(
-      files: [path] + drafts.flatMap(\.plan.files) + ["--set", "--pipelines", "--prefix"])
+      files: [path] + drafts.flatMap(\.plan.files) + [
+        "--set", "--pipelines", "--schemes", "--prefix",
+      ])
     return zip(names.values, drafts).map { name, draft in
       var plan = draft.plan
       plan.model.pipeline = name.text ?? ""
@@ -50,14 +56,15 @@ extension CompilationPlan {
   }
 }
 
-/// Names of pipelines on one line, with commas between them.
-private struct PipelineNames {
+/// Names on one line, with commas between them.
+private struct NameList {
   private(set) var values: [OptionValue] = []
   private(set) var problems: [Diagnostic] = []
 
-  init(_ text: String) {
+  /// Reads what was said with an argument; `kind` is what a name stands for.
+  init(_ text: String, argument: String, of kind: String) {
     let line = text.replacing("\r\n", with: " ").replacing("\n", with: " ")
-    let file = TextFile(path: "--pipelines", text: line)
+    let file = TextFile(path: argument, text: line)
     var column = 1
     for piece in line.split(separator: ",", omittingEmptySubsequences: false) {
       let rest = piece.drop(while: \.isWhitespace)
@@ -66,13 +73,33 @@ private struct PipelineNames {
       while name.last?.isWhitespace == true { name.removeLast() }
       let span = SourceSpan(file: file, line: 1, column: start, length: name.count)
       if name.isEmpty {
+        let place = kind.uppercased()
         problems.append(
           span.error(
-            "pipeline.syntax", "expected the name of a pipeline", hint: "PIPELINE,PIPELINE"))
+            "pipeline.syntax", "expected the name of a \(kind)", hint: "\(place),\(place)"))
       } else {
         values.append(OptionValue(.scalar(name), span: span))
       }
       column += piece.count + 1
+    }
+  }
+
+  /// Puts every scheme behind every pipeline, those of one pipeline next to each other.
+  mutating func combine(with schemes: NameList, _ shipped: ShippedFiles) {
+    problems += schemes.problems
+    for scheme in schemes.values {
+      guard let name = scheme.text, !shipped.schemes.contains(name) else { continue }
+      problems.append(
+        scheme.span.error(
+          "scheme.unknown", "unknown scheme '\(name)'",
+          hint: nearestMatch(to: name, in: shipped.schemes).map { "did you mean '\($0)'?" }
+            ?? "schemes: \(shipped.schemes.joined(separator: ", "))"))
+    }
+    values = values.flatMap { pipeline in
+      schemes.values.map { scheme in
+        OptionValue(
+          .scalar("\(pipeline.text ?? "")-\(scheme.text ?? "")"), span: pipeline.span)
+      }
     }
   }
 }

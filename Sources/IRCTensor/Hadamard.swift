@@ -25,13 +25,15 @@ public struct Hadamard: Hashable, Sendable {
   public static func factors(of n: Int) -> [Int]? { Hadamard(order: n)?.factors }
 
   /// The largest order that divides n, for a block-diagonal transform; n itself if it is an order.
-  public static func largestOrder(dividing n: Int) -> Int {
+  ///
+  /// - Parameter limit: no larger order is taken.
+  public static func largestOrder(dividing n: Int, atMost limit: Int = .max) -> Int {
     precondition(n > 0, "an axis has at least one channel")
     var divisors: [Int] = []
     for divisor in 1...max(1, Int(Double(n).squareRoot()) + 1) where n.isMultiple(of: divisor) {
       divisors += [divisor, n / divisor]
     }
-    return divisors.sorted(by: >).first { Hadamard(order: $0) != nil } ?? 1
+    return divisors.sorted(by: >).first { $0 <= limit && Hadamard(order: $0) != nil } ?? 1
   }
 
   /// The entries, f64 [n, n].

@@ -19,6 +19,11 @@ struct CompareCommand: ParsableCommand {
   @Option(help: "Pipelines as in a model file, with commas between them: names, or paths.")
   var pipelines: String
   @Option(
+    help:
+      "Schemes with commas between them: tries each pipeline with each, and shows a table of perplexities and one of bits."
+  )
+  var schemes: String?
+  @Option(
     help: "Passes to put before each pipeline, as in 'fold-norm-gains,quantize{scheme: w8a8}'.")
   var prefix: String?
   @Option(help: "Text to predict: a .txt file, or a .jsonl file of {\"text\": …} documents.")
@@ -38,25 +43,42 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var overrides: Overrides
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    if logits, schemes != nil, !common.json {
+      throw ValidationError(
+        "the table of '--schemes' has no room for '--logits'; ask for --json, or name the pipelines with their schemes"
+      )
+    }
+  }
+
   func run() throws {
     let comparison = try Comparison(
       Comparison.Request(
-        model: model, pipelines: pipelines, prefix: prefix, settings: overrides.settings,
-        data: data, context: evaluation.context, windows: evaluation.windows,
+        model: model, pipelines: pipelines, schemes: schemes, prefix: prefix,
+        settings: overrides.settings, data: data, context: evaluation.context,
+        windows: evaluation.windows,
         functionCheck: functionCheck, comparesLogits: logits),
       in: common.environment(usesCache: !ignoresCache))
-    let table = ComparisonTable(
-      pipelines: comparison.plans.map(\.model.pipeline), comparesLogits: logits)
+    let rows = try comparison.run(tell: printer(for: comparison.plans))
+    if common.json { try StandardStream.output(json(rows).serialized(indent: 2) + "\n") }
+    if rows.contains(where: \.isFailed) { throw ExitCode(1) }
+  }
+
+  /// Prints rows as they finish, and what is wrong with those that fail.
+  private func printer(for plans: [CompilationPlan]) -> (ComparisonRow) throws -> Void {
+    let names = plans.map(\.model.pipeline)
+    var matrix = schemes.map { ComparisonMatrix(pipelines: names, schemes: $0) }
+    let table = ComparisonTable(pipelines: names, comparesLogits: logits)
     var head = table.head
-    let rows = try comparison.run { row in
-      if !common.json { try StandardStream.output(head + table.text(of: row)) }
+    return { row in
+      if !common.json {
+        try StandardStream.output(matrix?.text(adding: row) ?? head + table.text(of: row))
+      }
       head = ""
       if case .failure(let problems) = row.outcome {
         StandardStream.error(problems.description + "\n")
       }
     }
-    if common.json { try StandardStream.output(json(rows).serialized(indent: 2) + "\n") }
-    if rows.contains(where: \.isFailed) { throw ExitCode(1) }
   }
 
   private func json(_ rows: [ComparisonRow]) -> JSON {
@@ -64,6 +86,7 @@ struct CompareCommand: ParsableCommand {
     return .object([
       ("model", .string(model)), ("data", .string(data)),
       ("context", .integer(evaluation.context)),
+      ("schemes", schemes.map(JSON.string) ?? .null),
       ("windows", float.map { .integer($0.windows) } ?? .null),
       ("prefix", prefix.map(JSON.string) ?? .null),
       ("rows", .array(rows.map(\.json))),

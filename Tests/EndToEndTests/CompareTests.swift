@@ -54,7 +54,7 @@ struct CompareTests {
     let bench = try Bench()
     let outcome = try bench.run("rtn-w8a8,rtn-w4a16", "--windows", "3", "--json")
     #expect(outcome.code == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
-    let keys = ["model", "data", "context", "windows", "prefix", "rows"]
+    let keys = ["model", "data", "context", "schemes", "windows", "prefix", "rows"]
     #expect(try outcome.keys() == keys)
     let result = try outcome.json()
     #expect(try result["model"].string() == bench.model)
@@ -117,6 +117,40 @@ struct CompareTests {
     #expect(lines[1].hasPrefix("float ") && lines[1].hasSuffix(" 16.00       1195264"))
     #expect(lines[2].hasPrefix("rtn-w8a8 ") && lines[2].contains(" % "))
     #expect(!FileManager.default.fileExists(atPath: bench.folder.file("out")))
+  }
+
+  @Test("Pipelines and schemes make a table of perplexities and one of bits, of the same figures")
+  func matrix() throws {
+    let bench = try Bench()
+    let outcome = try bench.run("rtn, quarot", "--schemes", "w8a8, w4a16", "--windows", "2")
+    #expect(outcome.code == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+    let words = outcome.output.split(separator: "\n").map { line in
+      line.split(separator: " ").map(String.init)
+    }
+    #expect(
+      words.map { $0.first ?? "" } == [
+        "perplexity", "float", "rtn", "quarot", "bits/weight", "float", "rtn", "quarot",
+      ])
+    #expect(
+      words[0].dropFirst() == ["w8a8", "w4a16"] && words[4].dropFirst() == ["w8a8", "w4a16"])
+    let rows = try bench.rows("rtn-w8a8,rtn-w4a16,quarot-w8a8,quarot-w4a16", "--windows", "2")
+    #expect(try rows.allSatisfy(isCached))
+    let perplexities = try rows.dropFirst().map { try $0["perplexity"].double() }
+    let shown = (words[2].dropFirst() + words[3].dropFirst()).compactMap { Double($0) }
+    #expect(shown.count == 4)
+    #expect(zip(perplexities, shown).allSatisfy { abs($0 - $1) < 0.0001 })
+    let bits = try rows.dropFirst().map { try $0["bits_per_weight"].double() }
+    let shownBits = (words[6].dropFirst() + words[7].dropFirst()).compactMap { Double($0) }
+    #expect(zip(bits, shownBits).allSatisfy { abs($0 - $1) < 0.01 } && shownBits.count == 4)
+
+    let wrong = try bench.run("rtn", "--schemes", "w8a8,w4a17,")
+    #expect(wrong.code == 1 && wrong.output.isEmpty)
+    #expect(
+      wrong.errors.contains("--schemes:1:6: error: unknown scheme 'w4a17'"), "\(wrong.errors)")
+    #expect(wrong.errors.contains("did you mean 'w4a16'?"))
+    #expect(wrong.errors.contains("expected the name of a scheme"))
+    let both = try bench.run("rtn", "--schemes", "w8a8", "--logits")
+    #expect(both.code == 64 && both.errors.contains("'--logits'"), "\(both.errors)")
   }
 
   @Test("Logits are compared on request, and count as another row")

@@ -191,7 +191,7 @@ let pipelineMessages: [MessageCase] = [
      3 | pipeline: something-else
        |           ^~~~~~~~~~~~~~
       note: schemes: fp8, mxfp4, mxfp8, nf4, nvfp4, w2a16, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
-      hint: pipelines: awq, float, gptq, lower-and-emit, mambaquant, mambaquant-cpu, mambaquant-mixed, mixed, quarot, rsq, rtn, smoothquant, svdquant
+      hint: pipelines: awq, float, gptq, lower-and-emit, mambaquant, mambaquant-cpu, mambaquant-mixed, mixed, mr-gptq, quarot, rsq, rtn, smoothquant, svdquant
     """#),
   MessageCase(
     "scheme needed",

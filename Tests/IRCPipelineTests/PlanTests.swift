@@ -132,7 +132,7 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     #expect(
       shipped.pipelines == [
         "awq", "float", "gptq", "lower-and-emit", "mambaquant", "mambaquant-cpu",
-        "mambaquant-mixed", "mixed", "quarot", "rsq", "rtn", "smoothquant", "svdquant",
+        "mambaquant-mixed", "mixed", "mr-gptq", "quarot", "rsq", "rtn", "smoothquant", "svdquant",
       ])
     #expect(Self.integerSchemes.count == 12 && shipped.schemes.count == 20)
   }

@@ -30,6 +30,11 @@ struct HadamardTests {
     arguments: [(1, 1), (7, 1), (6, 2), (92, 4), (13696, 128), (768, 768), (10920, 1560), (86, 2)])
   func largestOrder(width: Int, expected: Int) {
     #expect(Hadamard.largestOrder(dividing: width) == expected)
+    #expect(Hadamard.largestOrder(dividing: width, atMost: expected) == expected)
+    if expected > 1 {
+      let smaller = Hadamard.largestOrder(dividing: width, atMost: expected - 1)
+      #expect(smaller < expected && width.isMultiple(of: smaller))
+    }
   }
 
   /// Every base up to 300, those of every kind beyond, and products.

@@ -126,6 +126,30 @@ struct RotationFusionTests {
     #expect(error?.diagnostics.first?.message.contains("is zero") == true)
   }
 
+  @Test("Small blocks mix the channels of a block only, and leave the function alone")
+  func blocks() throws {
+    let before = try SampleNetworks.graph(SampleNetworks.transformer)
+    for block in [2, 4] {
+      var pass = make(.hadamard, ["residual"])
+      pass.block = block
+      var graph = before
+      let run = try run(pass, on: &graph)
+      #expect(run.counters.first { $0.name == "rotated" }?.value == 1)
+      #expect(!run.remarks.contains { $0.kind.name == "blockwise" })
+      #expect(try difference(before, graph) < 1e-11)
+      let blocks = graph.operations(of: HadamardTransform.self).map { $0.op.block }
+      #expect(!blocks.isEmpty && blocks.allSatisfy { $0 == block })
+    }
+    // Five divides no width here, four does.
+    var pass = make(.hadamard, ["residual"])
+    pass.block = 5
+    var graph = before
+    let told = try run(pass, on: &graph)
+    let remark = try #require(told.remarks.first { $0.kind.name == "blockwise" })
+    #expect(
+      remark.message.contains("5 does not divide 8 channels, so blocks of 4"), "\(remark.message)")
+  }
+
   @Test("A channel that is always zero does not stand in the way")
   func deadChannel() throws {
     let text = Self.pair(width: 8).replacing("%x = embedding", with: "%e = embedding").replacing(
