@@ -14,6 +14,7 @@ FORMATTED := Package.swift Sources Plugins Tests
 
 # Written by the compiler about itself; 'make test' compares them with what it would write now.
 REFERENCE := docs/reference.md
+DIAGNOSTICS := docs/diagnostics.md
 SCHEMAS := model pipeline scheme
 
 export SWIFT
@@ -65,6 +66,7 @@ format:
 # Each file is replaced only when all of it was written.
 docs: build
 	$(IRC) passes --markdown > $(REFERENCE).new && mv $(REFERENCE).new $(REFERENCE)
+	.ci/diagnostics > $(DIAGNOSTICS).new && mv $(DIAGNOSTICS).new $(DIAGNOSTICS)
 	for kind in $(SCHEMAS); do \
 	  file=pipelines/$$kind.schema.json; \
 	  $(IRC) schema $$kind > $$file.new && mv $$file.new $$file || exit 1; \
@@ -73,6 +75,7 @@ docs: build
 # The pipes end with diff, so a command that fails shows as a difference.
 check-docs:
 	@$(IRC) passes --markdown | diff -u $(REFERENCE) - || { echo "$(REFERENCE): run 'make docs'"; exit 1; }
+	@.ci/diagnostics | diff -u $(DIAGNOSTICS) - || { echo "$(DIAGNOSTICS): run 'make docs'"; exit 1; }
 	@for kind in $(SCHEMAS); do \
 	  file=pipelines/$$kind.schema.json; \
 	  $(IRC) schema $$kind | diff -u $$file - || { echo "$$file: run 'make docs'"; exit 1; }; \

@@ -53,7 +53,7 @@ func passPlugin(_ name: String, testedWith otherPasses: [String] = []) -> [Targe
 }
 
 let core: [Target] =
-  module("IRCSupport", [], tests: ["IRCTestSupport"])
+  module("IRCSupport", ["CSHA256"], tests: ["IRCTestSupport"])
   + module("IRCTensor", ["IRCSupport", "CBLAS", "CKernels"])
   + module("IRCQuant", ["IRCSupport", "IRCTensor", "CKernels"])
   + module(
@@ -117,6 +117,7 @@ let package = Package(
   targets: core + passes + [
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CBLAS", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "CSHA256"),
     .target(name: "CKernels", exclude: ["README.md"]),
     .testTarget(
       name: "CKernelsTests", dependencies: ["CKernels", "IRCTestSupport"], swiftSettings: testing),

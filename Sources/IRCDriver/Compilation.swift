@@ -76,14 +76,22 @@ package struct Compilation {
   package func lower(_ options: Options = Options()) throws -> Result {
     if options.stopAfter == nil { try plan.checkExporter() }
     let files = OutputFiles(directory: plan.model.output)
+    let inputs = plan.inputs(model, shipped: environment.shipped)
+    let digests = DigestsInBackground(inputs.map(\.path))
     var result = try run(plan.passes, files, options)
     // What an exporter staged before the stop goes away with the rest.
     if options.stopAfter != nil {
       files.discard()
       return result
     }
-    let manifest = Manifest(plan: plan, model: model, result: result)
+    let manifest = Manifest(
+      plan: plan, model: model, result: result,
+      inputs: Array(zip(inputs, try digests.wait())), outputs: files.summaries)
     try files.write("manifest.json", manifest.json().serialized(indent: 2) + "\n")
+    let written = files.summaries.map { "\(plan.model.output)/\($0.name)" }
+    try files.write(
+      ArtifactNames(model: plan.model.name).dependencies,
+      DependencyFile(targets: written, prerequisites: inputs.map(\.path)).text)
     for name in Manifest.files(in: plan.model.output) { files.remove(name) }
     result.changedFiles = try files.commit()
     return result

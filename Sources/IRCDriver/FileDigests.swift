@@ -13,26 +13,16 @@ package enum FileDigests {
   }
 
   private static let known = Mutex<[Identity: SHA256.Digest]>([:])
-  /// Bytes that are hashed at a time. It is part of what a digest is, since the pieces' digests are hashed in turn.
-  private static let chunk = 4 << 20
 
-  /// The digest of a file's content.
+  /// The SHA-256 of a file's content.
   ///
   /// - Throws: `Diagnostic` `file.unreadable`.
   package static func digest(of path: String) throws -> SHA256.Digest {
     let identity = try identity(of: path)
     if let digest = known.withLock({ $0[identity] }) { return digest }
     let file = try MappedFile(path: path)
-    let size = unsafe file.bytes.count
-    let pieces = try Parallel.map((size + chunk - 1) / chunk) { piece in
-      let range = piece * chunk..<min(size, (piece + 1) * chunk)
-      var hash = SHA256()
-      unsafe hash.add(UnsafeRawBufferPointer(rebasing: file.bytes[range]))
-      return hash.digest()
-    }
     var hash = SHA256()
-    hash.add(Array("\(size):".utf8))
-    for piece in pieces { hash.add(piece.bytes) }
+    unsafe hash.add(file.bytes)
     let digest = hash.digest()
     known.withLock { $0[identity] = digest }
     return digest

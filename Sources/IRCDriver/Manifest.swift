@@ -11,6 +11,10 @@ struct Manifest {
   let plan: CompilationPlan
   let model: LoadedModel
   let result: Compilation.Result
+  /// What was read, with digests.
+  let inputs: [(file: InputFile, digest: SHA256.Digest)]
+  /// What was written.
+  let outputs: [OutputFiles.Summary]
 
   /// The manifest; keys are documented in `docs/manifest.md`.
   func json() -> JSON {
@@ -21,10 +25,12 @@ struct Manifest {
       ("pipeline", .string(plan.model.pipeline)),
       ("target", .string(plan.model.target.rawValue)),
       ("calibration", result.calibration.map(calibration) ?? .null),
+      ("inputs", .array(inputs.map(input))),
       ("passes", .array(zip(plan.passes, result.runs).map(pass))),
       ("source_bytes", .integer(model.checkpoint.byteCount)),
       ("checkpoint", .array(model.accounting.accounts.map(account))),
       ("emitted", .array(result.emissions.map(emission))),
+      ("outputs", .array(outputs.map(output))),
     ])
   }
 
@@ -33,9 +39,25 @@ struct Manifest {
     guard let value = try? JSONValue(reading: "\(folder)/manifest.json"),
       (try? value["irc"].string()) != nil, let emitted = try? value["emitted"].array()
     else { return [] }
-    return emitted.flatMap { emission in
+    let files = emitted.flatMap { emission in
       ((try? emission["files"].array()).map(Array.init) ?? []).compactMap { try? $0.string() }
     }
+    let name = (try? value["name"].string()).map { ArtifactNames(model: $0).dependencies }
+    return files + (name.map { [$0] } ?? [])
+  }
+
+  private func input(_ file: InputFile, _ digest: SHA256.Digest) -> JSON {
+    .object([
+      ("role", .string(file.role.rawValue)), ("name", .string(file.name)),
+      ("sha256", .string(digest.description)),
+    ])
+  }
+
+  private func output(_ file: OutputFiles.Summary) -> JSON {
+    .object([
+      ("name", .string(file.name)), ("bytes", .integer(file.byteCount)),
+      ("sha256", .string(file.digest.description)),
+    ])
   }
 
   private func calibration(_ use: CalibrationUse) -> JSON {

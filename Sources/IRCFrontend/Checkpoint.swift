@@ -14,7 +14,14 @@ public final class Checkpoint: ParameterSource {
   /// Sum of the tensors' sizes in bytes.
   public var byteCount: Int { tensors.reduce(0) { $0 + $1.bytes.count } }
 
+  /// The files that were read: the index if there is one, then the safetensors files.
+  public var paths: [String] {
+    let index = "\(folder)/\(Checkpoint.index)"
+    return (hasIndex ? [index] : []) + files.map(\.path)
+  }
+
   private let files: [SafetensorsFile]
+  private let hasIndex: Bool
   private let places: [ByteKey: (file: Int, tensor: StoredTensor)]
 
   /// Names that the files of a checkpoint have.
@@ -32,14 +39,14 @@ public final class Checkpoint: ParameterSource {
     let index = "\(folder)/\(Checkpoint.index)"
     switch (manager.fileExists(atPath: single), manager.fileExists(atPath: index)) {
     case (true, false):
-      try self.init(folder: folder, files: [try SafetensorsFile(path: single)])
+      try self.init(folder: folder, files: [try SafetensorsFile(path: single)], hasIndex: false)
     case (false, true):
       let index = try ShardIndex(reading: index)
       let files = try collect(index.files.map { "\(folder)/\($0)" }) { path in
         try SafetensorsFile(path: path)
       }
       try index.check(against: files)
-      try self.init(folder: folder, files: files)
+      try self.init(folder: folder, files: files, hasIndex: true)
     case (true, true):
       throw DiagnosticList(
         Diagnostic(
@@ -51,8 +58,9 @@ public final class Checkpoint: ParameterSource {
     }
   }
 
-  private init(folder: String, files: [SafetensorsFile]) throws {
+  private init(folder: String, files: [SafetensorsFile], hasIndex: Bool) throws {
     self.folder = folder
+    self.hasIndex = hasIndex
     self.files = files
     var places: [ByteKey: (file: Int, tensor: StoredTensor)] = [:]
     for (index, file) in files.enumerated() {

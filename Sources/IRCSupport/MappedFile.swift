@@ -9,6 +9,8 @@ public final class MappedFile: @unchecked Sendable {
   public let path: String
   /// The bytes; valid for as long as this object lives.
   public let bytes: UnsafeRawBufferPointer
+  /// How many there are.
+  public var byteCount: Int { unsafe bytes.count }
 
   /// Maps the whole file.
   ///

@@ -7,7 +7,7 @@ import Foundation
 public final class OutputFiles {
   /// Folder that the files go to; made on first use.
   public let directory: String
-  private var staged: [(name: String, temporary: String)] = []
+  private var staged: [(name: String, temporary: String, file: StagedFile)] = []
   private var unwanted: [String] = []
 
   /// Prepares to write into `directory`; touches nothing yet.
@@ -41,7 +41,7 @@ public final class OutputFiles {
     try makeDirectory()
     let temporary = "\(directory)/.\(name).\(ProcessInfo.processInfo.processIdentifier).partial"
     let file = try StagedFile(path: temporary, shownAs: "\(directory)/\(name)")
-    staged.append((name, temporary))
+    staged.append((name, temporary, file))
     return file
   }
 
@@ -50,6 +50,23 @@ public final class OutputFiles {
   /// Anything but the name of a file in the folder itself is left alone.
   public func remove(_ name: String) {
     if !name.isEmpty, !name.hasPrefix("."), !name.contains("/") { unwanted.append(name) }
+  }
+
+  /// One file as it will be.
+  public struct Summary: Sendable {
+    /// Its name.
+    public let name: String
+    /// Its size.
+    public let byteCount: Int
+    /// SHA-256 of its bytes.
+    public let digest: SHA256.Digest
+  }
+
+  /// The staged files that are closed, in the order in which they were opened.
+  public var summaries: [Summary] {
+    staged.compactMap { name, _, file in
+      file.digest.map { Summary(name: name, byteCount: file.size, digest: $0) }
+    }
   }
 
   /// Makes the folder, with those that it lies in.
@@ -90,7 +107,7 @@ public final class OutputFiles {
   @discardableResult
   public func commit() throws -> [String] {
     var moves: [Move] = []
-    for (name, temporary) in staged {
+    for (name, temporary, _) in staged {
       let final = "\(directory)/\(name)"
       if OutputFiles.holdSameBytes(temporary, final) { continue }
       try OutputFiles.checkPlace(final)
@@ -148,7 +165,7 @@ public final class OutputFiles {
 
   /// Removes whatever was staged and not committed.
   public func discard() {
-    for (_, temporary) in staged { unsafe unlink(temporary) }
+    for (_, temporary, _) in staged { unsafe unlink(temporary) }
     staged = []
     unwanted = []
   }
@@ -203,6 +220,9 @@ private struct Move {
 public final class StagedFile {
   /// Number of bytes appended so far.
   public private(set) var size = 0
+  /// SHA-256 of the bytes; nil before the file is closed.
+  public private(set) var digest: SHA256.Digest?
+  private var hash = SHA256()
   private var descriptor: Int32
   private let shownAs: String
 
@@ -227,6 +247,7 @@ public final class StagedFile {
         if errno == EINTR { continue }
         throw OutputFiles.failure(shownAs, errno)
       }
+      unsafe hash.add(UnsafeRawBufferPointer(rebasing: rest.prefix(count)))
       unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
       size += count
     }
@@ -247,5 +268,6 @@ public final class StagedFile {
     let code = Foundation.close(descriptor)
     descriptor = -1
     guard code == 0 else { throw OutputFiles.failure(shownAs, errno) }
+    digest = hash.digest()
   }
 }

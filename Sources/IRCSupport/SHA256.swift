@@ -1,3 +1,5 @@
+import CSHA256
+
 /// The hash function SHA-256 of FIPS 180-4, section 6.2: names of contents that nobody can make collide.
 ///
 /// Bytes may come in pieces of any size; the digest depends on the bytes alone.
@@ -93,68 +95,14 @@ public struct SHA256: Sendable {
   private mutating func compress(_ blocks: UnsafeRawBufferPointer) {
     guard let start = blocks.baseAddress else { return }
     precondition(blocks.count % SHA256.blockSize == 0, "only whole blocks are compressed")
-    var state = state
-    unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { words in
-      unsafe words.initialize(repeating: 0)
+    unsafe withUnsafeMutableBytes(of: &state) { state in
+      guard let words = unsafe state.bindMemory(to: UInt32.self).baseAddress else { return }
       unsafe SHA256.constants.withUnsafeBufferPointer { constants in
-        guard let words = words.baseAddress, let constants = constants.baseAddress else { return }
-        for at in stride(from: 0, to: blocks.count, by: SHA256.blockSize) {
-          unsafe SHA256.compress(start + at, into: &state, words, constants)
-        }
+        unsafe irc_sha256_compress(
+          words, start.assumingMemoryBound(to: UInt8.self), blocks.count / SHA256.blockSize,
+          constants.baseAddress)
       }
     }
-    self.state = state
-  }
-
-  /// Takes in one block; `words` and `constants` have 64 elements.
-  @inline(__always)
-  private static func compress(
-    _ block: UnsafeRawPointer, into state: inout SIMD8<UInt32>,
-    _ words: UnsafeMutablePointer<UInt32>, _ constants: UnsafePointer<UInt32>
-  ) {
-    for t in 0..<16 {
-      unsafe words[t] = UInt32(
-        bigEndian: (block + 4 * t).loadUnaligned(as: UInt32.self))
-    }
-    for t in 16..<64 {
-      let (w15, w2) = unsafe (words[t - 15], words[t - 2])
-      let s0 = rotated(w15, 7) ^ rotated(w15, 18) ^ w15 >> 3
-      let s1 = rotated(w2, 17) ^ rotated(w2, 19) ^ w2 >> 10
-      unsafe words[t] = words[t - 16] &+ s0 &+ words[t - 7] &+ s1
-    }
-    var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-    var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-    // Eight rounds bring every variable back to its place, so none has to be moved.
-    for t in stride(from: 0, to: 64, by: 8) {
-      unsafe round(a, b, c, &d, e, f, g, &h, words[t] &+ constants[t])
-      unsafe round(h, a, b, &c, d, e, f, &g, words[t + 1] &+ constants[t + 1])
-      unsafe round(g, h, a, &b, c, d, e, &f, words[t + 2] &+ constants[t + 2])
-      unsafe round(f, g, h, &a, b, c, d, &e, words[t + 3] &+ constants[t + 3])
-      unsafe round(e, f, g, &h, a, b, c, &d, words[t + 4] &+ constants[t + 4])
-      unsafe round(d, e, f, &g, h, a, b, &c, words[t + 5] &+ constants[t + 5])
-      unsafe round(c, d, e, &f, g, h, a, &b, words[t + 6] &+ constants[t + 6])
-      unsafe round(b, c, d, &e, f, g, h, &a, words[t + 7] &+ constants[t + 7])
-    }
-    state = state &+ [a, b, c, d, e, f, g, h]
-  }
-
-  /// One round; `input` is the sum of the round's word and constant.
-  @inline(__always)
-  private static func round(
-    _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: inout UInt32,
-    _ e: UInt32, _ f: UInt32, _ g: UInt32, _ h: inout UInt32, _ input: UInt32
-  ) {
-    let choice = g ^ (e & (f ^ g))
-    let majority = (a & b) | (c & (a | b))
-    let first = h &+ (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) &+ choice &+ input
-    let second = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) &+ majority
-    d = d &+ first
-    h = first &+ second
-  }
-
-  @inline(__always)
-  private static func rotated(_ word: UInt32, _ count: UInt32) -> UInt32 {
-    word &>> count | word &<< (32 - count)
   }
 
   /// The first 32 bits of the fractions of the cube roots of the first 64 primes (FIPS 180-4, section 4.2.2).

@@ -13,7 +13,7 @@ final class LargeBlock: @unchecked Sendable {
   private let byteCount: Int
 
   /// Less comes from the allocator, which is quicker when tensors come and go.
-  private static let smallest = 4 << 20
+  private static let smallest = 1 << 20
 
   /// Nil if so few bytes are no large block, or the system has none.
   init?(byteCount: Int) {

@@ -32,10 +32,14 @@ public final class Tokenizer: Sendable {
   ///
   /// - Throws: `Diagnostic` with the place: `file.unreadable`, `json.*`, or `tokenizer.*`.
   public convenience init(folder: String) throws {
+    let paths = Tokenizer.paths(in: folder)
+    try self.init(tokenizerJSON: paths[0], config: paths.dropFirst().first)
+  }
+
+  /// The files that `init(folder:)` reads.
+  public static func paths(in folder: String) -> [String] {
     let config = "\(folder)/tokenizer_config.json"
-    try self.init(
-      tokenizerJSON: "\(folder)/tokenizer.json",
-      config: TokenizerConfig.exists(config) ? config : nil)
+    return ["\(folder)/tokenizer.json"] + (TokenizerConfig.exists(config) ? [config] : [])
   }
 
   /// Reads a tokenizer file and the configuration that goes with it.

@@ -12,7 +12,8 @@ struct IRCCommand: ParsableCommand {
     version: CompilerEnvironment.version,
     subcommands: [
       LowerCommand.self, EvalCommand.self, CompareCommand.self, RunCommand.self, OptCommand.self,
-      PassesCommand.self, InspectCommand.self, SchemaCommand.self,
+      CheckCommand.self, PassesCommand.self, InspectCommand.self, VerifyCommand.self,
+      SchemaCommand.self,
     ])
 
   /// Complains of a first word that is no command: the parser would call it an unexpected argument.

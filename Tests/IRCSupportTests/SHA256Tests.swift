@@ -1,3 +1,4 @@
+import CSHA256
 import IRCSupport
 import Testing
 
@@ -30,6 +31,20 @@ struct SHA256Tests {
     #expect(
       hash.digest().description
         == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
+  }
+
+  @Test("The processor's instructions and portable C take blocks in alike")
+  func instructions() {
+    // Any constants show a difference between the two.
+    let constants = (0..<64).map { UInt32(truncatingIfNeeded: $0 &* 0x9E37_79B9 &+ 0x7F4A_7C15) }
+    let blocks = (0..<64 * 9).map { UInt8(truncatingIfNeeded: $0 &* 131 &+ $0 >> 3) }
+    for count in [0, 1, 2, 9] {
+      var state = (0..<8).map { UInt32(truncatingIfNeeded: $0 &* 0x85EB_CA6B &+ 1) }
+      var portable = state
+      irc_sha256_compress(&state, blocks, count, constants)
+      irc_sha256_compress_portable(&portable, blocks, count, constants)
+      #expect(state == portable, "\(count) blocks")
+    }
   }
 
   @Test("Pieces give the digest of the whole, and a digest does not end the message")

@@ -8,10 +8,14 @@ let mostMemory = 300e6
 
 do {
   let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()))
-  let model = SyntheticLlama(layers: arguments.layers)
-  let source = arguments.folder + "/synthetic-llama"
   try FileManager.default.createDirectory(
     atPath: arguments.folder, withIntermediateDirectories: true)
+  if arguments.measuresDepth {
+    try measureDepth(arguments)
+    exit(0)
+  }
+  let model = SyntheticLlama(layers: arguments.layers)
+  let source = arguments.folder + "/synthetic-llama"
   try model.write(to: source)
   if arguments.measuresRotation {
     try measureRotation(of: model, arguments)
