@@ -57,6 +57,6 @@ extension ExecutionPlan.Step {
     let tensors = operands.enumerated().compactMap { index, operand in
       if case .place(let place) = operand { places[place] } else { constants[index] }
     }
-    return try operation.run(tensors, in: interpreter.evaluator.context)
+    return try operation.run(tensors, in: interpreter.context)
   }
 }

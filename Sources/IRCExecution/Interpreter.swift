@@ -6,7 +6,8 @@ public import IRCTensor
 /// Runs a graph: the oracle of every transformation and the simulation of quantized networks.
 ///
 /// One interpreter serves any number of runs, also at the same time on several threads; constants are shared among them.
-/// Results do not depend on the number of threads.
+/// Results do not depend on the number of threads. A graph of kernels runs, in single precision, with the sums of the emitted C, so
+/// that a compiled library gives the same bits; any other multiplies with BLAS.
 public final class Interpreter: Sendable {
   /// What runs.
   public let graph: Graph
@@ -14,6 +15,8 @@ public final class Interpreter: Sendable {
   public let precision: Precision
   let plan: ExecutionPlan
   let evaluator: ConstantEvaluator
+  /// What operations see as the graph runs. Constants keep the context of `evaluator`, since emission folds them with it.
+  let context: EvaluationContext
   private let store: ConstantStore
 
   /// Sees each run-time value as it is made, inputs and states first.
@@ -41,6 +44,9 @@ public final class Interpreter: Sendable {
       try Tensor.checkSize(leaf.type.shape.map(\.constant), element)
     }
     evaluator = ConstantEvaluator(graph, precision)
+    context = EvaluationContext(
+      precision: precision, parameters: graph.parameters,
+      sums: graph.stage == .kernels ? .kernels : .any)
     store = ConstantStore(evaluator, roots: plan.roots, byteLimit: cacheLimit)
   }
 
@@ -147,7 +153,7 @@ public final class Interpreter: Sendable {
     } catch {
       throw step.operation.located(error)
     }
-    return try step.operation.run(operands, in: evaluator.context)
+    return try step.operation.run(operands, in: context)
   }
 
   /// Runs a linear layer or an embedding whose weight is neither kept nor mapped with a few rows of it at a time; nil if the
@@ -163,28 +169,29 @@ public final class Interpreter: Sendable {
     guard blocks.isRowwise else { return nil }
     do {
       let first = try tensor(step.operands[0], places)
-      switch precision {
-      case .single: return try [runByRows(step, first, blocks, places, as: Float.self)]
-      case .double: return try [runByRows(step, first, blocks, places, as: Double.self)]
+      if op is Embedding {
+        switch precision {
+        case .single: return try [gather(step, first, blocks, as: Float.self)]
+        case .double: return try [gather(step, first, blocks, as: Double.self)]
+        }
       }
+      let bias = try step.operands.count == 3 ? tensor(step.operands[2], places) : nil
+      return try [
+        linear(first, outputs: blocks.rows, bias, in: context) {
+          try blocks.evaluate(rows: $0)[0]
+        }
+      ]
     } catch {
       throw step.operation.located(error)
     }
   }
 
-  private func runByRows<Scalar: Real>(
-    _ step: ExecutionPlan.Step, _ first: Tensor, _ blocks: RowBlocks, _ places: [Tensor?],
-    as scalar: Scalar.Type
+  private func gather<Scalar: Real>(
+    _ step: ExecutionPlan.Step, _ first: Tensor, _ blocks: RowBlocks, as scalar: Scalar.Type
   ) throws -> Tensor {
-    if step.operation.op is Embedding {
-      let ids = try checkedIdentifiers(first, below: blocks.rows)
-      let columns = graph.type(of: step.operation.result).shape[1].fixed ?? 0
-      return try gatherRows(ids, columns: columns, as: Scalar.self) {
-        try blocks.evaluate(rows: $0)[0]
-      }
-    }
-    let bias = try step.operands.count == 3 ? tensor(step.operands[2], places) : nil
-    return try linear(first, outputs: blocks.rows, bias, as: Scalar.self) {
+    let ids = try checkedIdentifiers(first, below: blocks.rows)
+    let columns = graph.type(of: step.operation.result).shape[1].fixed ?? 0
+    return try gatherRows(ids, columns: columns, as: Scalar.self) {
       try blocks.evaluate(rows: $0)[0]
     }
   }

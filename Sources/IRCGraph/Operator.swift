@@ -71,17 +71,30 @@ public enum Precision: Sendable {
   public var elementType: ElementType { self == .single ? .f32 : .f64 }
 }
 
+/// In which order sums of real products are taken in single precision, where rounding lets that show.
+public enum SumOrder: Sendable {
+  /// In any: whatever is fastest.
+  case any
+  /// In that of the kernels that a compiled model runs, so that every bit is the same.
+  case kernels
+}
+
 /// What an operator may see besides its operands.
 public struct EvaluationContext: Sendable {
   /// Precision of real operands and results.
   public var precision: Precision
+  /// Order of the sums of matrix products.
+  public var sums: SumOrder
   /// Where parameters find their values.
   public var parameters: any ParameterSource
 
   /// Makes a context.
-  public init(precision: Precision, parameters: any ParameterSource) {
+  public init(
+    precision: Precision, parameters: any ParameterSource, sums: SumOrder = .any
+  ) {
     self.precision = precision
     self.parameters = parameters
+    self.sums = sums
   }
 }
 

@@ -55,10 +55,7 @@ public struct DequantizingLinear: StagedOperator {
     let stored = list.quantized(weights)
     let weight = try dequantize(stored.codes, stored.scale, stored.zero, weights)
       .converted(to: context.precision)
-    let offset = list.nextIfPresent()
-    switch context.precision {
-    case .single: return [try linear(x, weight, offset, as: Float.self)]
-    case .double: return [try linear(x, weight, offset, as: Double.self)]
-    }
+    // The kernel multiplies with the same values, each dequantized in the same way.
+    return try Linear().evaluate([x, weight] + (bias ? [list.next()] : []), in: context)
   }
 }

@@ -1,8 +1,11 @@
+import CKernels
 public import IRCGraph
 import IRCSupport
 public import IRCTensor
 
 /// x·Wᵀ (+ bias): x [..., in], W [out, in], bias [out] make [..., out].
+///
+/// In what order single precision sums is up to the context: as a graph of kernels runs, in that of the emitted C.
 public struct Linear: PlainOperator, RealOperator {
   public static let name = "linear"
 
@@ -43,6 +46,15 @@ public struct Linear: PlainOperator, RealOperator {
 
   public var rowwiseOperands: [Int]? { [0] }
 
+  public func evaluate(_ operands: [Tensor], in context: EvaluationContext) throws -> [Tensor] {
+    let weight = operands[1]
+    return [
+      try linear(
+        operands[0], outputs: weight.shape[0], operands.count == 3 ? operands[2] : nil, in: context
+      ) { weight.slice(rows: $0) }
+    ]
+  }
+
   public func evaluate<Scalar: Real>(
     _ operands: [Tensor], as scalar: Scalar.Type
   ) throws -> [Tensor] {
@@ -62,17 +74,60 @@ func linear<Scalar: Real>(
   try linear(x, outputs: weight.shape[0], bias, as: Scalar.self) { weight.slice(rows: $0) }
 }
 
-/// `linear` with a weight that is asked for by rows, so that it need not exist as a whole.
+/// `linear` in the precision and with the order of sums of `context`, with a weight that is asked for by rows, so that it need not
+/// exist as a whole.
+package func linear(
+  _ x: Tensor, outputs: Int, _ bias: Tensor?, in context: EvaluationContext,
+  weightRows: @Sendable (Range<Int>) throws -> Tensor
+) throws -> Tensor {
+  switch (context.precision, context.sums) {
+  case (.single, .kernels):
+    try linearByKernel(x, outputs: outputs, bias, weightRows: weightRows)
+  case (.single, .any):
+    try linear(x, outputs: outputs, bias, as: Float.self, weightRows: weightRows)
+  case (.double, _):
+    try linear(x, outputs: outputs, bias, as: Double.self, weightRows: weightRows)
+  }
+}
+
+/// Output channels that one piece of a product takes.
 ///
 /// Large products are cut into runs of output channels, the same ones whatever the thread count, so that a few tokens
 /// keep every core busy.
-package func linear<Scalar: Real>(
+private func outputsPerPiece(rows: Int, inputs: Int, outputs: Int) -> Int {
+  let isLarge = saturatingProduct(rows, inputs, outputs) >= 1 << 20
+  return isLarge ? max(64, (1 << 19) / max(1, inputs)) : max(1, outputs)
+}
+
+/// The product as the kernel `linear_f32` sums it; a number does not depend on the piece that it is in.
+private func linearByKernel(
+  _ x: Tensor, outputs: Int, _ bias: Tensor?, weightRows: @Sendable (Range<Int>) throws -> Tensor
+) throws -> Tensor {
+  let (rows, inputs) = (x.rows, x.columns)
+  return try unsafe withPointers([x] + (bias.map { [$0] } ?? []), as: Float.self) { pointers in
+    let source = unsafe SharedPointer(pointers[0])
+    let offset = unsafe bias == nil ? nil : SharedPointer(pointers[1])
+    return try unsafe makeTensor(x.shape.dropLast() + [outputs], of: Float.self) { target in
+      let target = unsafe SharedMutablePointer(target)
+      let chunk = outputsPerPiece(rows: rows, inputs: inputs, outputs: outputs)
+      try Parallel.forChunks(of: outputs, chunk: chunk) { range in
+        unsafe withPointers([try weightRows(range)], as: Float.self) { weight in
+          unsafe irc_linear_f32(
+            target.start + range.lowerBound, outputs, source.start, inputs, weight[0],
+            offset.map { unsafe $0.start + range.lowerBound }, rows, inputs, range.count)
+        }
+      }
+    }
+  }
+}
+
+/// `linear` by BLAS, with a weight that is asked for by rows.
+func linear<Scalar: Real>(
   _ x: Tensor, outputs: Int, _ bias: Tensor?, as scalar: Scalar.Type,
   weightRows: @Sendable (Range<Int>) throws -> Tensor
 ) throws -> Tensor {
   let (rows, inputs) = (x.rows, x.columns)
-  let isLarge = saturatingProduct(rows, inputs, outputs) >= 1 << 20
-  let chunk = isLarge ? max(64, (1 << 19) / max(1, inputs)) : max(1, outputs)
+  let chunk = outputsPerPiece(rows: rows, inputs: inputs, outputs: outputs)
   return try unsafe withPointers([x] + (bias.map { [$0] } ?? []), as: Scalar.self) { pointers in
     let source = unsafe SharedPointer(pointers[0])
     let offset = unsafe bias == nil ? nil : SharedPointer(pointers[1])

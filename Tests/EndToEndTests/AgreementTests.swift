@@ -6,11 +6,12 @@ import IRCTestSupport
 import Testing
 
 /// The compiled library against the simulation that it was made from, on real models and about 2,000 tokens of text that they
-/// were not trained on. `docs/agreement.md` holds the figures.
+/// were not trained on: the same bits. `docs/agreement.md` says why.
 @Suite("The compiled library follows the simulation")
 struct AgreementTests {
   static let pipelines = [
     "float", "rtn-w8a8", "rtn-w4a8", "rtn-w4a16", "rtn-mxfp4", "rtn-nvfp4", "gptq-w3a16",
+    "svdquant-w4a4", "quarot-w4a4",
   ]
 
   @Test("novels-mamba-600k, which ships", arguments: pipelines)
@@ -48,9 +49,18 @@ struct AgreementTests {
       pipeline)
   }
 
-  private func check(_ source: String, on data: String, _ pipeline: String) throws {
+  @Test("Layers with real products beside layers with quantized activations")
+  func mixed() throws {
+    try check(
+      Workbench.example, on: Workbench.prose, "gptq-w4a8",
+      settings: ["passes.quantize.exclude=[backbone.layers.0.*]"])
+  }
+
+  private func check(
+    _ source: String, on data: String, _ pipeline: String, settings: [String] = []
+  ) throws {
     let folder = try TemporaryFolder()
-    let plan = try Workbench.plan(source, pipeline: pipeline, in: folder)
+    let plan = try Workbench.plan(source, pipeline: pipeline, settings: settings, in: folder)
     let environment = try Workbench.environment()
     let simulation = try Subject(simulating: plan, in: environment)
     let compiled = try Subject(compiling: plan, in: environment)
@@ -64,15 +74,10 @@ struct AgreementTests {
 
     let agreement = try Agreement(of: compiled.model, with: simulation.model, on: windows)
     #expect((2000..<2300).contains(agreement.tokens))
-    if pipeline == "float" {
-      #expect(agreement.medianDifference <= 1e-5)
-      #expect(agreement.largestDifference <= 1e-4)
-      #expect(agreement.otherChoices == 0)
-    } else {
-      #expect(agreement.medianDifference <= 1e-3)
-      #expect(agreement.sameChoice >= 0.995)
-    }
-    #expect(abs(agreement.perplexityChange) <= 1e-3)
+    // One bit less, and a number that lies on a rounding boundary may fall the other way.
+    #expect(agreement.largestDifference == 0)
+    #expect(agreement.otherChoices == 0)
+    #expect(agreement.perplexityChange == 0)
     try checkWaysOfReading(compiled.model, Array(windows[0].prefix(150)))
   }
 

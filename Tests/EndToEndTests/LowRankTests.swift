@@ -25,7 +25,7 @@ struct LowRankTests {
     let folder = try TemporaryFolder()
     let model = try modelFile(in: folder)
     let rows = try compare(model, ["svdquant-w4a16"], ["--windows", "2", "--logits"])
-    #expect(try rows[1]["logit_difference_compiled"].double() < 1e-4)
+    #expect(try rows[1]["logit_difference_compiled"].double() == 0)
 
     let outcome = try Program.run("lower", model, "--set", "pipeline=svdquant-w4a16", "--quiet")
     #expect(outcome.code == 0, "\(outcome.errors)")

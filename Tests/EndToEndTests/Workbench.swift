@@ -1,3 +1,4 @@
+import CentreNorms
 import EmitC
 import FoldNormGains
 import Foundation
@@ -5,8 +6,11 @@ import GPTQ
 import IRCDriver
 import IRCPipeline
 import IRCTestSupport
+import LowRankAbsorb
 import LowerKernels
 import QuantizeTensors
+import RotationFusion
+import SmoothFusion
 
 /// What tests of the whole compiler start from.
 enum Workbench {
@@ -20,7 +24,8 @@ enum Workbench {
   static func environment() throws -> CompilerEnvironment {
     try CompilerEnvironment(
       passes: [
-        EmitC.self, FoldNormGains.self, GPTQ.self, LowerKernels.self, QuantizeTensors.self,
+        CentreNorms.self, EmitC.self, FoldNormGains.self, GPTQ.self, LowRankAbsorb.self,
+        LowerKernels.self, QuantizeTensors.self, RotationFusion.self, SmoothFusion.self,
       ],
       executable: repository + "/irc", reporter: Reporter(isQuiet: true))
   }
@@ -40,9 +45,9 @@ enum Workbench {
 
   /// Reads a model file that is written into `folder`.
   static func plan(
-    _ source: String, pipeline: String, in folder: TemporaryFolder
+    _ source: String, pipeline: String, settings: [String] = [], in folder: TemporaryFolder
   ) throws -> CompilationPlan {
     let path = try folder.write("model.yaml", modelFile(source: source, pipeline: pipeline))
-    return try environment().plan(path)
+    return try environment().plan(path, settings: settings)
   }
 }
