@@ -20,7 +20,7 @@ SCHEMAS := model pipeline scheme
 export SWIFT
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq bench-svd install clean
+.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq bench-svd bench-branch install clean
 
 help:
 	@echo 'make run        build, lower the example model, compile it and let it speak'
@@ -36,6 +36,7 @@ help:
 	@echo 'make bench-transforms  measure Hadamard transforms against copying, and folding against sgemm'
 	@echo 'make bench-gptq  measure GPTQ of one layer against its parts at the speed of BLAS'
 	@echo 'make bench-svd  measure a randomised singular value decomposition against LAPACK'
+	@echo 'make bench-branch  measure what a low-rank branch costs a compiled layer, apart and joined'
 	@echo 'make install    install under PREFIX ($(PREFIX)); DESTDIR is put in front'
 	@echo 'make clean      remove what was built'
 
@@ -110,6 +111,12 @@ SVD_RUNS ?= 3
 bench-svd: setup
 	$(SWIFT) build $(CONFIGURATION) --product svd-benchmark
 	.build/release/svd-benchmark $(SVD_RUNS)
+
+# Channels, rank and how often, as in make bench-branch BRANCH='4096 32 200'
+BRANCH ?= 4096 32 60
+bench-branch: setup
+	$(SWIFT) build $(CONFIGURATION) --product branch-benchmark
+	.build/release/branch-benchmark $(BRANCH)
 
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'

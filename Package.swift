@@ -145,6 +145,13 @@ let package = Package(
     .executableTarget(
       name: "svd-benchmark", dependencies: ["CBLAS", "IRCSupport", "IRCTensor"],
       path: "Tests/Benchmarks/Sources/SVDBenchmark", swiftSettings: testing),
+    .executableTarget(
+      name: "branch-benchmark",
+      dependencies: [
+        "IRCDriver", "IRCCodegen", "IRCExecution", "IRCGraph", "IRCOps", "IRCQuant", "IRCSupport",
+        "IRCTensor",
+      ],
+      path: "Tests/Benchmarks/Sources/BranchBenchmark", swiftSettings: testing),
     .testTarget(
       name: "DocumentationTests",
       dependencies: ["IRCPassKit", "IRCPassManager", "IRCTestSupport"], swiftSettings: testing),

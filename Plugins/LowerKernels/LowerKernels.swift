@@ -16,8 +16,9 @@ public struct LowerKernels: Pass {
     details: """
       A `linear` whose weight is the `dequantize` of constant codes becomes `integer_linear` if its input is a \
       `dequantize` too, else `dequantizing_linear`; an `embedding` with such a table becomes `dequantizing_embedding`. \
-      Equal operations are merged, so that products of one input share its quantizer. Everything else stays as it is and \
-      runs in single precision.
+      Equal operations are merged, so that products of one input share its quantizer. A branch of low rank beside such a \
+      product joins its kernel, and the branch's first factor that of the quantizer, which reads the input once for both. \
+      Everything else stays as it is and runs in single precision.
       """,
     conflicts: [
       FactConflict(
@@ -28,7 +29,8 @@ public struct LowerKernels: Pass {
       )
     ], preservesFunction: true,
     statistics: [
-      integerLinears, dequantizingLinears, dequantizingEmbeddings, realProducts, merged,
+      integerLinears, dequantizingLinears, dequantizingEmbeddings, branches, branchingQuantizers,
+      realProducts, merged,
     ],
     remarks: [keptReal, keptRealActivations])
 
@@ -38,6 +40,9 @@ public struct LowerKernels: Pass {
     "dequantizing-linears", "Linear layers that multiply real activations with codes.")
   static let dequantizingEmbeddings = Statistic(
     "dequantizing-embeddings", "Embeddings that read codes.")
+  static let branches = Statistic("branches", "Products whose kernel adds a branch of low rank.")
+  static let branchingQuantizers = Statistic(
+    "branching-quantizers", "Quantizers whose kernel also makes the first product of a branch.")
   static let realProducts = Statistic("real", "Linear layers and embeddings whose weight is real.")
   static let merged = Statistic("merged", "Operations merged with equal ones.")
 
@@ -62,6 +67,12 @@ public struct LowerKernels: Pass {
     }
     graph.removeDeadOperations()
     graph.stage = .kernels
+    context.count(Self.branches, by: try graph.joinBranches(constants))
+    context.count(Self.branchingQuantizers, by: try graph.joinDownProjections(constants))
+    let left = graph.operations.filter {
+      ($0.op is Linear || $0.op is Embedding) && !$0.results.allSatisfy(constants.contains)
+    }
+    context.count(Self.realProducts, by: left.count)
   }
 
   private func lower(
@@ -105,17 +116,17 @@ public struct LowerKernels: Pass {
   ) -> (spec: QuantizationSpec, operands: [ValueID])? {
     let producer = graph.producer(of: operation.operands[1])
     guard let dequantize = producer.op as? Dequantize else {
+      // Where a pass chose the precision there is nothing to be told.
+      if graph.isKeptReal(operation.operands[1]) { return nil }
       let name = graph.parameterName(of: operation.operands[1]).map { "'\($0)'" }
       context.remark(
         Self.keptReal, at: operation.location, "\(name ?? "the weight") is not quantized",
         hint: "the passes before this one choose what is quantized")
-      context.count(Self.realProducts)
       return nil
     }
     guard producer.operands.allSatisfy(constants.contains) else {
       context.remark(
         Self.keptReal, at: operation.location, "the weight's codes are made as the model runs")
-      context.count(Self.realProducts)
       return nil
     }
     return (dequantize.spec, producer.operands)

@@ -27,8 +27,14 @@ static const char kernels_sequence_c[] = {
 static const char kernels_linear_c[] = {
 #embed "kernels_linear.c" suffix(, 0)
 };
+static const char kernels_integer_h[] = {
+#embed "kernels_integer.h" suffix(, 0)
+};
 static const char kernels_integer_c[] = {
 #embed "kernels_integer.c" suffix(, 0)
+};
+static const char kernels_branch_c[] = {
+#embed "kernels_branch.c" suffix(, 0)
 };
 
 #define FILE_ENTRY(name, text) {name, text, sizeof text - 1}
@@ -42,7 +48,9 @@ static const irc_embedded_file files[] = {
   FILE_ENTRY("kernels_hadamard.c", kernels_hadamard_c),
   FILE_ENTRY("kernels_sequence.c", kernels_sequence_c),
   FILE_ENTRY("kernels_linear.c", kernels_linear_c),
+  FILE_ENTRY("kernels_integer.h", kernels_integer_h),
   FILE_ENTRY("kernels_integer.c", kernels_integer_c),
+  FILE_ENTRY("kernels_branch.c", kernels_branch_c),
 };
 
 const irc_embedded_file *irc_embedded_files(void) { return files; }

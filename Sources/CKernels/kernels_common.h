@@ -266,4 +266,52 @@ IRC_INLINE void irc_quantize(
   }
 }
 
+IRC_INLINE void irc_pad_codes(int8_t *IRC_RESTRICT codes, size_t n, size_t code_stride) {
+  for (size_t i = n; i < code_stride; i++) codes[i] = 0;
+}
+
+// What a token's scale depends on; it can be found some columns at a time.
+typedef struct irc_span {
+  float absmax, low, high;
+} irc_span;
+
+IRC_INLINE irc_span irc_no_span(void) {
+  irc_span span = {0.0f, -0.0f, 0.0f};
+  return span;
+}
+
+// Lets a span take in n more numbers: only low and high if codes have a zero point, else absmax.
+IRC_INLINE void irc_widen(
+  irc_span *span, const float *IRC_RESTRICT x, size_t n, bool has_zero) {
+  if (has_zero) {
+    float low, high;
+    irc_minmax(&low, &high, x, n);
+    span->low = low < span->low ? low : span->low;
+    span->high = high > span->high ? high : span->high;
+  } else {
+    float absmax = irc_absmax(x, n);
+    span->absmax = absmax > span->absmax ? absmax : span->absmax;
+  }
+}
+
+// The codes of a token, with its zero point unless `zero` is NULL; returns its scale.
+IRC_INLINE float irc_quantize_token(
+  int8_t *IRC_RESTRICT codes, size_t code_stride, int32_t *zero, const float *IRC_RESTRICT x,
+  size_t n, uint32_t bits, irc_span span) {
+  irc_code_range range = irc_range_of_codes(bits, zero == NULL);
+  float s;
+  int32_t z = 0;
+  if (zero) {
+    s = irc_scale_asymmetric(span.low, span.high, bits);
+    z = irc_zero_point(span.low, s, range);
+    *zero = z;
+  } else {
+    s = irc_scale_symmetric(span.absmax, bits);
+  }
+  float r = irc_reciprocal(s);
+  irc_quantize(codes, x, n, r, z, range);
+  irc_pad_codes(codes, n, code_stride);
+  return s <= FLT_MAX && r == 0.0f ? 0.0f : s;
+}
+
 #endif

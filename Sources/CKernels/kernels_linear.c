@@ -78,3 +78,17 @@ IRC_CLONES void IRC_NAME(linear_q_f32)(
       y + o, y_stride, x, x_stride, rows, w->in, bias ? bias + o : NULL, tokens, w->in, count);
   }
 }
+
+IRC_CLONES void IRC_NAME(linear_q_f32_up)(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+  const irc_packed_weights *w, const float *bias, const float *IRC_RESTRICT hidden,
+  size_t hidden_stride, const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch) {
+  float *rows = (float *)scratch, *room = rows + 4 * irc_padded(w->in);
+  for (size_t o = 0; o < w->out; o += 4) {
+    size_t count = irc_rows_left(o, w->out);
+    for (size_t r = 0; r < count; r++) irc_dequantize(rows + r * w->in, w, o + r);
+    irc_linear_rows(
+      y + o, y_stride, x, x_stride, rows, w->in, bias ? bias + o : NULL, tokens, w->in, count);
+    irc_add_up(y + o, y_stride, hidden, hidden_stride, up, tokens, room, o, count);
+  }
+}

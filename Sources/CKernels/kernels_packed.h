@@ -162,4 +162,36 @@ IRC_INLINE int32_t irc_zero_at(const irc_packed_weights *w, size_t index) {
     }                                                                                          \
   } while (0)
 
+// ---- Real weights -------------------------------------------------------------------------------
+
+// `count` of the numbers, from number `at` on.
+IRC_INLINE void irc_real_piece(
+  float *IRC_RESTRICT y, const irc_real_weights *w, size_t at, size_t count) {
+  if (w->is_half)
+    irc_floats_of_f16(y, (const uint16_t *)w->values + at, count);
+  else
+    memcpy(y, (const float *)w->values + at, count * sizeof(float));
+}
+
+// Adds hidden @ up^T to rows o ..< o + rows of y, at most four, which are still at hand:
+// (tokens, rank) @ (rows, rank)^T -> (tokens, rows)
+IRC_INLINE void irc_add_up(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT hidden, size_t hidden_stride,
+  const irc_real_weights *up, size_t tokens, float *room, size_t o, size_t rows) {
+  size_t rank = up->in;
+  const float *w = room;
+  if (up->is_half)
+    irc_real_piece(room, up, o * rank, rows * rank);
+  else
+    w = (const float *)up->values + o * rank;
+  for (size_t t = 0; t < tokens; t++, hidden += hidden_stride, y += y_stride) {
+    float dot[4];
+    if (rows == 4)
+      irc_dot4(dot, w, rank, hidden, rank);
+    else
+      for (size_t r = 0; r < rows; r++) dot[r] = irc_dot(w + r * rank, hidden, rank);
+    for (size_t r = 0; r < rows; r++) y[r] = y[r] + dot[r];
+  }
+}
+
 #endif

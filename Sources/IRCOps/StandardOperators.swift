@@ -13,5 +13,6 @@ extension OperatorRegistry {
     RotaryEmbedding.self, Append.self, Attention.self, CausalConvolution.self, SelectiveScan.self,
     QuantizationParameters.self, Quantize.self, Dequantize.self,
     IntegerLinear.self, DequantizingLinear.self, DequantizingEmbedding.self,
+    BranchingQuantize.self, BranchedIntegerLinear.self, BranchedDequantizingLinear.self,
   ])
 }

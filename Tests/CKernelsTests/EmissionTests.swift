@@ -22,7 +22,7 @@ struct EmissionTests {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Sources/CKernels")
-    #expect(Self.files.count == 9)
+    #expect(Self.files.count == 11)
     for file in Self.files {
       let folder = file.name == "irc_kernels.h" ? root.appendingPathComponent("include") : root
       let source = try String(
@@ -103,7 +103,7 @@ struct EmissionTests {
     static uint8_t packed[O * 192], bytes[O * 6];
     static uint16_t half[O * N];
     static int8_t zero[O * 6], codes[T * 192];
-    static float scratch[4 * 192];
+    static float scratch[4 * 192 + 4 * 5], lanes[8 * 8 * 16];
     static float sums[32 * 172 + 4096];
     static uint32_t signs[172 * 6];
     int main(void) {
@@ -156,6 +156,17 @@ struct EmissionTests {
           IRC_NAME(quantize_tokens_i8)(codes, 192, s, group == 32 ? z : NULL, x, N, T, N, bits);
           add(codes, sizeof codes); add(s, sizeof s);
           IRC_NAME(linear_q_i8)(y, O, codes, 192, s, group == 32 ? z : NULL, 1, &q, x, T, scratch);
+          add(y, sizeof y);
+          irc_real_weights down = {half, true, O, N}, up = {group == 32 ? (void *)half : w, group == 32, O, 5};
+          IRC_NAME(quantize_tokens_down)(
+            codes, 192, s, group == 32 ? z : NULL, h, O, x, N, &down, T, bits, lanes);
+          add(codes, sizeof codes); add(s, sizeof s); add(h, T * O * sizeof *h);
+          IRC_NAME(quantize_static_down)(codes, 192, h, O, x, N, &down, T, 0.1f, 1, -8, 7, lanes);
+          add(codes, sizeof codes); add(h, T * O * sizeof *h);
+          IRC_NAME(linear_q_i8_up)(
+            y, O, codes, 192, s, NULL, 1, &q, x, h, O, &up, T, scratch);
+          add(y, sizeof y);
+          IRC_NAME(linear_q_f32_up)(y, O, x, N, &q, NULL, h, O, &up, T, scratch);
           add(y, sizeof y);
           q.values = w;
           q.scale_type = group == 32 ? IRC_SCALE_E4M3 : IRC_SCALE_E8M0;

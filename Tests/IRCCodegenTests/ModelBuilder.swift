@@ -71,7 +71,7 @@ struct ModelBuilder {
 
   init(_ name: String, _ formats: Formats, seed: UInt64 = 1) {
     graph = Graph(name: name)
-    graph.stage = formats.isReal ? .float : .kernels
+    graph.stage = .kernels
     self.formats = formats
     self.seed = seed
   }
@@ -135,16 +135,17 @@ struct ModelBuilder {
     _ x: ValueID, _ spec: QuantizationSpec
   ) throws -> [ValueID] {
     if spec.granularity == .row { return try quantized(x, spec) }
-    let scale = try add(Generated(shape: [1, 1], values: .inline([0.037])))
-    var parameters = [scale]
-    if !spec.isSymmetric {
-      let range = try add(Generated(shape: [1, 2], values: .inline([-3, 2])))
-      let tensor = try graph.add(
-        QuantizationParameters(
-          spec: QuantizationSpec(spec.format, .tensor, isSymmetric: false)), [range])
-      parameters = tensor
-    }
+    let parameters = try fixedParameters(spec)
     return try graph.add(Quantize(spec: spec), [x] + parameters) + parameters
+  }
+
+  /// One scale and perhaps zero point for all activations.
+  private mutating func fixedParameters(_ spec: QuantizationSpec) throws -> [ValueID] {
+    if spec.isSymmetric { return [try add(Generated(shape: [1, 1], values: .inline([0.037])))] }
+    let range = try add(Generated(shape: [1, 2], values: .inline([-3, 2])))
+    return try graph.add(
+      QuantizationParameters(
+        spec: QuantizationSpec(spec.format, .tensor, isSymmetric: false)), [range])
   }
 
   mutating func linear(
@@ -170,6 +171,40 @@ struct ModelBuilder {
     return try graph.add(
       IntegerLinear(weights: spec, activations: activations, bias: !bias.isEmpty),
       codes + stored + bias)[0]
+  }
+
+  /// The sum of two products of one value, each with a branch; the branches share their first factor.
+  mutating func branchedPair(
+    _ x: ValueID, _ name: String, _ inputs: Int, _ outputs: Int, rank: Int, stored: ElementType
+  ) throws -> ValueID {
+    let spec = formats.weights ?? Formats.w8a8.weights!
+    let down = try parameter("\(name)/down", [rank, inputs], scale: 0.2, stored: stored)
+    var input = [x]
+    var hidden = x
+    if let activations = formats.activations {
+      let isDynamic = activations.granularity == .row
+      let fixed = try isDynamic ? [] : fixedParameters(activations)
+      let made = try graph.add(
+        BranchingQuantize(spec: activations, isDynamic: isDynamic), [x, down] + fixed)
+      input = made.dropLast() + fixed
+      hidden = made[made.count - 1]
+    } else {
+      hidden = try add(Linear(), x, down)
+    }
+    var parts: [ValueID] = []
+    for index in 0..<2 {
+      let weight = try parameter("\(name).\(index).weight", [outputs, inputs], scale: 0.2)
+      let stored =
+        try input + quantized(weight, spec)
+        + (index == 0 ? [parameter("\(name).bias", [outputs], scale: 0.3)] : [])
+        + [hidden, parameter("\(name).\(index)/up", [outputs, rank], scale: 0.2, stored: stored)]
+      let op: any Operator =
+        formats.activations.map {
+          BranchedIntegerLinear(IntegerLinear(weights: spec, activations: $0, bias: index == 0))
+        } ?? BranchedDequantizingLinear(DequantizingLinear(weights: spec, bias: index == 0))
+      parts.append(try graph.add(op, stored)[0])
+    }
+    return try add(Add(), parts[0], parts[1])
   }
 
   mutating func embedding(_ ids: ValueID, _ table: ValueID) throws -> ValueID {

@@ -123,6 +123,24 @@ import Testing
     Refusal(
       IntegerLinear(weights: row, activations: row, bias: false),
       [codes, f32(4, 1), TensorType(.i8, [4, 5]), f32(4, 1)], "'weight codes'", "i8[out, 6]"),
+    Refusal(
+      BranchingQuantize(spec: row, isDynamic: true), [x, f32(2, 5)], "'down'", "f32[rank, 6]"),
+    Refusal(
+      BranchingQuantize(spec: row, isDynamic: false), [x, f32(2, 6), f32(1, 1)],
+      "granularity row, expected tensor"),
+    Refusal(
+      BranchingQuantize(
+        spec: QuantizationSpec(.integer(bits: 8), .tensor), isDynamic: false),
+      [x, f32(2, 6)], "(x, down, scale)"),
+    Refusal(
+      BranchingQuantize(spec: QuantizationSpec(.table(.fp4), .row), isDynamic: true),
+      [x, f32(2, 6)], "no integers"),
+    Refusal(
+      BranchedDequantizingLinear(DequantizingLinear(weights: row, bias: false)),
+      [x, codes, f32(4, 1), f32(3, 2), f32(4, 2)], "'hidden'", "each of the rows"),
+    Refusal(
+      BranchedIntegerLinear(IntegerLinear(weights: row, activations: row, bias: false)),
+      [codes, f32(4, 1), codes, f32(4, 1), f32(4, 2), f32(4, 3)], "'up'", "f32[4, 2]"),
     Refusal(Parameter(name: "w", shape: [1 << 30, 1 << 30], stored: .f32), [], "2^40"),
     Refusal(Generated(shape: [3], values: .inline([1, 2])), [], "2 inline values", "3"),
     Refusal(Generated(shape: [17], values: .inline(Array(repeating: 0, count: 17))), [], "16"),
@@ -166,6 +184,14 @@ import Testing
     }
     #expect(try macs(Linear(), [f32(5, 6), f32(4, 6)]) == 5 * 6 * 4)
     #expect(try macs(Add(), [f32(5, 6), f32(5, 6)]) == 0)
+    let product = DequantizingLinear(weights: Self.row, bias: false)
+    #expect(
+      try macs(
+        BranchedDequantizingLinear(product),
+        [f32(5, 6), Self.codes, f32(4, 1), f32(5, 2), f32(4, 2)]) == 5 * 4 * (6 + 2))
+    #expect(
+      try macs(BranchingQuantize(spec: Self.row, isDynamic: true), [f32(5, 6), f32(2, 6)])
+        == 5 * 6 * 2)
     #expect(try macs(Multiply(), [f32(5, 6), f32(6)]) == 30)
     #expect(
       try macs(
@@ -203,6 +229,11 @@ import Testing
         DequantizingLinear(weights: spec, bias: true), DequantizingEmbedding(weights: spec),
         IntegerLinear(
           weights: spec, activations: QuantizationSpec(.integer(bits: 8), .row), bias: false),
+        BranchingQuantize(spec: spec, isDynamic: spec.isSymmetric),
+        BranchedDequantizingLinear(DequantizingLinear(weights: spec, bias: false)),
+        BranchedIntegerLinear(
+          IntegerLinear(
+            weights: spec, activations: QuantizationSpec(.integer(bits: 8), .row), bias: true)),
       ]
     }
 
@@ -228,7 +259,7 @@ import Testing
         #expect(reader.problems.count == op.attributes.count, "\(name)")
       }
     }
-    #expect(OperatorRegistry.standard.names.count == 36)
+    #expect(OperatorRegistry.standard.names.count == 39)
   }
 
   @Test func illTypedAttributesAreRefused() {

@@ -136,6 +136,26 @@ static inline size_t irc_linear_scratch_bytes(size_t in) {
   return 4 * sizeof(float) * irc_padded(in);
 }
 
+// Real weights (out, in) in the precision that they are stored in.
+typedef struct irc_real_weights {
+  const void *values;  // IEEE half precision if is_half, else single
+  bool is_half;
+  size_t out, in;
+} irc_real_weights;
+
+// Tokens that the kernels of a branch take at a time.
+enum { IRC_DOWN_TOKENS = 8 };
+
+// Bytes of `scratch`, aligned as float, that quantize_*_down need for so many rows of `down`.
+static inline size_t irc_down_scratch_bytes(size_t rank) {
+  return (rank + 3) / 4 * 4 * IRC_DOWN_TOKENS * 16 * sizeof(float);
+}
+
+// Bytes of `scratch`, aligned as float, that linear_*_up need.
+static inline size_t irc_up_scratch_bytes(size_t in, size_t rank) {
+  return irc_linear_scratch_bytes(in) + 4 * sizeof(float) * rank;
+}
+
 // ---- Elementwise --------------------------------------------------------------------------------
 
 // y = exp(x). At most 2 ulp where the result is normal; overflows to inf, underflows to 0, NaN
@@ -339,6 +359,38 @@ void IRC_NAME(quantize_static_i8)(
   int8_t *IRC_RESTRICT codes, size_t code_stride, const float *IRC_RESTRICT x, size_t x_stride,
   size_t tokens, size_t n, float scale, int32_t zero, int32_t low, int32_t high);
 
+// ---- Branches of low rank -----------------------------------------------------------------------
+
+// Beside a product with quantized weights, up @ (down @ x) in real numbers. The number of columns
+// is down->in, the rank down->out = up->in.
+
+// quantize_tokens_i8 and linear_f32 (or linear_f16) without bias of the same x, in one go; the same
+// bits as both give: codes (tokens, code_stride), hidden (tokens, rank).
+void IRC_NAME(quantize_tokens_down)(
+  int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
+  int32_t *IRC_RESTRICT zero, float *IRC_RESTRICT hidden, size_t hidden_stride,
+  const float *IRC_RESTRICT x, size_t x_stride, const irc_real_weights *down, size_t tokens,
+  uint32_t bits, void *IRC_RESTRICT scratch);
+
+// The same of quantize_static_i8.
+void IRC_NAME(quantize_static_down)(
+  int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT hidden,
+  size_t hidden_stride, const float *IRC_RESTRICT x, size_t x_stride, const irc_real_weights *down,
+  size_t tokens, float scale, int32_t zero, int32_t low, int32_t high,
+  void *IRC_RESTRICT scratch);
+
+// What linear_q_f32 and linear_q_i8 compute, bias included, plus hidden @ up^T, summed as
+// linear_f32 sums and added last: (tokens, in), (tokens, rank) -> (tokens, out).
+void IRC_NAME(linear_q_f32_up)(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+  const irc_packed_weights *w, const float *bias, const float *IRC_RESTRICT hidden,
+  size_t hidden_stride, const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch);
+void IRC_NAME(linear_q_i8_up)(
+  float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
+  const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
+  const float *bias, const float *IRC_RESTRICT hidden, size_t hidden_stride,
+  const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch);
+
 // ---- The table ----------------------------------------------------------------------------------
 
 // The kernels worth tuning for an instruction set, so that a program can choose once.
@@ -365,6 +417,25 @@ typedef struct irc_kernels {
   void (*quantize_static_i8)(
     int8_t *IRC_RESTRICT codes, size_t code_stride, const float *IRC_RESTRICT x, size_t x_stride,
     size_t tokens, size_t n, float scale, int32_t zero, int32_t low, int32_t high);
+  void (*quantize_tokens_down)(
+    int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
+    int32_t *IRC_RESTRICT zero, float *IRC_RESTRICT hidden, size_t hidden_stride,
+    const float *IRC_RESTRICT x, size_t x_stride, const irc_real_weights *down, size_t tokens,
+    uint32_t bits, void *IRC_RESTRICT scratch);
+  void (*quantize_static_down)(
+    int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT hidden,
+    size_t hidden_stride, const float *IRC_RESTRICT x, size_t x_stride, const irc_real_weights *down,
+    size_t tokens, float scale, int32_t zero, int32_t low, int32_t high,
+    void *IRC_RESTRICT scratch);
+  void (*linear_q_f32_up)(
+    float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+    const irc_packed_weights *w, const float *bias, const float *IRC_RESTRICT hidden,
+    size_t hidden_stride, const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch);
+  void (*linear_q_i8_up)(
+    float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
+    const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
+    const float *bias, const float *IRC_RESTRICT hidden, size_t hidden_stride,
+    const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch);
 } irc_kernels;
 
 const irc_kernels *IRC_NAME(kernels_portable)(void);

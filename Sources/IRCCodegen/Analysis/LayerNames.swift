@@ -24,8 +24,10 @@ struct LayerNames {
     return current
   }
 
-  /// `model.layers.3` of `model.layers.3.mlp.up_proj.weight`; `model.norm` of `model.norm.weight`.
+  /// `model.layers.3` of `model.layers.3.mlp.up_proj.weight`; `model.norm` of `model.norm.weight`. What a pass made of a tensor, as
+  /// `pass/model.norm.weight/part`, belongs with it.
   static func layer(of tensor: String) -> String {
+    let tensor = tensor.split(separator: "/").first { $0.contains(".") }.map(String.init) ?? tensor
     let parts = tensor.split(separator: ".")
     if let number = parts.firstIndex(where: { $0.allSatisfy(\.isNumber) }) {
       return parts[...number].joined(separator: ".")

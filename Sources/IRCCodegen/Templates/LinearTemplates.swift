@@ -23,19 +23,29 @@ extension Linear: EmittableOperator {
 
 extension DequantizingLinear: EmittableOperator {
   func emit(_ step: inout StepBuilder) throws {
+    let arguments = try arguments(&step)
+    step.tunable("linear_q_f32", arguments + ["tokens", "m->scratch"])
+  }
+
+  /// What every kernel of this product takes first: the result, the input, the weight and the bias.
+  func arguments(_ step: inout StepBuilder) throws -> [String] {
     let x = try step.tokenRows(0)
     let weight = try step.packed(1, weights)
-    let bias = try step.floats(1 + weights.partCount)
+    let bias = try bias ? step.floats(1 + weights.partCount) : "NULL"
     let y = try step.result()
     step.needScratch(columns: x.columns)
-    step.tunable(
-      "linear_q_f32",
-      [y.name, "\(y.stride)"] + x.strided + [weight, bias, "tokens", "m->scratch"])
+    return [y.name, "\(y.stride)"] + x.strided + [weight, bias]
   }
 }
 
 extension IntegerLinear: EmittableOperator {
   func emit(_ step: inout StepBuilder) throws {
+    let arguments = try arguments(&step)
+    step.tunable("linear_q_i8", arguments + ["tokens", "m->scratch"])
+  }
+
+  /// What every kernel of this product takes first: the result, the codes, their scale, the weight and the bias.
+  func arguments(_ step: inout StepBuilder) throws -> [String] {
     let x = try step.tokenRows(0, .int8)
     guard x.offset == 0, x.stride % 32 == 0 else {
       throw OperatorError("the codes must fill whole blocks of 32")
@@ -43,13 +53,11 @@ extension IntegerLinear: EmittableOperator {
     let scale = try step.activationScale(1, activations)
     let first = activations.partCount
     let weight = try step.packed(first, weights)
-    let bias = try step.floats(first + weights.partCount)
+    let bias = try bias ? step.floats(first + weights.partCount) : "NULL"
     let y = try step.result()
     step.needScratch(columns: x.columns)
-    step.tunable(
-      "linear_q_i8",
-      [y.name, "\(y.stride)"] + x.strided + [scale.scale, scale.zero, "\(scale.stride)"]
-        + [weight, bias, "tokens", "m->scratch"])
+    return [y.name, "\(y.stride)"] + x.strided
+      + [scale.scale, scale.zero, "\(scale.stride)", weight, bias]
   }
 }
 

@@ -77,7 +77,7 @@ extension Dequantize: EmittableOperator {
 
 extension StepBuilder {
   /// A buffer with one number for each token that another operation's result stands for.
-  fileprivate mutating func scaleBuffer(
+  mutating func scaleBuffer(
     _ value: ValueID, _ type: CType
   ) throws -> RowValue {
     let name = "\(type == .float ? "scale" : "zero")_\(program.buffers.count)"
@@ -109,7 +109,7 @@ extension StepBuilder {
   }
 
   /// The one scale and zero point of static activations.
-  fileprivate func literalScale(
+  func literalScale(
     _ operand: Int, _ spec: QuantizationSpec
   ) throws -> (scale: Float, zero: Int) {
     let scale = try fold(operation.operands[operand])
@@ -129,7 +129,7 @@ extension QuantizationSpec {
   }
 
   /// The codes that values are clamped to, as the kernels have it.
-  fileprivate var codes: ClosedRange<Int32> {
+  var codes: ClosedRange<Int32> {
     var (low, high): (Int32, Int32) = (0, 0)
     unsafe irc_code_bounds(&low, &high, UInt32(format.bits), isSymmetric)
     return low...high

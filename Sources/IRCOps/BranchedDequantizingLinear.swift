@@ -1,0 +1,43 @@
+public import IRCGraph
+public import IRCTensor
+
+/// `dequantizing_linear` with a branch of low rank: what it computes, plus hidden·upᵀ.
+///
+/// As in `branched_integer_linear` the branch is added last.
+public struct BranchedDequantizingLinear: StagedOperator {
+  public static let name = "branched_dequantizing_linear"
+
+  /// The product without the branch; its operands come first.
+  public let product: DequantizingLinear
+
+  /// Makes the operator.
+  public init(_ product: DequantizingLinear) {
+    self.product = product
+  }
+
+  public init(reading attributes: inout AttributeReader) {
+    product = DequantizingLinear(reading: &attributes)
+  }
+
+  public var attributes: [(name: String, value: Attribute)] { product.attributes }
+  public var earliestStage: Stage { .kernels }
+
+  public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] {
+    let type = try product.resultTypes(operands.dropLast(LowRankBranch.operandCount))[0]
+    return [try LowRankBranch.resultType(type, operands)]
+  }
+
+  /// Weights are final once they are packed for kernels.
+  public func invariance(_ operands: [TensorType]) -> InvarianceRule { .opaque }
+
+  public func cost(_ operands: [TensorType], _ results: [TensorType]) -> Cost {
+    let macs = product.cost(operands.dropLast(LowRankBranch.operandCount), results).macs
+    return Cost(
+      macs: macs + LowRankBranch.multiplications(operands), reading: operands, writing: results)
+  }
+
+  public func evaluate(_ operands: [Tensor], in context: EvaluationContext) throws -> [Tensor] {
+    let main = try product.evaluate(operands.dropLast(LowRankBranch.operandCount), in: context)
+    return try LowRankBranch.add(to: main, operands, in: context)
+  }
+}
