@@ -112,8 +112,8 @@ bench-svd: setup
 	$(SWIFT) build $(CONFIGURATION) --product svd-benchmark
 	.build/release/svd-benchmark $(SVD_RUNS)
 
-# Channels, rank and how often, as in make bench-branch BRANCH='4096 32 200'
-BRANCH ?= 4096 32 60
+# Channels, rank and how often, as in make bench-branch BRANCH='1024 32 400'
+BRANCH ?= 4096 32 100
 bench-branch: setup
 	$(SWIFT) build $(CONFIGURATION) --product branch-benchmark
 	.build/release/branch-benchmark $(BRANCH)

@@ -5,13 +5,13 @@ import IRCTensor
 
 /// What a branch of low rank costs a linear layer of a compiled library: as operators of their own, and joined to the kernels.
 ///
-/// The library is emitted, compiled for this processor and run on one thread, the three layers in turn in the same run; the
-/// fastest of many counts, in time of the processor and not of the clock, so that a busy machine disturbs less. Both ways
-/// give the same bits, which is checked.
+/// The library is emitted, compiled for this processor and run on one thread, the three layers in turn in each round. Times are
+/// those of the processor and not of the clock; shares and ratios are medians of those of single rounds, so that a busy machine
+/// disturbs both sides alike. Both ways give the same bits, which is checked.
 
 let arguments = CommandLine.arguments.dropFirst().compactMap(Int.init)
 let (size, rank, runs) =
-  arguments.count == 3 ? (arguments[0], arguments[1], arguments[2]) : (4096, 32, 60)
+  arguments.count == 3 ? (arguments[0], arguments[1], arguments[2]) : (4096, 32, 100)
 
 func spec(_ bits: Int, _ granularity: Granularity, _ scales: ScaleFormat = .f32) -> QuantizationSpec
 {
@@ -47,24 +47,33 @@ for formats in formats {
   for tokens in [1, 16] {
     let ids = (0..<tokens).map { Int32($0 * 5 % Layer.vocabulary) }
     var sessions = try models.map { try $0.makeSession() }
-    var best = [Double](repeating: .infinity, count: models.count)
-    var results: [Tensor] = []
-    for run in 0...runs {
-      results = []
-      for index in models.indices {
+    var rounds: [[Double]] = []
+    var results = [Tensor?](repeating: nil, count: models.count)
+    for round in 0...runs {
+      var times = [Double](repeating: 0, count: models.count)
+      // Each of them is first in turn, so that what one leaves in the caches helps no one more than others.
+      for index in models.indices.map({ ($0 + round) % models.count }) {
         let start = milliseconds()
-        results.append(try sessions[index].read(ids))
-        if run > 0 { best[index] = min(best[index], milliseconds() - start) }
+        results[index] = try sessions[index].read(ids)
+        times[index] = milliseconds() - start
       }
+      if round > 0 { rounds.append(times) }
     }
     precondition(
-      results[1].array(of: Float.self) == results[2].array(of: Float.self),
+      results[1]?.array(of: Float.self) == results[2]?.array(of: Float.self),
       "a joined branch gives other numbers")
-    func share(_ time: Double) -> String { String(format: "%.1f %%", 100 * (time / best[0] - 1)) }
+    func median(_ value: ([Double]) -> Double) -> Double {
+      rounds.map(value).sorted()[rounds.count / 2]
+    }
+    func share(_ index: Int) -> String {
+      String(format: "%.1f %%", 100 * (median { $0[index] / $0[0] } - 1))
+    }
     print(
       formats.name + column("\(tokens)", 15 - formats.name.count)
-        + best.map { column(String(format: "%.3f", $0), 11) }.joined()
-        + column(share(best[1]), 15) + column(share(best[2]), 15)
-        + column(String(format: "%.3f", best[1] / best[2]), 14))
+        + models.indices.map { index in
+          column(String(format: "%.3f", rounds.map { $0[index] }.min() ?? 0), 11)
+        }.joined()
+        + column(share(1), 15) + column(share(2), 15)
+        + column(String(format: "%.3f", median { $0[1] / $0[2] }), 14))
   }
 }
