@@ -32,6 +32,9 @@ public struct ClipSearch: Pass {
 
   public init() {}
 
+  /// Looks at every weight many times.
+  public var isCostly: Bool { true }
+
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let constants = graph.constants()
     let folder = ConstantFolder(graph)

@@ -68,13 +68,13 @@ public struct MixedPrecision: Pass {
     let specs = candidates(around: average, for: layers)
     try checkBudget(average, of: layers, specs)
     let real = withoutRounding(graph, layers)
-    let probe = try context.logitProbe(of: real, tokens: tokens)
-    let losses = try self.losses(of: layers, as: specs, in: real, probe, context)
+    let logits = try LogitMeasurements(of: real, tokens: tokens, context)
+    let losses = try self.losses(of: layers, as: specs, in: real, logits, context)
     let allocation = Allocation(
       layers: layers, specs: specs, losses: losses, groups: groups(of: layers, in: graph))
     let budget = Self.budget(average, for: allocation.weightCount)
     tell(allocation, upTo: budget, context)
-    let chosen = try choose(allocation, within: budget, real, probe, context)
+    let chosen = try choose(allocation, within: budget, real, logits, context)
     for (layer, choice) in zip(layers, chosen) {
       let spec = specs[choice]
       context.remark(
@@ -166,16 +166,16 @@ public struct MixedPrecision: Pass {
   }
 
   private func losses(
-    of layers: [RoundedLinear], as specs: [QuantizationSpec], in real: Graph, _ probe: LogitProbe,
-    _ context: PassContext
+    of layers: [RoundedLinear], as specs: [QuantizationSpec], in real: Graph,
+    _ logits: LogitMeasurements, _ context: PassContext
   ) throws -> [[Double]] {
     let folder = ConstantFolder(real)
     let sensitivity: any Sensitivity
     switch metric {
     case .kl:
-      sensitivity = LogitSensitivity(probe: probe, folder: folder) { $0.kullbackLeibler }
+      sensitivity = LogitSensitivity(logits: logits, folder: folder) { $0.kullbackLeibler }
     case .sqnr:
-      sensitivity = LogitSensitivity(probe: probe, folder: folder) { $0.noise }
+      sensitivity = LogitSensitivity(logits: logits, folder: folder) { $0.noise }
     case .outputMSE:
       return try layers.batches { 16 * $0.shape[1] * $0.shape[1] }.flatMap { batch in
         let statistics = try measure(batch, .secondMoment, in: real, context)
@@ -266,7 +266,7 @@ public struct MixedPrecision: Pass {
 
   /// The allocation with the least loss of those measured as a whole: the solver's, and each format for all.
   private func choose(
-    _ allocation: Allocation, within budget: Int, _ real: Graph, _ probe: LogitProbe,
+    _ allocation: Allocation, within budget: Int, _ real: Graph, _ logits: LogitMeasurements,
     _ context: PassContext
   ) throws -> [Int] {
     guard let solved = allocation.solve(solver.solver, within: budget) else {
@@ -276,8 +276,10 @@ public struct MixedPrecision: Pass {
       .filter { allocation.bits(of: $0) <= budget }
     var best: (choices: [Int], loss: Double)?
     for choices in [solved] + uniform {
-      let graph = try rounded(real, allocation, choices)
-      let divergence = try probe.divergence(of: graph).kullbackLeibler
+      let formats = zip(allocation.layers, choices).map { ($0, allocation.specs[$1]) }
+      let divergence = try logits.divergence(
+        of: rounded(real, allocation, choices), formats
+      ).kullbackLeibler
       let name =
         choices == solved
         ? "the allocation"

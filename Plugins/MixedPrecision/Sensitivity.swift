@@ -22,16 +22,19 @@ public enum SensitivityMetric: String, PassOptionChoice {
 
 /// What a change of one layer does to the logits.
 struct LogitSensitivity: Sensitivity {
-  let probe: LogitProbe
+  let logits: LogitMeasurements
   let folder: ConstantFolder
   let measures: @Sendable (LogitDivergence) -> Double
 
   func losses(of layer: RoundedLinear, as specs: [QuantizationSpec]) throws -> [Double] {
-    let weights = try folder.fold(layer.source)
+    var folded: Tensor?
     return try specs.map { spec in
-      let value = try spec.nearestValues(of: weights)
-      return measures(
-        try probe.divergence(replacing: [OperandReplacement(layer.operation, operand: 1, value)]))
+      measures(
+        try logits.divergence(of: layer, as: spec) {
+          let weights = try folded ?? folder.fold(layer.source)
+          folded = weights
+          return weights
+        })
     }
   }
 }

@@ -42,6 +42,9 @@ public struct QuantizeTensors: Pass {
     return effects
   }
 
+  /// Static scales take a pass over the calibration text; all else is left to whoever writes the weights.
+  public var isCostly: Bool { scheme.activations?.isStatic == true }
+
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let targets = try selectTargets(in: graph, context)
     var inputs: [ValueID: ValueID] = [:]

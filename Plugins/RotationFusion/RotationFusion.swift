@@ -73,6 +73,9 @@ public struct RotationFusion: Pass {
     return effects
   }
 
+  /// Hadamard matrices come from tables; all others are computed.
+  public var isCostly: Bool { kind != .hadamard }
+
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let selection = try SiteSelection(sites, among: graph.sites(.mixing))
     selection.remarkAbsentRoles(in: context)

@@ -5,8 +5,9 @@ import IRCSupport
 
 /// Names of the rows of a comparison in the cache.
 struct ComparisonKeys {
-  private static let kind = "comparison-row 3"
+  private static let kind = "comparison-row 4"
   private let request: Comparison.Request
+  private let cache: ContentCache
   private let program: String
   private let checkpoint: String
   private let data: String
@@ -14,11 +15,12 @@ struct ComparisonKeys {
   /// Hashes what all rows depend on: the program, the model's folder and the text.
   ///
   /// - Throws: `Diagnostic` when one of them cannot be read.
-  init(_ request: Comparison.Request, source: String) throws {
+  init(_ request: Comparison.Request, source: String, _ cache: ContentCache) throws {
     self.request = request
-    program = try FileDigests.digestOfProgram().description
-    checkpoint = try FileDigests.digest(ofFolder: source).description
-    data = try FileDigests.digest(of: request.data).description
+    self.cache = cache
+    program = try FileDigests.digestOfProgram(knownTo: cache).description
+    checkpoint = try FileDigests.digest(ofFolder: source, knownTo: cache).description
+    data = try FileDigests.digest(of: request.data, knownTo: cache).description
   }
 
   /// The key of the float model.
@@ -30,7 +32,7 @@ struct ComparisonKeys {
   func pipeline(_ plan: CompilationPlan) throws -> ContentKey {
     var calibration = ""
     if let asked = plan.model.calibration {
-      let content = try FileDigests.digest(of: asked.source.path)
+      let content = try FileDigests.digest(of: asked.source.path, knownTo: cache)
       calibration =
         "\(asked.source.kind) \(content) \(asked.skip) \(asked.tokens) \(asked.window) \(asked.seed)"
     }
@@ -50,7 +52,7 @@ struct ComparisonKeys {
   private func compiler(for target: Target) throws -> String {
     guard request.comparesLogits else { return "" }
     let command = try CCompiler.find().command
-    let digest = try FileDigests.digest(of: command[0])
+    let digest = try FileDigests.digest(of: command[0], knownTo: cache)
     let host = target == .native ? HostProcessor.features : ""
     return "\(command.joined(separator: " "))\n\(digest)\n\(host)"
   }
@@ -71,7 +73,7 @@ struct ComparisonKeys {
 
 extension ModelFile.Calibration.Source {
   /// How the file is read.
-  fileprivate var kind: String {
+  var kind: String {
     switch self {
     case .text: "text"
     case .documents: "documents"

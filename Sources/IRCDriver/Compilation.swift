@@ -39,6 +39,11 @@ package struct Compilation {
     /// Names of the output files that changed.
     package internal(set) var changedFiles: [String] = []
 
+    /// Seconds that it would have taken longer without results of earlier runs.
+    package var savedSeconds: Double {
+      runs.reduce(0) { $0 + max(0, ($1.earlierSeconds ?? $1.seconds) - $1.seconds) }
+    }
+
     /// What exporters wrote.
     package var emissions: [EmissionReport] { runs.flatMap(\.emissions) }
 
@@ -77,7 +82,7 @@ package struct Compilation {
     if options.stopAfter == nil { try plan.checkExporter() }
     let files = OutputFiles(directory: plan.model.output)
     let inputs = plan.inputs(model, shipped: environment.shipped)
-    let digests = DigestsInBackground(inputs.map(\.path))
+    let digests = DigestsInBackground(inputs.map(\.path), knownTo: environment.cache)
     var result = try run(plan.passes, files, options)
     // What an exporter staged before the stop goes away with the rest.
     if options.stopAfter != nil {
@@ -114,24 +119,37 @@ package struct Compilation {
     }
     let instruments =
       watch.instruments + [AnnouncingInstrument(environment.reporter, count: passes.count)]
-    let manager = PassManager(passes, registry: environment.registry, instruments: instruments)
+    var manager = PassManager(passes, registry: environment.registry, instruments: instruments)
     var graph = model.graph
     graph.name = plan.model.name
+    graph.renumber()
     let output = files.map(SharedOutput.init)
+    let basis = ResultBasis(environment.cache, environment.reporter)
+    defer { basis?.save() }
     let calibration = CalibrationService(
       plan.model.calibration, of: model, environment.reporter,
-      cache: DiskStatisticsCache(environment.cache))
+      cache: basis.map { DiskStatisticsCache(basis: $0) },
+      fingerprints: basis?.fingerprints ?? ContentFingerprints())
+    manager.results = basis.map {
+      PassResultCache($0, model: facts, target: plan.model.target, calibration)
+    }
     let services = PassServices(
       statistics: calibration.statistics(of:in:),
       channelStatistics: calibration.channelStatistics(of:in:),
       walk: calibration.walk(over:stops:visit:),
       logitProbe: calibration.logitProbe(of:tokens:),
-      output: { try output?.files ?? PassServices.none.output() })
+      output: { try output?.files ?? PassServices.none.output() },
+      kept: basis.map { ActionCache(basis: $0, calibration: calibration) })
     try manager.run(
       on: &graph, model: facts, target: plan.model.target, services: services,
       until: options.stopAfter)
-    return Result(
+    let result = Result(
       graph: graph, sourceBytes: model.checkpoint.byteCount, watch, calibration: calibration.use)
+    let known = result.runs.filter { $0.earlierSeconds != nil }.map(\.instance)
+    if !known.isEmpty {
+      environment.reporter.note("known from earlier runs: \(known.joined(separator: ", "))")
+    }
+    return result
   }
 
   private var facts: ModelDescription {

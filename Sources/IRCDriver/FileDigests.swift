@@ -2,36 +2,47 @@ import Foundation
 package import IRCSupport
 import Synchronization
 
-/// Digests of files' contents; a process reads each file once.
+/// Digests of files' contents; a process reads each file once, and a large one is known again by a later process from its state.
 package enum FileDigests {
-  /// A file as it was when it was read.
-  private struct Identity: Hashable {
-    let path: String
-    let size: Int
-    let modified: Int
-    let node: UInt64
-  }
-
-  private static let known = Mutex<[Identity: SHA256.Digest]>([:])
+  private static let known = Mutex<[FileIdentity: SHA256.Digest]>([:])
+  /// Bytes from which on looking up a digest is faster than computing it.
+  private static let smallestKept = 1 << 20
 
   /// The SHA-256 of a file's content.
   ///
+  /// - Parameter cache: where digests of large files are kept between runs of the program; nil to read the file.
   /// - Throws: `Diagnostic` `file.unreadable`.
-  package static func digest(of path: String) throws -> SHA256.Digest {
-    let identity = try identity(of: path)
+  package static func digest(
+    of path: String, knownTo cache: ContentCache? = nil
+  ) throws -> SHA256.Digest {
+    guard let identity = FileIdentity(path: path) else {
+      throw Diagnostic("file.unreadable", "cannot read '\(path)': \(systemMessage(errno))")
+    }
     if let digest = known.withLock({ $0[identity] }) { return digest }
+    let key = ContentKey("file-digest 1", ["file": identity.description])
+    let cache = identity.size >= smallestKept ? cache : nil
+    if let kept = cache?.get(key), let digest = SHA256.Digest(bytes: kept) {
+      known.withLock { $0[identity] = digest }
+      return digest
+    }
     let file = try MappedFile(path: path)
     var hash = SHA256()
     unsafe hash.add(file.bytes)
     let digest = hash.digest()
     known.withLock { $0[identity] = digest }
+    // A file that is being changed might change once more and look the same. What cannot be kept is computed again.
+    if file.identity == identity, identity.isSettled { try? cache?.put(digest.bytes, for: key) }
     return digest
   }
 
   /// The digest of a folder's files, by name: hidden ones and folders in it are left out, links are followed.
   ///
+  /// - Parameter belongs: whether a file counts, by its name.
   /// - Throws: `Diagnostic` `file.unreadable`.
-  package static func digest(ofFolder folder: String) throws -> SHA256.Digest {
+  package static func digest(
+    ofFolder folder: String, knownTo cache: ContentCache? = nil,
+    where belongs: (String) -> Bool = { _ in true }
+  ) throws -> SHA256.Digest {
     let names: [String]
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: folder)
@@ -41,9 +52,9 @@ package enum FileDigests {
     var hash = SHA256()
     for name in names.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
       let path = "\(folder)/\(name)"
-      if name.hasPrefix(".") || isDirectory(path) { continue }
+      if name.hasPrefix(".") || !belongs(name) || isDirectory(path) { continue }
       hash.add(Array("\(name.utf8.count):\(name)".utf8))
-      hash.add(try digest(of: path).bytes)
+      hash.add(try digest(of: path, knownTo: cache).bytes)
     }
     return hash.digest()
   }
@@ -51,19 +62,11 @@ package enum FileDigests {
   /// The digest of the running program. It stands for the version with every change since.
   ///
   /// - Throws: `Diagnostic` `file.unreadable`.
-  package static func digestOfProgram() throws -> SHA256.Digest {
+  package static func digestOfProgram(knownTo cache: ContentCache? = nil) throws -> SHA256.Digest {
     // The link leads to the file that runs even when a newer one took its place.
     let link = "/proc/self/exe"
-    if FileManager.default.fileExists(atPath: link) { return try digest(of: link) }
-    return try digest(of: Bundle.main.executablePath ?? CommandLine.arguments[0])
-  }
-
-  private static func identity(of path: String) throws -> Identity {
-    var status = stat()
-    guard unsafe stat(path, &status) == 0 else {
-      throw Diagnostic("file.unreadable", "cannot read '\(path)': \(systemMessage(errno))")
-    }
-    return Identity(
-      path: path, size: Int(status.st_size), modified: status.modified, node: UInt64(status.st_ino))
+    if FileManager.default.fileExists(atPath: link) { return try digest(of: link, knownTo: cache) }
+    return try digest(
+      of: Bundle.main.executablePath ?? CommandLine.arguments[0], knownTo: cache)
   }
 }

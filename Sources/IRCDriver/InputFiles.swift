@@ -69,12 +69,12 @@ final class DigestsInBackground: Sendable {
   private let results = Mutex<[Result<SHA256.Digest, any Error>]>([])
   private let group = DispatchGroup()
 
-  /// Begins to read.
-  init(_ paths: [String]) {
+  /// Begins to read; what `cache` knows of large files is not read again.
+  init(_ paths: [String], knownTo cache: ContentCache?) {
     self.paths = paths
     DispatchQueue.global(qos: .utility).async(group: group) { [self] in
       for path in paths {
-        let result = Result { try FileDigests.digest(of: path) }
+        let result = Result { try FileDigests.digest(of: path, knownTo: cache) }
         results.withLock { $0.append(result) }
       }
     }

@@ -1,5 +1,5 @@
 public import IRCGraph
-import IRCSupport
+public import IRCSupport
 import IRCTensor
 import Synchronization
 
@@ -22,27 +22,31 @@ public final class ChannelCalibration: Sendable {
   private let windows: [[Int32]]
   private let cache: (any StatisticsCache)?
   private let progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
-  private let textFingerprint: SHA256.Digest
-  private let fingerprints = ContentFingerprints()
+  /// Stands for the token ids and how they are cut.
+  public let textFingerprint: SHA256.Digest
+  private let fingerprints: ContentFingerprints
   private let memory: Mutex<Memory>
 
   /// Changes when the same content gives other statistics than before.
-  private static let version = "irc channel statistics 2"
+  private static let version = "irc channel statistics 3"
 
   /// Prepares to measure; nothing runs yet.
   ///
   /// - Parameters:
   ///   - windows: token ids, each window read from a fresh state.
   ///   - cache: where statistics are kept beyond this object.
+  ///   - fingerprints: what is known of tensors already.
   ///   - memoryLimit: bytes of statistics that this object keeps; the oldest are forgotten first.
   ///   - progress: called after each window with how many have run and how many there are.
   public init(
-    windows: [[Int32]], cache: (any StatisticsCache)? = nil, memoryLimit: Int = 1 << 29,
+    windows: [[Int32]], cache: (any StatisticsCache)? = nil,
+    fingerprints: ContentFingerprints = ContentFingerprints(), memoryLimit: Int = 1 << 29,
     progress: (@Sendable (_ done: Int, _ total: Int) -> Void)? = nil
   ) {
     self.windows = windows
     self.cache = cache
     self.progress = progress
+    self.fingerprints = fingerprints
     memory = Mutex(Memory(limit: memoryLimit))
     var hasher = SHA256()
     hasher.add(windows.count)

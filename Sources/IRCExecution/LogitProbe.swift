@@ -11,6 +11,13 @@ public struct LogitDivergence: Hashable, Sendable {
   public var noise: Double
   /// Tokens that were looked at.
   public var tokens: Int
+
+  /// States the figures.
+  public init(kullbackLeibler: Double, noise: Double, tokens: Int) {
+    self.kullbackLeibler = kullbackLeibler
+    self.noise = noise
+    self.tokens = tokens
+  }
 }
 
 /// Measures what changes of a network's constants do to its logits over some text.

@@ -37,6 +37,16 @@ public struct DerivedParameters: ParameterSource {
     tensors[key] = tensor.byteCount < Self.largestInMemory ? tensor : try tensor.spilled()
   }
 
+  /// The same without the tensors whose names are not among `names`, given by their bytes.
+  public func keeping(_ names: Set<[UInt8]>) -> DerivedParameters {
+    var kept = self
+    kept.tensors = tensors.filter { names.contains($0.key) }
+    return kept
+  }
+
+  /// The tensor of that name if a pass computed it; nil for those of `underlying`.
+  public func derived(_ name: String) -> Tensor? { tensors[Array(name.utf8)] }
+
   /// Bytes from which on a tensor goes to disk.
   private static let largestInMemory = 1 << 20
 

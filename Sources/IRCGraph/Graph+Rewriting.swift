@@ -113,6 +113,39 @@ extension Graph {
     return removed
   }
 
+  /// Names values and operations anew, in the order in which they print, as the parser would.
+  ///
+  /// So what a pass is given does not tell how earlier passes came to it: a graph is what its text says.
+  public mutating func renumber() {
+    var numbered = Graph(name: name)
+    (numbered.stage, numbered.facts, numbered.parameters) = (stage, facts, parameters)
+    let operations = operations
+    var values: [ValueID: ValueID] = [:]
+    for (position, old) in operations.enumerated() {
+      for (index, result) in old.results.enumerated() {
+        values[result] = ValueID(index: numbered.types.count)
+        numbered.types.append(type(of: result))
+        numbered.producers.append((OperationID(index: position), index))
+        numbered.readerCounts.append(readerCount(of: result))
+      }
+    }
+    let read = operations.flatMap(\.operands) + nextStates.map(\.value) + outputs.map(\.value)
+    // The verifier is to see a graph that reads what nothing makes as it is.
+    guard read.allSatisfy({ values[$0] != nil }) else { return }
+    func new(_ value: ValueID) -> ValueID { values[value, default: value] }
+    for (position, old) in operations.enumerated() {
+      let id = OperationID(index: position)
+      numbered.table.append(
+        Operation(
+          id: id, op: old.op, operands: old.operands.map(new), results: old.results.map(new),
+          location: old.location))
+      numbered.order.append(id)
+    }
+    numbered.nextStates = nextStates.map { ($0.name, new($0.value)) }
+    numbered.outputs = outputs.map { ($0.name, new($0.value)) }
+    self = numbered
+  }
+
   /// Merges operations that compute the same from the same operands; returns how many were merged.
   @discardableResult
   public mutating func mergeEqualOperations() -> Int {

@@ -42,6 +42,12 @@ extension Graph {
     }
   }
 
+  /// Forgets the constants that passes computed and no operation refers to any more.
+  public mutating func dropUnusedParameters() {
+    guard let derived = parameters as? DerivedParameters else { return }
+    parameters = derived.keeping(Set(operations(of: Parameter.self).map { Array($0.op.name.utf8) }))
+  }
+
   /// True if a constant is made, going by the first operands, from a tensor whose precision was chosen when it was made.
   public func isKeptReal(_ value: ValueID) -> Bool {
     var value = value

@@ -3,7 +3,8 @@ public import IRCGraph
 /// One rewrite of a graph: a value that holds its options and nothing else.
 ///
 /// A pass does no I/O, reads no clock and keeps no state; calibration data, remarks and output go through the context. It
-/// may run on many graphs at once.
+/// may run on many graphs at once. So what it leaves depends on the graph, its options and what it asks the context for, and the
+/// result of a costly instance is kept and taken again for the same of these.
 public protocol Pass: Sendable {
   /// What it is; the same for every instance.
   static var info: PassInfo { get }
@@ -13,6 +14,12 @@ public protocol Pass: Sendable {
 
   /// What this instance, with its options, needs of facts and does to them; by default what `info` says of all.
   var effects: PassEffects { get }
+
+  /// True if running this instance takes longer than reading its result again, which is then kept between runs of the program.
+  ///
+  /// By default that of passes that use calibration and emit no files. Rewriting the graph alone takes milliseconds; computing
+  /// with the elements of weights is costly.
+  var isCostly: Bool { get }
 
   /// Problems between options, each as a sentence; what a single option allows is checked before.
   func check() -> [String]
@@ -26,6 +33,7 @@ public protocol Pass: Sendable {
 extension Pass {
   public func check() -> [String] { [] }
   public var effects: PassEffects { Self.info.effects }
+  public var isCostly: Bool { Self.info.usesCalibration && !Self.info.emitsFiles }
 }
 
 /// What a pass declares about itself, once.

@@ -9,19 +9,33 @@ public final class PassContext: Sendable {
   /// Name of this instance in the pipeline: the pass's name, with `#2`, `#3` … for later ones.
   public let instance: String
   /// What is known of the model beside its graph.
-  public let model: ModelDescription
+  public var model: ModelDescription {
+    note(.model)
+    return knownModel
+  }
   /// Machine that code is made for.
-  public let target: Target
+  public var target: Target {
+    note(.target)
+    return knownTarget
+  }
+  private let knownModel: ModelDescription
+  private let knownTarget: Target
   private let services: PassServices
   private let log = Mutex(PassLog())
 
   /// Makes the context of one run.
   package init(instance: String, model: ModelDescription, target: Target, services: PassServices) {
     self.instance = instance
-    self.model = model
-    self.target = target
+    knownModel = model
+    knownTarget = target
     self.services = services
   }
+
+  /// What keeps results of parts of passes; nil where nothing is kept.
+  var kept: (any KeptTensors)? { services.kept }
+
+  /// Notes what the pass looks at, since its result depends on that.
+  func note(_ part: Surroundings) { log.withLock { _ = $0.surroundings.insert(part) } }
 
   /// What the pass has said so far.
   package var said: PassLog { log.withLock { $0 } }
@@ -49,7 +63,8 @@ public final class PassContext: Sendable {
   public func statistics(
     of values: Set<ValueID>, in graph: Graph
   ) throws -> [ValueID: ValueStatistics] {
-    try services.statistics(values, graph)
+    note(.calibration)
+    return try services.statistics(values, graph)
   }
 
   /// Statistics per channel of run-time values over the calibration text: ask for everything that the pass needs at once, since
@@ -61,7 +76,7 @@ public final class PassContext: Sendable {
   ) throws -> [ValueID: ChannelStatistics] {
     let values = requests.keys.sorted()
     let groups = values.map { StatisticGroup([$0], requests[$0] ?? .range) }
-    let statistics = try services.channelStatistics(groups, graph)
+    let statistics = try channelStatistics(pooling: groups, in: graph)
     return Dictionary(uniqueKeysWithValues: zip(values, statistics))
   }
 
@@ -72,7 +87,8 @@ public final class PassContext: Sendable {
   public func channelStatistics(
     pooling groups: [StatisticGroup], in graph: Graph
   ) throws -> [ChannelStatistics] {
-    try services.channelStatistics(groups, graph)
+    note(.calibration)
+    return try services.channelStatistics(groups, graph)
   }
 
   /// Runs the network over the calibration text once, stops on the way, and goes on with other weights: see `CalibrationWalk`.
@@ -84,6 +100,7 @@ public final class PassContext: Sendable {
     _ visit: (Int, CalibrationValues) throws -> [OperandReplacement]
   ) throws {
     if stops.isEmpty { return }
+    note(.calibration)
     try services.walk(graph, stops, visit)
   }
 
@@ -92,7 +109,8 @@ public final class PassContext: Sendable {
   /// - Parameter tokens: how many tokens to look at, about.
   /// - Throws: `PassError` when the model has no calibration text, `Diagnostic` when the graph cannot run.
   public func logitProbe(of graph: Graph, tokens: Int) throws -> LogitProbe {
-    try services.logitProbe(graph, tokens)
+    note(.calibration)
+    return try services.logitProbe(graph, tokens)
   }
 
   /// Tells what an exporter wrote, for the manifest.
@@ -129,19 +147,22 @@ package struct PassServices: Sendable {
   package var channelStatistics: ChannelStatistics
   package var logitProbe: Probe
   package var output: @Sendable () throws -> OutputFiles
+  /// Keeps results of parts of passes; nil where nothing is kept.
+  package var kept: (any KeptTensors)?
 
   package init(
     statistics: @escaping Statistics,
     channelStatistics: @escaping ChannelStatistics = { _, _ in throw noCalibration },
     walk: @escaping Walk = { _, _, _ in throw noCalibration },
     logitProbe: @escaping Probe = { _, _ in throw noCalibration },
-    output: @escaping @Sendable () throws -> OutputFiles
+    output: @escaping @Sendable () throws -> OutputFiles, kept: (any KeptTensors)? = nil
   ) {
     self.statistics = statistics
     self.walk = walk
     self.logitProbe = logitProbe
     self.channelStatistics = channelStatistics
     self.output = output
+    self.kept = kept
   }
 
   /// Services of a run that has neither calibration text nor an output folder.
@@ -160,6 +181,10 @@ package struct PassLog: Sendable {
   package var remarks: [Remark] = []
   package var counters: [String: Int] = [:]
   package var emissions: [EmissionReport] = []
+  /// What it has looked at besides the graph.
+  package var surroundings: Surroundings = []
+
+  package init() {}
 }
 
 /// Something that a pass tells the user about one place.
@@ -174,6 +199,16 @@ public struct Remark: Sendable {
   public var message: String
   /// What the user could change.
   public var hint: String?
+
+  package init(
+    pass: String, kind: RemarkKind, location: Location, message: String, hint: String?
+  ) {
+    self.pass = pass
+    self.kind = kind
+    self.location = location
+    self.message = message
+    self.hint = hint
+  }
 }
 
 /// What is known of a model beside its graph.

@@ -5,7 +5,10 @@ public import IRCPassKit
 public protocol Instrument: AnyObject {
   /// Names of the instances that it waits for, in order; a schedule that lacks one is not run.
   var awaited: [String] { get }
-  /// Called before a pass runs.
+  /// Name of the check that `after` makes of a pass's result, with all that it depends on besides the two graphs; nil if it makes none, or one that
+  /// is as fast as looking up whether it was made. A kept result that has passed it is not checked again.
+  func check(of instance: PassInstance) -> String?
+  /// Called before a pass runs, or before its result is taken from an earlier run.
   func before(_ instance: PassInstance, _ graph: Graph) throws
   /// Called after a pass ran, with the graph as it was and as it is.
   ///
@@ -15,6 +18,7 @@ public protocol Instrument: AnyObject {
 
 extension Instrument {
   public var awaited: [String] { [] }
+  public func check(of instance: PassInstance) -> String? { nil }
   public func before(_ instance: PassInstance, _ graph: Graph) throws {}
 }
 
@@ -22,8 +26,10 @@ extension Instrument {
 public struct PassRun: Sendable {
   /// Name of the instance.
   public var instance: String
-  /// Seconds of wall time that the pass itself took.
+  /// Seconds of wall time that the pass itself took, or reading its result again.
   public var seconds: Double
+  /// If the result is that of an earlier run: the seconds that it took then.
+  public var earlierSeconds: Double? = nil
   /// Its remarks, in order.
   public var remarks: [Remark]
   /// Its counters with their values, in the order of declaration.

@@ -54,6 +54,10 @@ public final class FunctionCheckInstrument: Instrument {
     self.probe = probe
   }
 
+  public func check(of instance: PassInstance) -> String? {
+    instance.info.preservesFunction ? "function-check 1 \(probe)" : nil
+  }
+
   public func after(
     _ instance: PassInstance, _ before: Graph, _ graph: Graph, _ run: PassRun
   ) throws {

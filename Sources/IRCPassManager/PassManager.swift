@@ -8,6 +8,8 @@ public struct PassManager {
   public let schedule: [PassInstance]
   /// Who watches, in order.
   public var instruments: [any Instrument]
+  /// Results of earlier runs; nil to run every pass.
+  package var results: (any PassResults)?
   private let registry: PassRegistry
 
   /// Prepares a schedule.
@@ -82,7 +84,9 @@ public struct PassManager {
       instanceProblems(instruments.flatMap(\.awaited) + (lastInstance.map { [$0] } ?? []))
       + factProblems(startingWith: graph.facts)
     if !problems.isEmpty { throw DiagnosticList(problems) }
-    for instance in schedule {
+    for (position, instance) in schedule.enumerated() {
+      // So that what a pass is given does not tell how earlier passes came to it.
+      if position > 0 { graph.renumber() }
       try runOne(instance, on: &graph, model: model, target: target, services: services)
       if instance.id == lastInstance { return }
     }
@@ -93,27 +97,54 @@ public struct PassManager {
     services: PassServices
   ) throws {
     let before = graph
-    let context = PassContext(
-      instance: instance.id, model: model, target: target, services: services)
+    let results = instance.pass.isCostly ? results : nil
     do {
       for instrument in instruments { try instrument.before(instance, graph) }
       let clock = ContinuousClock()
-      let elapsed = try clock.measure {
-        try instance.pass.run(on: &graph, in: context)
-        graph.removeDeadOperations()
-      }
-      graph.facts = factsAfter(instance.pass.effects, graph.facts)
-      let said = context.said
+      let start = clock.now
+      let known = results?.find(instance, on: before)
+      let result =
+        try known?.result
+        ?? compute(
+          instance, on: before,
+          in: PassContext(instance: instance.id, model: model, target: target, services: services))
+      graph = result.graph
       let run = PassRun(
-        instance: instance.id, seconds: elapsed / .seconds(1), remarks: said.remarks,
-        counters: instance.info.statistics.map { ($0.name, said.counters[$0.name] ?? 0) },
-        emissions: said.emissions,
+        instance: instance.id,
+        seconds: known == nil ? result.seconds : (clock.now - start) / .seconds(1),
+        earlierSeconds: known?.result.seconds, remarks: result.said.remarks,
+        counters: instance.info.statistics.map { ($0.name, result.said.counters[$0.name] ?? 0) },
+        emissions: result.said.emissions,
         operations: (before.operations.count, graph.operations.count))
-      for instrument in instruments { try instrument.after(instance, before, graph, run) }
+      var passed: [String] = []
+      for instrument in instruments {
+        let check = instrument.check(of: instance)
+        if let check, let known, results?.hasPassed(check, known.kept) == true { continue }
+        try instrument.after(instance, before, graph, run)
+        if let check { passed.append(check) }
+      }
+      // What a check refuses is not kept.
+      guard let results, let kept = known?.kept ?? results.keep(result, of: instance, on: before)
+      else { return }
+      for check in passed { results.pass(check, kept) }
     } catch {
       graph = before
       throw blame(instance, error)
     }
+  }
+
+  /// Runs the pass, and leaves of its graph what the text tells.
+  private func compute(
+    _ instance: PassInstance, on before: Graph, in context: PassContext
+  ) throws -> PassResult {
+    var graph = before
+    let elapsed = try ContinuousClock().measure {
+      try instance.pass.run(on: &graph, in: context)
+      graph.removeDeadOperations()
+    }
+    graph.facts = factsAfter(instance.pass.effects, graph.facts)
+    graph.dropUnusedParameters()
+    return PassResult(graph: graph, said: context.said, seconds: elapsed / .seconds(1))
   }
 
   /// The error as the user sees it: at the pass's entry, with the pass's name.

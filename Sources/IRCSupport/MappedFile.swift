@@ -11,6 +11,8 @@ public final class MappedFile: @unchecked Sendable {
   public let bytes: UnsafeRawBufferPointer
   /// How many there are.
   public var byteCount: Int { unsafe bytes.count }
+  /// Which file it was when it was mapped; nil for a temporary one without a name.
+  public let identity: FileIdentity?
 
   /// Maps the whole file.
   ///
@@ -25,6 +27,7 @@ public final class MappedFile: @unchecked Sendable {
       throw Diagnostic("file.unreadable", "'\(path)' is not a regular file")
     }
     self.path = path
+    identity = FileIdentity(status)
     let size = Int(status.st_size)
     if size == 0 {
       unsafe bytes = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -40,11 +43,10 @@ public final class MappedFile: @unchecked Sendable {
   /// - Throws: `Diagnostic` `file.unwritable` when there is no room for it.
   public init(scratch contents: UnsafeRawBufferPointer) throws {
     path = FileManager.default.temporaryDirectory.path
-    var template = Array("\(path)/irc-XXXXXX".utf8CString)
-    let descriptor = unsafe mkstemp(&template)
+    identity = nil
+    let descriptor = MappedFile.scratch(in: path)
     guard descriptor >= 0 else { throw MappedFile.unwritable(path, errno) }
     defer { close(descriptor) }
-    unsafe _ = unlink(template)
     var done = 0
     while done < contents.count {
       let count = unsafe write(
@@ -66,6 +68,18 @@ public final class MappedFile: @unchecked Sendable {
     if let start = unsafe bytes.baseAddress {
       unsafe munmap(UnsafeMutableRawPointer(mutating: start), bytes.count)
     }
+  }
+
+  /// Opens a file that has no name, so that it goes away however the process ends; below 0 with `errno` where that fails.
+  private static func scratch(in folder: String) -> Int32 {
+    // The flags of O_TMPFILE, whose name C composes of two.
+    let nameless = unsafe open(folder, O_RDWR | O_CLOEXEC | 0o20_000_000 | O_DIRECTORY, 0o600)
+    if nameless >= 0 { return nameless }
+    // Not every file system makes files without a name.
+    var template = Array("\(folder)/irc-XXXXXX".utf8CString)
+    let named = unsafe mkstemp(&template)
+    if named >= 0 { unsafe _ = unlink(template) }
+    return named
   }
 
   private static func unwritable(_ path: String, _ code: Int32) -> Diagnostic {

@@ -3,12 +3,14 @@ import Foundation
 /// Files that are written beside their place and moved in only when all of them are complete.
 ///
 /// Nothing of an earlier output is touched until `commit`; a file whose bytes did not change keeps its time stamp; a run that
-/// fails or is dropped leaves no half-written file.
+/// fails or is dropped leaves no half-written file; what a run that was killed left goes with the next one.
 public final class OutputFiles {
   /// Folder that the files go to; made on first use.
   public let directory: String
   private var staged: [(name: String, temporary: String, file: StagedFile)] = []
   private var unwanted: [String] = []
+  /// True once the folder was rid of what runs left that were killed.
+  private var isSwept = false
 
   /// Prepares to write into `directory`; touches nothing yet.
   public init(directory: String) {
@@ -39,7 +41,7 @@ public final class OutputFiles {
         hint: "let one exporter of a kind run, once")
     }
     try makeDirectory()
-    let temporary = "\(directory)/.\(name).\(ProcessInfo.processInfo.processIdentifier).partial"
+    let temporary = "\(directory)/\(PartialFile.name(of: name))"
     let file = try StagedFile(path: temporary, shownAs: "\(directory)/\(name)")
     staged.append((name, temporary, file))
     return file
@@ -82,6 +84,10 @@ public final class OutputFiles {
     } catch {
       throw OutputFiles.failure(directory, OutputFiles.reason(directory))
     }
+    if !isSwept {
+      PartialFile.removeAbandoned(in: directory)
+      isSwept = true
+    }
   }
 
   /// The `errno` value of why a folder cannot be made, which what is thrown does not tell.
@@ -114,13 +120,12 @@ public final class OutputFiles {
       moves.append(Move(name: name, temporary: temporary, final: final))
     }
     let written = moves.count
-    let process = ProcessInfo.processInfo.processIdentifier
     for name in Set(unwanted).subtracting(staged.map(\.name)).sorted() {
       let final = "\(directory)/\(name)"
       guard OutputFiles.isFile(final) else { continue }
       moves.append(
         Move(
-          name: name, temporary: "\(directory)/.\(name).\(process).partial", final: final,
+          name: name, temporary: "\(directory)/\(PartialFile.name(of: name))", final: final,
           removes: true))
     }
     for (index, move) in moves.enumerated() {
@@ -185,7 +190,7 @@ private struct Move {
   /// True if nothing comes into the place of the earlier file.
   let removes: Bool
   /// Where the earlier file is kept.
-  private var backup: String { temporary + ".earlier" }
+  private var backup: String { temporary + PartialFile.earlier }
 
   init(name: String, temporary: String, final: String, removes: Bool = false) {
     self.name = name

@@ -9,6 +9,31 @@ public struct SHA256: Sendable {
     /// The 32 bytes, first byte first.
     public let bytes: [UInt8]
 
+    init(_ bytes: [UInt8]) {
+      self.bytes = bytes
+    }
+
+    /// A digest that was written down; nil unless there are 32 bytes.
+    public init?(bytes: [UInt8]) {
+      guard bytes.count == 32 else { return nil }
+      self.bytes = bytes
+    }
+
+    /// Reads what `description` wrote; nil if it is something else.
+    public init?(_ text: String) {
+      let digits = Array(text.utf8)
+      guard digits.count == 64 else { return nil }
+      var bytes: [UInt8] = []
+      for start in stride(from: 0, to: 64, by: 2) {
+        let pair = String(decoding: digits[start..<start + 2], as: UTF8.self)
+        guard pair.utf8.first != UInt8(ascii: "+"), let byte = UInt8(pair, radix: 16) else {
+          return nil
+        }
+        bytes.append(byte)
+      }
+      self.bytes = bytes
+    }
+
     /// 64 hexadecimal digits in lower case.
     public var description: String {
       bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
@@ -88,7 +113,7 @@ public struct SHA256: Sendable {
         bytes.append(UInt8(truncatingIfNeeded: last.state[word] >> UInt32(shift)))
       }
     }
-    return Digest(bytes: bytes)
+    return Digest(bytes)
   }
 
   /// Takes in a whole number of blocks.

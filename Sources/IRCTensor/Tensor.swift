@@ -16,6 +16,8 @@ public struct Tensor: Sendable {
   public var byteCount: Int { count * elementType.byteCount }
   /// True if the bytes are a window of a mapped file, so that they cost no memory of the process.
   public var isMapped: Bool { storage.isMapped }
+  /// The mapped file that the bytes are a window of, and where in it they begin; nil for a tensor in memory.
+  public var place: (file: MappedFile, offset: Int)? { storage.place }
   /// Product of all extents but the last: the number of rows of the tensor seen as a matrix.
   public var rows: Int { shape.dropLast().reduce(1, *) }
   /// The last extent, 1 for a scalar: the length of a row.
@@ -154,6 +156,19 @@ final class TensorStorage: @unchecked Sendable {
     unsafe start = storage.start + offset
     owner = storage
     isMapped = storage.isMapped
+  }
+
+  /// The file below all windows, and where the memory begins in it.
+  var place: (file: MappedFile, offset: Int)? {
+    switch owner {
+    case let file as MappedFile:
+      guard let base = unsafe file.bytes.baseAddress else { return nil }
+      return (file, unsafe UnsafeRawPointer(start) - base)
+    case let window as TensorStorage:
+      guard let (file, offset) = window.place else { return nil }
+      return (file, unsafe start - window.start + offset)
+    default: return nil
+    }
   }
 
   deinit {

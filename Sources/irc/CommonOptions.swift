@@ -21,21 +21,31 @@ struct CommonOptions: ParsableArguments {
     if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1") }
   }
 
-  /// The passes, the shipped files and a way to talk to the user; with `usesCache`, also results of earlier runs.
-  func environment(usesCache: Bool = false) throws -> CompilerEnvironment {
+  /// The passes, the shipped files and a way to talk to the user; with `caching`, also results of earlier runs.
+  func environment(_ caching: CacheOptions? = nil) throws -> CompilerEnvironment {
     Parallel.setThreads(jobs)
-    let cache =
-      usesCache
-      ? ContentCache.standardDirectory(in: ProcessInfo.processInfo.environment) : nil
     return try CompilerEnvironment(
       passes: builtInPasses,
       executable: Bundle.main.executablePath ?? CommandLine.arguments[0],
-      reporter: Reporter(isQuiet: quiet), cache: cache.map { ContentCache(directory: $0) })
+      reporter: Reporter(isQuiet: quiet), cache: caching?.cache())
   }
 
   /// Writes a result in the form that the user asked for.
   func write(_ json: JSON, or text: @autoclosure () -> String) throws {
     try StandardStream.output(self.json ? json.serialized(indent: 2) + "\n" : text())
+  }
+}
+
+/// Whether results of earlier runs are taken.
+struct CacheOptions: ParsableArguments {
+  @Flag(
+    name: .customLong("no-cache"),
+    help: "Compute everything, and keep nothing for the next time.")
+  var ignoresCache = false
+
+  /// The user's cache, unless it is to be left alone.
+  func cache() throws -> ContentCache? {
+    ignoresCache ? nil : try ContentCache.standard(in: ProcessInfo.processInfo.environment)
   }
 }
 

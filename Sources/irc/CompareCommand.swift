@@ -35,12 +35,9 @@ struct CompareCommand: ParsableCommand {
   @Flag(
     help: "Compare logits too: simulation with float model, compiled library with simulation.")
   var logits = false
-  @Flag(
-    name: .customLong("no-cache"),
-    help: "Compute everything, and keep nothing for the next time.")
-  var ignoresCache = false
   @OptionGroup var evaluation: EvaluationOptions
   @OptionGroup var overrides: Overrides
+  @OptionGroup var caching: CacheOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -58,7 +55,7 @@ struct CompareCommand: ParsableCommand {
         settings: overrides.settings, data: data, context: evaluation.context,
         windows: evaluation.windows,
         functionCheck: functionCheck, comparesLogits: logits),
-      in: common.environment(usesCache: !ignoresCache))
+      in: common.environment(caching))
     let rows = try comparison.run(tell: printer(for: comparison.plans))
     if common.json { try StandardStream.output(json(rows).serialized(indent: 2) + "\n") }
     if rows.contains(where: \.isFailed) { throw ExitCode(1) }

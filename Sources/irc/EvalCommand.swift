@@ -22,6 +22,7 @@ struct EvalCommand: ParsableCommand {
   var agreement = false
   @OptionGroup var evaluation: EvaluationOptions
   @OptionGroup var overrides: Overrides
+  @OptionGroup var caching: CacheOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -31,7 +32,7 @@ struct EvalCommand: ParsableCommand {
   }
 
   func run() throws {
-    let environment = try common.environment()
+    let environment = try common.environment(caching)
     if agreement {
       let report = try AgreementReport(
         of: model, settings: overrides.settings, on: evaluation.text(data), in: environment)

@@ -13,7 +13,7 @@ struct IRCCommand: ParsableCommand {
     subcommands: [
       LowerCommand.self, EvalCommand.self, CompareCommand.self, RunCommand.self, OptCommand.self,
       CheckCommand.self, PassesCommand.self, InspectCommand.self, VerifyCommand.self,
-      SchemaCommand.self,
+      CacheCommand.self, SchemaCommand.self,
     ])
 
   /// Complains of a first word that is no command: the parser would call it an unexpected argument.
@@ -40,7 +40,8 @@ struct IRCCommand: ParsableCommand {
     } catch {
       // A command that has said all there is to say throws its exit code. The parser's own commands, such as help, throw
       // what only it understands.
-      let isOurs = configuration.subcommands.contains { $0 == type(of: command) }
+      let commands = configuration.subcommands.flatMap { [$0] + $0.configuration.subcommands }
+      let isOurs = commands.contains { $0 == type(of: command) }
       if !isOurs || error is ExitCode { exit(withError: error) }
       let failure = Failure(error)
       StandardStream.error(failure.text)

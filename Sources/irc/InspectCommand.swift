@@ -23,6 +23,7 @@ struct InspectCommand: ParsableCommand {
   var data: String?
   @OptionGroup var evaluation: EvaluationOptions
   @OptionGroup var overrides: Overrides
+  @OptionGroup var caching: CacheOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -33,7 +34,7 @@ struct InspectCommand: ParsableCommand {
   func run() throws {
     let inspection = try Inspection(
       path, view: sites ? .sites : graph ? .graph : .overview, on: data.map(evaluation.text),
-      settings: overrides.settings, in: common.environment())
+      settings: overrides.settings, in: common.environment(caching))
     try common.write(inspection.json, or: inspection.text)
   }
 }

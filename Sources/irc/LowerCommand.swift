@@ -18,10 +18,11 @@ struct LowerCommand: ParsableCommand {
   var output: String?
   @OptionGroup var overrides: Overrides
   @OptionGroup var pipeline: PipelineOptions
+  @OptionGroup var caching: CacheOptions
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let environment = try common.environment()
+    let environment = try common.environment(caching)
     let plan = try environment.plan(model, settings: overrides.settings, output: output)
     let result = try Compilation(plan, in: environment).lower(pipeline.options)
     pipeline.show(result)
@@ -91,7 +92,9 @@ struct PipelineOptions: ParsableArguments {
         let counters = run.counters.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
         StandardStream.error(
           "\(fixed(run.seconds * 1000, 1)) ms  \(run.instance)  operations \(run.operations.before) -> \(run.operations.after)"
-            + (counters.isEmpty ? "" : "  \(counters)") + "\n")
+            + (counters.isEmpty ? "" : "  \(counters)")
+            + (run.earlierSeconds.map { "  known from a run of \(fixed($0 * 1000, 1)) ms" } ?? "")
+            + "\n")
       }
     }
   }
@@ -100,6 +103,7 @@ struct PipelineOptions: ParsableArguments {
   static func json(_ run: PassRun) -> JSON {
     .object([
       ("instance", .string(run.instance)), ("seconds", .real(run.seconds)),
+      ("earlier_seconds", run.earlierSeconds.map(JSON.real) ?? .null),
       ("statistics", .object(run.counters.map { ($0.name, .integer($0.value)) })),
       (
         "remarks",

@@ -33,6 +33,7 @@ struct RunCommand: ParsableCommand {
   var data: String?
   @OptionGroup var evaluation: EvaluationOptions
   @OptionGroup var overrides: Overrides
+  @OptionGroup var caching: CacheOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -43,7 +44,7 @@ struct RunCommand: ParsableCommand {
   }
 
   func run() throws {
-    let environment = try common.environment()
+    let environment = try common.environment(caching)
     var fields: [(key: String, value: JSON)] = []
     let subject: Subject
     if isDirectory(model) {

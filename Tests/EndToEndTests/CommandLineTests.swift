@@ -117,7 +117,7 @@ struct CommandLineTests {
       ])
     #expect(
       try lowered["passes"].array()[0].object().map(\.key) == [
-        "instance", "seconds", "statistics", "remarks",
+        "instance", "seconds", "earlier_seconds", "statistics", "remarks",
       ])
     #expect(try lowered["weight_bytes"].int() > 500_000)
     let run = try check(

@@ -40,10 +40,13 @@ struct CompareTests {
       return Array(try outcome.json()["rows"].array())
     }
 
-    /// Every entry of the cache.
+    /// Every row in the cache.
     func entries() throws -> [String] {
       try FileManager.default.subpathsOfDirectory(atPath: cache).filter { $0.contains("/") }
-        .map { "\(cache)/\($0)" }
+        .map { "\(cache)/\($0)" }.filter { path in
+          let head = try Data(contentsOf: URL(fileURLWithPath: path)).prefix(64)
+          return String(decoding: head, as: UTF8.self).contains("comparison-row")
+        }
     }
   }
 

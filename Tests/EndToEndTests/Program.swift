@@ -40,6 +40,9 @@ enum Program {
     fileprivate let process: Process
     fileprivate let folder: TemporaryFolder
 
+    /// Ends it at once, as the system does when memory runs out.
+    func kill() { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
+
     /// What it leaves when it ends.
     func wait() throws -> Outcome {
       process.waitUntilExit()
@@ -70,7 +73,10 @@ enum Program {
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try handle("output")
     process.standardError = try handle("errors")
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    // Nothing is kept in the user's folder, and nothing taken from there; a test that names a folder tests the cache.
+    let keepsNothing = environment["IRC_CACHE_DIR"] == nil ? ["IRC_CACHE_SIZE": "0"] : [:]
+    process.environment = ProcessInfo.processInfo.environment.merging(keepsNothing) { $1 }
+      .merging(environment) { $1 }
     try process.run()
     return Running(process: process, folder: folder)
   }

@@ -80,7 +80,7 @@ struct ContentCacheTests {
     let folder = try TemporaryFolder()
     let cache = ContentCache(directory: folder.path, limit: 4000)
     let stranger = try folder.write("ab/notes.txt", String(repeating: "x", count: 9000))
-    let bytes = [UInt8](repeating: 7, count: 950)
+    let bytes = [UInt8](repeating: 7, count: 904)
     // Time stamps of files made at once may be equal; 50 ms are enough on any file system of ours.
     for name in ["a", "b", "c"] {
       try cache.put(bytes, for: key(name))

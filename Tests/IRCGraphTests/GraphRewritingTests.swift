@@ -191,4 +191,27 @@ struct GraphRewritingTests {
         "generated", "transpose", "param", "generated",
       ])
   }
+
+  @Test("A graph that is numbered anew prints alike, and as its text reads")
+  func numbersAnew() throws {
+    var graph = Graph(name: "g")
+    let x = try graph.add(Input(name: "x", type: TensorType(.f32, [.named("n"), 4])))[0]
+    try graph.add(Negate(), [x])
+    let last = try graph.add(SiLU(), [x])[0]
+    graph.addOutput("y", last)
+    let negated = try graph.add(Negate(), [x], before: graph.producer(of: last).id)[0]
+    graph.setOperand(0, of: graph.producer(of: last).id, to: negated)
+    graph.removeDeadOperations()
+    #expect(negated > last)
+    let text = graph.text
+    graph.renumber()
+    #expect(graph.text == text && graph.verify().isEmpty)
+    let results = graph.operations.flatMap(\.results)
+    #expect(results == results.sorted() && results.count == 3)
+    #expect(graph.readerCount(of: results[0]) == 1 && graph.readerCount(of: results[2]) == 0)
+    #expect(graph.producer(of: results[1]).op is Negate)
+    let read = try GraphParser.parse(text, file: "g", registry: .standard)
+    #expect(read.operations.map(\.results) == graph.operations.map(\.results))
+    #expect(read.operations.map(\.operands) == graph.operations.map(\.operands))
+  }
 }

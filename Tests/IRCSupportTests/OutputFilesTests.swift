@@ -104,4 +104,29 @@ struct OutputFilesTests {
     files.discard()
     #expect(try contents(folder) == ["a": "earlier a", "b": "earlier b"])
   }
+
+  @Test("What killed runs left goes with the next one; what living ones write stays")
+  func abandoned() throws {
+    let folder = try TemporaryFolder()
+    // A process that has ended, and whose number is therefore nobody's.
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/true")
+    try process.run()
+    process.waitUntilExit()
+    let (dead, living) = (process.processIdentifier, ProcessInfo.processInfo.processIdentifier)
+    for name in [
+      ".a.c.\(dead).partial", ".b.\(dead).partial.earlier", ".c.\(living).partial",
+      ".d.0.partial", ".e.partial", "f.\(dead).partial", ".g.\(dead).part",
+    ] {
+      try folder.write(name, name)
+    }
+    let files = OutputFiles(directory: folder.path)
+    try files.write("a.c", "new")
+    try files.commit()
+    #expect(
+      try Set(contents(folder).keys) == [
+        "a.c", ".c.\(living).partial", ".d.0.partial", ".e.partial", "f.\(dead).partial",
+        ".g.\(dead).part",
+      ])
+  }
 }

@@ -1,0 +1,77 @@
+import IRCPassKit
+
+/// What other weights do to the logits of a network. Each measurement runs the network over the text, so what an earlier run of the
+/// compiler measured is not measured again.
+final class LogitMeasurements {
+  private let context: PassContext
+  private let real: Graph
+  private let tokens: Int
+  /// Stand for the network and the text.
+  private let inputs: [Fingerprint]
+  /// Place of each operation among those that logits depend on.
+  private let places: [OperationID: Int]
+  private var probe: LogitProbe?
+
+  /// Changes when the same network and text give other figures than before.
+  private static let version = 1
+
+  /// Measures `real`, a network without rounding, over about so many tokens; nothing runs yet.
+  init(of real: Graph, tokens: Int, _ context: PassContext) throws {
+    self.context = context
+    self.real = real
+    self.tokens = tokens
+    let outputs = real.outputs.map(\.value)
+    inputs = [
+      try context.fingerprint(of: outputs, in: real), try context.fingerprintOfCalibration(),
+    ]
+    let operations = real.part(computing: outputs).operations
+    places = Dictionary(uniqueKeysWithValues: operations.enumerated().map { ($1.id, $0) })
+  }
+
+  /// The divergence with the weights of one layer rounded to a format.
+  func divergence(
+    of layer: RoundedLinear, as spec: QuantizationSpec, _ weights: () throws -> Tensor
+  ) throws -> LogitDivergence {
+    try measure("one layer", [name(of: layer, spec)]) { probe in
+      let value = try spec.nearestValues(of: weights())
+      return try probe.divergence(
+        replacing: [OperandReplacement(layer.operation, operand: 1, value)])
+    }
+  }
+
+  /// The divergence of `graph`, which is the network with these formats.
+  func divergence(
+    of graph: @autoclosure () throws -> Graph, _ formats: [(RoundedLinear, QuantizationSpec)]
+  ) throws -> LogitDivergence {
+    try measure("all layers", formats.map(name)) { try $0.divergence(of: graph()) }
+  }
+
+  private func name(of layer: RoundedLinear, _ spec: QuantizationSpec) -> String {
+    "\(places[layer.operation] ?? -1): \(spec)"
+  }
+
+  private func measure(
+    _ action: String, _ options: [String], _ body: (LogitProbe) throws -> LogitDivergence
+  ) throws -> LogitDivergence {
+    let found = try context.cached(
+      action, version: Self.version, inputs: inputs, options: ["\(tokens) tokens"] + options
+    ) {
+      let divergence = try body(preparedProbe())
+      return [
+        Tensor(
+          [3], [divergence.kullbackLeibler, divergence.noise, Double(divergence.tokens)])
+      ]
+    }
+    let values = found.first?.array(of: Double.self) ?? []
+    precondition(values.count == 3, "a divergence is three numbers")
+    return LogitDivergence(
+      kullbackLeibler: values[0], noise: values[1], tokens: Int(values[2]))
+  }
+
+  private func preparedProbe() throws -> LogitProbe {
+    if let probe { return probe }
+    let made = try context.logitProbe(of: real, tokens: tokens)
+    probe = made
+    return made
+  }
+}
