@@ -10,7 +10,7 @@ PROMPT ?= The old man
 # One configuration for everything: what is tested is what is run and installed.
 CONFIGURATION := -c release
 IRC := .build/release/irc
-FORMATTED := Package.swift Sources Plugins Tests
+FORMATTED := Package.swift Sources Plugins Tests examples
 
 # Written by the compiler about itself; 'make test' compares them with what it would write now.
 REFERENCE := docs/reference.md
@@ -20,7 +20,7 @@ SCHEMAS := model pipeline scheme
 export SWIFT
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq bench-svd bench-branch install clean
+.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq bench-svd bench-branch install install-built clean
 
 help:
 	@echo 'make run        build, lower the example model, compile it and let it speak'
@@ -118,13 +118,17 @@ bench-branch: setup
 	$(SWIFT) build $(CONFIGURATION) --product branch-benchmark
 	.build/release/branch-benchmark $(BRANCH)
 
-install: build
+install: build install-built
+
+# Copies what is there, without building. The program tells which files plugins are compiled against, and marks them as its own.
+install-built:
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'
 	install -m 755 $(IRC) '$(DESTDIR)$(PREFIX)/bin/irc'
 	install -m 644 pipelines/*.yaml pipelines/*.json '$(DESTDIR)$(PREFIX)/share/irc/pipelines'
 	install -d '$(DESTDIR)$(PREFIX)/share/doc/irc'
 	install -m 644 docs/*.md '$(DESTDIR)$(PREFIX)/share/doc/irc'
 	install -m 644 pipelines/schemes/*.yaml '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'
+	$(IRC) plugin kit '$(DESTDIR)$(PREFIX)/lib/irc' --quiet
 
 clean:
 	rm -rf .build build $(EXAMPLE)/build

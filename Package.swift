@@ -16,6 +16,12 @@ let testing: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
 ]
 
+/// Plugins find the compiler's symbols in the program that loads them, and know it by its build ID. The flags are on programs
+/// only: libraries that other packages use must be free of unsafe flags.
+let hostOfPlugins: [LinkerSetting] = [
+  .unsafeFlags(["-Xlinker", "--export-dynamic", "-Xlinker", "--build-id=sha1"])
+]
+
 /// A module of the compiler and, where `tests` says so, its unit tests.
 func module(
   _ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency]? = [],
@@ -38,12 +44,13 @@ let plugins = [
   "EmitC",
 ]
 
-/// A pass: one module that sees the kit and nothing else, with its tests beside it.
+/// A pass: one module that sees the kit and nothing else, with its tests beside it. It has no access to what is for this package
+/// alone, so it compiles as a stranger's would.
 func passPlugin(_ name: String, testedWith otherPasses: [String] = []) -> [Target] {
   [
     .target(
       name: name, dependencies: ["IRCPassKit"], path: "Plugins/\(name)", exclude: ["Tests"],
-      swiftSettings: strict),
+      packageAccess: false, swiftSettings: strict),
     .testTarget(
       name: "\(name)Tests",
       dependencies: [.target(name: name), "IRCPassManager", "IRCTestSupport"]
@@ -77,7 +84,9 @@ let core: [Target] =
   + module(
     "IRCPassKit",
     ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCCodegen"])
-  + module("IRCPassManager", ["IRCPassKit", "IRCSupport", "IRCGraph", "IRCExecution", "IRCTensor"])
+  + module(
+    "IRCPassManager",
+    ["IRCPassKit", "IRCSupport", "IRCGraph", "IRCExecution", "IRCTensor", "CIRCPlugin"])
   + module(
     "IRCPipeline", ["IRCSupport", "IRCPassKit", "IRCPassManager", "CYAML"],
     tests: ["IRCTestSupport"])
@@ -110,6 +119,7 @@ let package = Package(
   products: [
     .executable(name: "irc", targets: ["irc"]),
     .library(name: "IRCPassKit", targets: ["IRCPassKit"]),
+    .library(name: "IRCCommandLine", targets: ["IRCCommandLine"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -125,13 +135,22 @@ let package = Package(
       name: "IRCTestSupport",
       dependencies: ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps", "IRCExecution"],
       path: "Tests/Support", swiftSettings: testing),
-    .executableTarget(
-      name: "irc",
+    .target(name: "CIRCPlugin"),
+    .target(
+      name: "IRCCommandLine",
       dependencies: [
         "IRCDriver", "IRCPipeline", "IRCPassManager", "IRCPassKit", "IRCCodegen", "IRCExecution",
         "IRCGraph", "IRCSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + plugins.map { .target(name: $0) }, swiftSettings: strict),
+    .executableTarget(
+      name: "irc", dependencies: ["IRCCommandLine"], swiftSettings: strict,
+      linkerSettings: hostOfPlugins),
+    // The example's source, compiled with the rest so that it stays right; it is a package of its own.
+    .executableTarget(
+      name: "own-compiler", dependencies: ["IRCCommandLine", "IRCPassKit"],
+      path: "examples/own-compiler/Sources", packageAccess: false, swiftSettings: strict,
+      linkerSettings: hostOfPlugins),
     .executableTarget(
       name: "transform-benchmark", dependencies: ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps"],
       path: "Tests/Benchmarks/Sources/TransformBenchmark", swiftSettings: testing),

@@ -1,42 +1,42 @@
 /// One choice for each of several things, within budgets, with the least loss: a multiple-choice knapsack.
 ///
 ///     min Σ loss   such that   Σ cost ≤ budget, for each budget
-package struct AllocationProblem: Sendable {
+public struct AllocationProblem: Sendable {
   /// What one choice for one thing brings.
-  package struct Choice: Hashable, Sendable {
+  public struct Choice: Hashable, Sendable {
     /// How much worse the result gets; any finite number.
-    package var loss: Double
+    public var loss: Double
     /// What it takes of each budget, 0 or more.
-    package var costs: [Int]
+    public var costs: [Int]
 
     /// States what a choice brings.
-    package init(loss: Double, costs: [Int]) {
+    public init(loss: Double, costs: [Int]) {
       self.loss = loss
       self.costs = costs
     }
   }
 
   /// A choice for each thing, and what they bring together.
-  package struct Solution: Hashable, Sendable {
+  public struct Solution: Hashable, Sendable {
     /// Which choice each thing gets.
-    package var choices: [Int]
-    package var loss: Double
-    package var costs: [Int]
+    public var choices: [Int]
+    public var loss: Double
+    public var costs: [Int]
   }
 
   /// The choices of each thing, none without any.
-  package var items: [[Choice]]
+  public var items: [[Choice]]
   /// How much there is of each kind of cost.
-  package var budgets: [Int]
+  public var budgets: [Int]
 
   /// Poses the problem.
-  package init(items: [[Choice]], budgets: [Int]) {
+  public init(items: [[Choice]], budgets: [Int]) {
     self.items = items
     self.budgets = budgets
   }
 
   /// Adds up what choices bring.
-  package func solution(_ choices: [Int]) -> Solution {
+  public func solution(_ choices: [Int]) -> Solution {
     var result = Solution(choices: choices, loss: 0, costs: budgets.map { _ in 0 })
     for (item, choice) in zip(items, choices) {
       result.loss += item[choice].loss
@@ -46,7 +46,7 @@ package struct AllocationProblem: Sendable {
   }
 
   /// True if every budget is kept.
-  package func fits(_ solution: Solution) -> Bool {
+  public func fits(_ solution: Solution) -> Bool {
     zip(solution.costs, budgets).allSatisfy { $0 <= $1 }
   }
 }

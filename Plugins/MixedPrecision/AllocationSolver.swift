@@ -1,5 +1,5 @@
 /// How an allocation is found.
-package enum AllocationSolver: Sendable {
+public enum AllocationSolver: Sendable {
   /// The least loss there is.
   case exact
   /// From the cheapest choices, the step with the best ratio of loss to cost as long as one fits: fast, and near the best where
@@ -7,7 +7,7 @@ package enum AllocationSolver: Sendable {
   case greedy
 
   /// A solution; nil if no choices fit the budgets.
-  package func solve(_ problem: AllocationProblem) -> AllocationProblem.Solution? {
+  public func solve(_ problem: AllocationProblem) -> AllocationProblem.Solution? {
     switch self {
     case .greedy: Greedy(problem).solution()
     case .exact where problem.budgets.count == 1: exact(problem)
@@ -24,7 +24,7 @@ package enum AllocationSolver: Sendable {
 
 extension CostFrontier {
   /// The frontier of one of the costs of a problem's items.
-  package init(_ items: [[AllocationProblem.Choice]], of cost: Int, limit: Int) {
+  public init(_ items: [[AllocationProblem.Choice]], of cost: Int, limit: Int) {
     self.init(
       items.map { $0.map { Point(cost: $0.costs[cost], loss: $0.loss) } }, limit: limit)
   }

@@ -3,14 +3,14 @@
 ///
 /// With whole costs there are at most as many states as there are sums of costs. Beyond `stateLimit` costs are rounded up to
 /// multiples of a unit, so that a budget is still never exceeded; `unit` tells.
-package struct CostFrontier: Sendable {
+public struct CostFrontier: Sendable {
   /// One point: a cost and the least loss at or below it.
-  package struct Point: Hashable, Sendable {
-    package var cost: Int
-    package var loss: Double
+  public struct Point: Hashable, Sendable {
+    public var cost: Int
+    public var loss: Double
 
     /// States a point.
-    package init(cost: Int, loss: Double) {
+    public init(cost: Int, loss: Double) {
       self.cost = cost
       self.loss = loss
     }
@@ -24,14 +24,14 @@ package struct CostFrontier: Sendable {
   }
 
   /// Points in the order of their cost, each of less loss than the one before.
-  package let points: [Point]
+  public let points: [Point]
   /// What costs were rounded up to; 1 if they are exact.
-  package let unit: Int
+  public let unit: Int
   /// States after each item.
   private let layers: [[State]]
 
   /// Finds the points of one kind of cost that cost at most `limit`.
-  package init(_ items: [[Point]], limit: Int, stateLimit: Int = 1 << 16) {
+  public init(_ items: [[Point]], limit: Int, stateLimit: Int = 1 << 16) {
     var unit = 1
     let range = items.reduce(0) { $0 + ($1.map(\.cost).max() ?? 0) }
     let divisor = max(1, items.joined().reduce(0) { greatestCommonDivisor($0, $1.cost) })
@@ -70,7 +70,7 @@ package struct CostFrontier: Sendable {
   }
 
   /// The choice of each item at a point.
-  package func choices(at index: Int) -> [Int] {
+  public func choices(at index: Int) -> [Int] {
     var place = index
     var result: [Int] = []
     for states in layers.reversed() {
@@ -81,15 +81,15 @@ package struct CostFrontier: Sendable {
   }
 
   /// The least loss that costs at most `cost`; nil if nothing does.
-  package func loss(within cost: Int) -> Double? { index(within: cost).map { points[$0].loss } }
+  public func loss(within cost: Int) -> Double? { index(within: cost).map { points[$0].loss } }
 
   /// A bound from below of the loss within `cost` that holds for costs that were rounded, too.
-  package func leastLoss(within cost: Int) -> Double? {
+  public func leastLoss(within cost: Int) -> Double? {
     loss(within: unit == 1 ? cost : cost + unit * layers.count)
   }
 
   /// The last point that costs at most `cost`.
-  package func index(within cost: Int) -> Int? {
+  public func index(within cost: Int) -> Int? {
     var (low, high) = (0, points.count)
     while low < high {
       let middle = (low + high) / 2

@@ -119,7 +119,7 @@ package struct Compilation {
     }
     let instruments =
       watch.instruments + [AnnouncingInstrument(environment.reporter, count: passes.count)]
-    var manager = PassManager(passes, registry: environment.registry, instruments: instruments)
+    var manager = PassManager(passes, registry: plan.registry, instruments: instruments)
     var graph = model.graph
     graph.name = plan.model.name
     graph.renumber()

@@ -19,11 +19,15 @@ package struct CompilerEnvironment: Sendable {
 
   /// Gathers the parts.
   ///
-  /// - Parameter executable: path of the running program; the shipped files are looked up from there.
+  /// - Parameters:
+  ///   - passes: those that are linked into the program.
+  ///   - plugins: files with further passes, which are loaded.
+  ///   - executable: path of the running program; the shipped files are looked up from there.
   package init(
-    passes: [any Pass.Type], executable: String, reporter: Reporter, cache: ContentCache? = nil
+    passes: [any Pass.Type], plugins: [String] = [], executable: String, reporter: Reporter,
+    cache: ContentCache? = nil
   ) throws {
-    registry = try PassRegistry(passes)
+    registry = try PassRegistry(passes).loading(plugins)
     shipped = ShippedFiles(
       directory: ShippedFiles.pipelinesDirectory(executable: executable))
     self.reporter = reporter
@@ -36,7 +40,7 @@ package struct CompilerEnvironment: Sendable {
   ) throws -> CompilationPlan {
     try checkIsFile(path)
     return try CompilationPlan(
-      reading: path, settings: settings, output: output, passes: registry.passes, shipped: shipped)
+      reading: path, settings: settings, output: output, registry: registry, shipped: shipped)
   }
 
   /// Reads a model file once for each of several pipelines; see `CompilationPlan.comparing`.
@@ -47,7 +51,7 @@ package struct CompilerEnvironment: Sendable {
     try checkIsFile(path)
     return try CompilationPlan.comparing(
       path, pipelines: pipelines, schemes: schemes, prefix: prefix, settings: settings,
-      passes: registry.passes, shipped: shipped)
+      registry: registry, shipped: shipped)
   }
 
   /// Complains of a folder in the place of a model file, with the model file that would be meant.

@@ -1,4 +1,5 @@
 import Foundation
+import IRCPassManager
 package import IRCSupport
 import Synchronization
 
@@ -59,10 +60,22 @@ package enum FileDigests {
     return hash.digest()
   }
 
-  /// The digest of the running program. It stands for the version with every change since.
+  /// The digest of the running program with the plugins that it has loaded. It stands for the version with every change since.
   ///
   /// - Throws: `Diagnostic` `file.unreadable`.
   package static func digestOfProgram(knownTo cache: ContentCache? = nil) throws -> SHA256.Digest {
+    let program = try digestOfExecutable(knownTo: cache)
+    // Passes and operators of plugins are code like any other; in which order they came does not matter.
+    let plugins = PluginHost.plugins.map(\.digest.description).sorted()
+    if plugins.isEmpty { return program }
+    var hash = SHA256()
+    for digest in [program.description] + plugins { hash.add(digest) }
+    return hash.digest()
+  }
+
+  private static func digestOfExecutable(
+    knownTo cache: ContentCache?
+  ) throws -> SHA256.Digest {
     // The link leads to the file that runs even when a newer one took its place.
     let link = "/proc/self/exe"
     if FileManager.default.fileExists(atPath: link) { return try digest(of: link, knownTo: cache) }

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import IRCFrontend
+import IRCPassManager
 import IRCPipeline
 import IRCSupport
 import IRCTokenizer
@@ -10,7 +11,7 @@ import Synchronization
 struct InputFile: Hashable, Sendable {
   /// What it is to the compilation.
   enum Role: String, Sendable {
-    case model, pipeline, checkpoint, tokenizer, calibration
+    case model, pipeline, checkpoint, tokenizer, calibration, plugin
   }
 
   let role: Role
@@ -45,10 +46,13 @@ extension CompilationPlan {
         InputFile(
           role: .calibration, path: calibration.source.path, name: calibration.written))
     }
+    inputs += registry.plugins.map {
+      InputFile(role: .plugin, path: $0.path, name: pipelineName($0.path, shipped))
+    }
     return inputs
   }
 
-  /// A YAML file's path from the model file, or `irc:` and its path among those that ship.
+  /// The path of a YAML file or plugin from the model file, or `irc:` and its path among those that ship.
   private func pipelineName(_ path: String, _ shipped: ShippedFiles) -> String {
     if let folder = shipped.directory, path.hasPrefix(folder + "/") {
       return "irc:" + path.dropFirst(folder.count + 1)

@@ -33,7 +33,7 @@ package struct Optimization {
       passes.isEmpty
       ? []
       : try TextualPasses.read(
-        passes, passes: environment.registry.passes, shipped: environment.shipped)
+        passes, registry: environment.registry, shipped: environment.shipped)
     let watch = Watch(options, probe: nil)
     let manager = PassManager(
       schedule, registry: environment.registry, instruments: watch.instruments)

@@ -11,13 +11,20 @@ public struct PassInstance: Sendable {
   public let span: SourceSpan?
   /// What an error of it tells besides, such as where a shipped file has it.
   public let notes: [String]
+  /// The file of the plugin that the pass comes from; nil if it is linked into the program.
+  public let plugin: String?
 
   /// Makes an entry.
-  public init(id: String, pass: any Pass, span: SourceSpan?, notes: [String] = []) {
+  public init(
+    id: String, pass: any Pass, span: SourceSpan?, notes: [String] = [], plugin: String? = nil
+  ) {
     self.id = id
     self.pass = pass
     self.span = span
-    self.notes = notes
+    self.notes =
+      notes
+      + (plugin.map { ["pass '\(type(of: pass).info.name)' comes from plugin '\($0)'"] } ?? [])
+    self.plugin = plugin
   }
 
   /// What the pass declares.
@@ -30,5 +37,13 @@ public struct PassInstance: Sendable {
     let notes = notes + self.notes
     return span?.error(id, message, hint: hint, notes: notes)
       ?? Diagnostic(id, message, hint: hint, notes: notes)
+  }
+
+  /// An error that came up while the pass ran: whoever wrote a plugin wants to know that it was theirs.
+  func blamed(_ problem: Diagnostic) -> Diagnostic {
+    guard let plugin else { return problem }
+    var problem = problem
+    problem.notes.append("it came up in pass '\(id)' of plugin '\(plugin)'")
+    return problem
   }
 }

@@ -150,8 +150,8 @@ public struct PassManager {
   /// The error as the user sees it: at the pass's entry, with the pass's name.
   private func blame(_ instance: PassInstance, _ error: any Error) -> DiagnosticList {
     switch error {
-    case let list as DiagnosticList: list
-    case let diagnostic as Diagnostic: DiagnosticList(diagnostic)
+    case let list as DiagnosticList: DiagnosticList(list.diagnostics.map(instance.blamed))
+    case let diagnostic as Diagnostic: DiagnosticList(instance.blamed(diagnostic))
     case let error as PassError:
       DiagnosticList(
         instance.error(

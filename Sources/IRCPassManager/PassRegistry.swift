@@ -6,11 +6,18 @@ import IRCSupport
 public struct PassRegistry: Sendable {
   /// The passes, sorted by name.
   public let passes: [any Pass.Type]
+  /// The plugins that some of them come from, in the order in which they were added.
+  package let plugins: [Plugin]
 
   /// Lists passes.
   ///
   /// - Throws: `Diagnostic` `passes.duplicate-name` when two have one name.
   public init(_ passes: [any Pass.Type]) throws {
+    try self.init(passes, plugins: [])
+  }
+
+  init(_ passes: [any Pass.Type], plugins: [Plugin]) throws {
+    self.plugins = plugins
     self.passes = passes.sorted { $0.info.name < $1.info.name }
     for (a, b) in zip(self.passes, self.passes.dropFirst()) where a.info.name == b.info.name {
       throw Diagnostic(

@@ -1,4 +1,4 @@
-package import IRCPassKit
+import IRCPassKit
 package import IRCPassManager
 import IRCSupport
 
@@ -8,6 +8,8 @@ package struct CompilationPlan: Sendable {
   package var model: ModelFile
   /// The passes in the order in which they run.
   package var passes: [PassInstance]
+  /// Every pass that the model file could have named, with those of its plugins.
+  package let registry: PassRegistry
   /// Every YAML file that was read, the model file first: what a build depends on besides the model and its text.
   package var files: [String]
   /// Where the pipeline was named.
@@ -15,10 +17,12 @@ package struct CompilationPlan: Sendable {
 
   /// Joins the parts of a plan.
   init(
-    model: ModelFile, passes: [PassInstance], files: [String], pipelineSpan: SourceSpan? = nil
+    model: ModelFile, passes: [PassInstance], registry: PassRegistry, files: [String],
+    pipelineSpan: SourceSpan? = nil
   ) {
     self.model = model
     self.passes = passes
+    self.registry = registry
     self.files = files
     self.pipelineSpan = pipelineSpan
   }
@@ -43,15 +47,15 @@ package struct CompilationPlan: Sendable {
   ///   - path: The model file.
   ///   - settings: Arguments of `--set`, such as `passes.quantize.scheme=w4a16`.
   ///   - output: Folder given with `-o`; relative to the working directory.
-  ///   - passes: Every pass that there is.
+  ///   - registry: Every pass that there is without the model file's plugins, which are loaded.
   ///   - shipped: The shipped pipelines and schemes.
   /// - Throws: `DiagnosticList` with every error of every file.
   package init(
     reading path: String, settings: [String] = [], output: String? = nil,
-    passes: [any Pass.Type], shipped: ShippedFiles
+    registry: PassRegistry, shipped: ShippedFiles
   ) throws {
     let reader = try PlanReader(
-      path, overrides: Overrides(settings), passes: passes, shipped: shipped)
+      path, overrides: Overrides(settings), registry: registry, shipped: shipped)
     let draft = reader.draft(reader.pipeline)
     var problems = ProblemList()
     problems.add(reader.problems + draft.settingProblems + draft.problems)

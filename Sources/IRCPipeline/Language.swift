@@ -50,7 +50,7 @@ package enum Language {
       "Folder that the results go to. Default build/NAME."),
     .init(
       "plugins", .list(.text("the path of a plugin")),
-      "Further plugins; reserved for a later version."),
+      "Files with further passes, as 'irc plugin build' makes them."),
   ]
 
   /// Keys of a pipeline file.
@@ -59,6 +59,9 @@ package enum Language {
     .init(
       "passes", .list(.text("a pass")), "The passes, in the order in which they run.",
       isRequired: true),
+    .init(
+      "plugins", .list(.text("the path of a plugin")),
+      "Files with the passes of it that are not built in, relative to the pipeline's file."),
   ]
 
   /// Keys of a scheme file.

@@ -77,6 +77,8 @@ struct ModelReading {
   var emit: OptionValue
   /// The value of `target`, or its default.
   var target: OptionValue
+  /// The value of `plugins`, if it is there.
+  var plugins: OptionValue?
 
   init(_ root: OptionValue, path: String, _ problems: inout [Diagnostic]) {
     let keys = CheckedMapping(root, Language.withoutPasses(Language.modelFields), &problems)
@@ -86,6 +88,7 @@ struct ModelReading {
     emit = keys["emit"] ?? OptionValue(.sequence([start]), span: root.span)
     target = keys["target"] ?? OptionValue(.scalar(Target.native.rawValue), span: root.span)
     pipeline = keys["pipeline"]
+    plugins = keys["plugins"]
     let output = keys["output"].flatMap { value in
       value.text.map { resolve($0, written: value.span) }
     }
@@ -102,12 +105,6 @@ struct ModelReading {
       }
     }
     model.calibration = keys["calibration"].flatMap { Self.calibration($0, &problems) }
-    if let value = keys["plugins"] {
-      problems.append(
-        value.span.error(
-          "language.unsupported", "plugins from files are not supported yet",
-          hint: "leave 'plugins' out; the built-in passes need no entry"))
-    }
   }
 
   private static func name(

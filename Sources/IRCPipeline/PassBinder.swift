@@ -4,14 +4,19 @@ import IRCSupport
 
 /// Looks passes up by name and sets their options, collecting what is wrong.
 struct PassBinder {
-  let passes: [any Pass.Type]
+  let registry: PassRegistry
+  /// False if some plugin could not be loaded: what is not there may have been in it.
+  let isComplete: Bool
   let shipped: ShippedFiles
   var files: SourceFiles
   private(set) var problems: [Diagnostic] = []
   private(set) var bound: [PassInstance] = []
 
-  init(passes: [any Pass.Type], shipped: ShippedFiles, files: SourceFiles) {
-    self.passes = passes
+  init(
+    registry: PassRegistry, isComplete: Bool = true, shipped: ShippedFiles, files: SourceFiles
+  ) {
+    self.registry = registry
+    self.isComplete = isComplete
     self.shipped = shipped
     self.files = files
   }
@@ -21,8 +26,8 @@ struct PassBinder {
   }
 
   private mutating func bind(_ request: PassRequest) {
-    guard let type = passes.first(where: { $0.info.name == request.name }) else {
-      problems.append(unknown(request))
+    guard let type = registry[request.name] else {
+      if isComplete { problems.append(unknown(request)) }
       return
     }
     var pass: any Pass = type.init()
@@ -50,11 +55,12 @@ struct PassBinder {
     }
     bound.append(
       PassInstance(
-        id: request.instance, pass: pass, span: request.place, notes: request.notes))
+        id: request.instance, pass: pass, span: request.place, notes: request.notes,
+        plugin: registry.plugin(of: request.name)?.path))
   }
 
   private func unknown(_ request: PassRequest) -> Diagnostic {
-    let names = passes.map { $0.info.name }
+    let names = registry.passes.map { $0.info.name }
     if let exporter = request.exporter {
       let exporters = names.filter { $0.hasPrefix("emit-") }.map { String($0.dropFirst(5)) }
       return request.nameSpan.error(

@@ -1,5 +1,5 @@
-package import IRCPassKit
-import IRCPassManager
+import IRCPassKit
+package import IRCPassManager
 import IRCSupport
 
 extension CompilationPlan {
@@ -14,13 +14,13 @@ extension CompilationPlan {
   ///   - schemes: Names of schemes, with commas between them: each pipeline is planned with each; nil where names say it.
   ///   - prefix: Passes that run before each pipeline, as in `fold-norm-gains,quantize{scheme: w8a8}`; nil for none.
   ///   - settings: Arguments of `--set`.
-  ///   - passes: Every pass that there is.
+  ///   - registry: Every pass that there is without the plugins of the files, which are loaded.
   ///   - shipped: The shipped pipelines and schemes.
   /// - Returns: A plan for each pipeline, in order, named in its `model.pipeline`.
   /// - Throws: `DiagnosticList` with every error of every file and argument.
   package static func comparing(
     _ path: String, pipelines: String, schemes: String? = nil, prefix: String? = nil,
-    settings: [String] = [], passes: [any Pass.Type], shipped: ShippedFiles
+    settings: [String] = [], registry: PassRegistry, shipped: ShippedFiles
   ) throws -> [CompilationPlan] {
     var names = NameList(pipelines, argument: "--pipelines", of: "pipeline")
     if let schemes {
@@ -31,7 +31,7 @@ extension CompilationPlan {
     var overrides = Overrides(settings)
     overrides.refuse("pipeline", hint: "name it in --pipelines")
     let reader = try PlanReader(
-      path, overrides: overrides, passes: passes, shipped: shipped, more: argumentProblems)
+      path, overrides: overrides, registry: registry, shipped: shipped, more: argumentProblems)
     let drafts = names.values.map { reader.draft($0, prefix: first?.requests ?? []) }
 
     var problems = ProblemList()

@@ -9,6 +9,8 @@ struct PipelineExpander {
   var files: SourceFiles
   private(set) var problems: [Diagnostic] = []
   private(set) var requests: [PassRequest] = []
+  /// What the files say under `plugins`, in the order of their first use.
+  private(set) var plugins: [OptionValue] = []
 
   /// Passes of one pipeline, and entries that may be read to find them: includes can multiply.
   static let maximumPasses = 1000
@@ -109,7 +111,10 @@ struct PipelineExpander {
     var found: [Diagnostic] = []
     let keys = CheckedMapping(root, Language.withoutPasses(Language.pipelineFields), &found)
     keys.checkVersion(&found)
-    if isFirst { problems += found }
+    if isFirst {
+      problems += found
+      if let list = keys["plugins"] { plugins.append(list) }
+    }
     if let passes = keys["passes"] { entries(of: passes, scope) }
   }
 

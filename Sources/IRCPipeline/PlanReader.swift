@@ -16,7 +16,7 @@ struct PlanReader {
   /// What is wrong with the model file and with `--set`, the passes' options left out.
   let problems: [Diagnostic]
   private let path: String
-  private let passes: [any Pass.Type]
+  private let registry: PassRegistry
   private let shipped: ShippedFiles
   private let overrides: Overrides
   private let files: SourceFiles
@@ -27,7 +27,7 @@ struct PlanReader {
   /// - Parameter more: what is wrong with the rest of the command line, to be reported with the file if that cannot be read.
   /// - Throws: `DiagnosticList` when there is no model file to go on with.
   init(
-    _ path: String, overrides: Overrides, passes: [any Pass.Type], shipped: ShippedFiles,
+    _ path: String, overrides: Overrides, registry: PassRegistry, shipped: ShippedFiles,
     more: [Diagnostic] = []
   ) throws {
     var files = SourceFiles()
@@ -42,7 +42,7 @@ struct PlanReader {
     reading = ModelReading(root, path: path, &found)
     problems = found + overrides.problems
     self.path = path
-    self.passes = passes
+    self.registry = registry
     self.shipped = shipped
     self.overrides = overrides
     self.files = files
@@ -65,13 +65,18 @@ struct PlanReader {
     if pipeline != nil, expander.problems.isEmpty, expander.files.problems.isEmpty {
       overrides.apply(to: &requests)
     }
-    var binder = PassBinder(passes: passes, shipped: shipped, files: expander.files)
+    var loader = PluginLoader(registry)
+    for list in [reading.plugins].compactMap({ $0 }) + expander.plugins { loader.load(list) }
+    // A pass that is not there because its plugin is not is reported once, with the plugin.
+    var binder = PassBinder(
+      registry: loader.registry, isComplete: loader.problems.isEmpty, shipped: shipped,
+      files: expander.files)
     binder.bind(requests)
     return Draft(
       plan: CompilationPlan(
-        model: reading.model, passes: binder.bound, files: binder.files.paths,
-        pipelineSpan: pipeline?.span),
-      problems: expander.problems + binder.problems + binder.files.problems,
+        model: reading.model, passes: binder.bound, registry: loader.registry,
+        files: binder.files.paths, pipelineSpan: pipeline?.span),
+      problems: loader.problems + expander.problems + binder.problems + binder.files.problems,
       settingProblems: Array(overrides.problems.dropFirst(known)))
   }
 }

@@ -18,7 +18,7 @@ package struct ShippedFiles: Sendable {
   }
 
   /// The folder with the shipped pipelines: the one given, else `../share/irc/pipelines` beside the executable, else a folder
-  /// `pipelines` with `schemes` in it, somewhere above the executable.
+  /// `pipelines` with `schemes` in it, somewhere above the executable, else that of the sources that the program was built from.
   package static func pipelinesDirectory(executable: String, override: String? = nil) -> String? {
     if let override { return override }
     let resolved = URL(fileURLWithPath: executable).resolvingSymlinksInPath()
@@ -28,9 +28,13 @@ package struct ShippedFiles: Sendable {
     while true {
       let candidate = folder.path == "/" ? "/pipelines" : folder.path + "/pipelines"
       if isFolder(candidate + "/schemes") { return candidate }
-      if folder.path == "/" || folder.path.isEmpty { return nil }
+      if folder.path == "/" || folder.path.isEmpty { break }
       folder = folder.deletingLastPathComponent()
     }
+    // Packages that build a compiler of their own have it in a build folder, far from these files.
+    let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    let beside = sources.appendingPathComponent("../../pipelines").standardizedFileURL.path
+    return isFolder(beside + "/schemes") ? beside : nil
   }
 
   /// What a pipeline's name stands for: `rtn`, or `rtn-w8a8` for one applied to a scheme.

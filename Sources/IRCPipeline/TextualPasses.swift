@@ -8,12 +8,12 @@ package enum TextualPasses {
   ///
   /// - Throws: `DiagnosticList` with every error, placed in the text (called `--passes`).
   package static func read(
-    _ text: String, passes: [any Pass.Type], shipped: ShippedFiles
+    _ text: String, registry: PassRegistry, shipped: ShippedFiles
   ) throws -> [PassInstance] {
     let (asked, found) = Self.requests(text, as: "--passes")
     var requests = asked
     requests.number()
-    var binder = PassBinder(passes: passes, shipped: shipped, files: SourceFiles())
+    var binder = PassBinder(registry: registry, shipped: shipped, files: SourceFiles())
     binder.bind(requests)
     var problems = ProblemList()
     problems.add(found + binder.problems + binder.files.problems)

@@ -10,6 +10,7 @@ struct QuotedCodeTests {
     arguments: [
       ("docs/writing-a-pass.md", "swift", "Tests/DocumentationTests/FuseLinears.swift"),
       ("docs/writing-a-pass.md", "swift", "Tests/DocumentationTests/FuseLinearsTests.swift"),
+      ("docs/writing-a-plugin.md", "swift", "examples/own-compiler/Sources/OwnCompiler.swift"),
       ("docs/getting-started.md", "c", "examples/c-program/generate.c"),
     ])
   func quotesWhole(page: String, language: String, file: String) throws {
@@ -23,6 +24,7 @@ struct QuotedCodeTests {
     "A link to a file of the repository leads somewhere",
     arguments: [
       "README.md", "docs/getting-started.md", "docs/writing-a-pass.md", "CHANGELOG.md",
+      "docs/writing-a-plugin.md", "docs/commands.md",
       "examples/novels-mamba/README.md",
     ])
   func linksLead(page: String) throws {

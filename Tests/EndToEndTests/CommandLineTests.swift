@@ -33,6 +33,9 @@ struct CommandLineTests {
     (["eval", Workbench.example, "--data", "x", "--context", "0"], 64),
     (["compare", "no-such-file.yaml", "--pipelines", "float", "--data", "x.txt"], 1),
     (["compare", "no-such-file.yaml", "--data", "x.txt"], 64),
+    (["plugin"], 0), (["plugin", "--help"], 0), (["plugin", "build", "--help"], 0),
+    (["plugin", "build"], 64), (["plugin", "bake", "x"], 64), (["plugin", "build", "x"], 1),
+    (["passes", "--plugin", "no-such.so"], 1),
     (["compare", "x.yaml", "--pipelines", "float", "--data", "x", "--windows", "0"], 64),
   ]
 
@@ -147,7 +150,7 @@ struct CommandLineTests {
       ])
     #expect(
       try passes[0].object().map(\.key) == [
-        "name", "summary", "requires", "establishes", "preserves_function", "options",
+        "name", "summary", "requires", "establishes", "preserves_function", "plugin", "options",
       ])
   }
 

@@ -1,4 +1,5 @@
 import IRCPassKit
+import IRCPassManager
 import IRCPipeline
 import IRCSupport
 import Testing
@@ -19,7 +20,7 @@ import Testing
   ) throws -> [CompilationPlan] {
     try CompilationPlan.comparing(
       project.path + "/model.yaml", pipelines: pipelines, prefix: prefix, settings: settings,
-      passes: fakePasses, shipped: shipped)
+      registry: PassRegistry(fakePasses), shipped: shipped)
   }
 
   private func messages(

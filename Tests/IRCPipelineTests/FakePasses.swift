@@ -83,8 +83,8 @@ struct Project {
 
   func plan(_ settings: [String] = [], output: String? = nil) throws -> CompilationPlan {
     try CompilationPlan(
-      reading: path + "/model.yaml", settings: settings, output: output, passes: fakePasses,
-      shipped: shipped)
+      reading: path + "/model.yaml", settings: settings, output: output,
+      registry: PassRegistry(fakePasses), shipped: shipped)
   }
 
   /// What the user would see, with the folders' names left out.

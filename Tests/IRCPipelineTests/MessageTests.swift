@@ -41,12 +41,12 @@ struct MessageCase: Sendable, CustomTestStringConvertible {
       })
     #expect(
       ids.sorted() == [
-        "file.missing", "file.unreadable", "language.unsupported", "language.version",
+        "file.missing", "file.unreadable", "language.version",
         "model.calibration", "model.name", "options.constraint", "options.missing-key",
         "options.missing-value", "options.range", "options.type", "options.unknown-key",
         "passes.unknown", "pipeline.duplicate-exporter", "pipeline.entry", "pipeline.include-cycle",
-        "pipeline.no-scheme",
-        "pipeline.unknown", "pipeline.unknown-variable", "scheme.unknown", "set.syntax",
+        "pipeline.no-scheme", "pipeline.unknown", "pipeline.unknown-variable", "plugin.missing",
+        "plugin.not-a-library", "scheme.unknown", "set.syntax",
         "set.unknown-pass", "yaml.duplicate-key", "yaml.empty", "yaml.key", "yaml.syntax",
         "yaml.too-deep", "yaml.unsupported",
       ])

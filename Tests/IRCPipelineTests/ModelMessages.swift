@@ -213,18 +213,26 @@ let modelMessages: [MessageCase] = [
        |                     ^~~~~~~~~~~~~~~~
     """#),
   MessageCase(
-    "plugins",
+    "plugins that are none, and a pass that may be in one of them",
     model: #"""
       irc: 1
       source: tiny
-      pipeline: rtn-w8a8
-      plugins: [x.so]
+      pipeline: [mystery]
+      plugins: [x.so, prose.txt, tiny]
 
       """#,
     #"""
-    model.yaml:4:10: error: plugins from files are not supported yet [language.unsupported]
-     4 | plugins: [x.so]
-       |          ^~~~~~
-      hint: leave 'plugins' out; the built-in passes need no entry
+    model.yaml:4:11: error: there is no plugin 'x.so' [plugin.missing]
+     4 | plugins: [x.so, prose.txt, tiny]
+       |           ^~~~
+      hint: 'irc plugin build FOLDER' makes one of the sources in a folder
+    model.yaml:4:17: error: 'prose.txt' is not a shared library [plugin.not-a-library]
+     4 | plugins: [x.so, prose.txt, tiny]
+       |                 ^~~~~~~~~
+      hint: name the file that 'irc plugin build' makes of the plugin's sources
+    model.yaml:4:28: error: 'tiny' is a folder, not a plugin [plugin.missing]
+     4 | plugins: [x.so, prose.txt, tiny]
+       |                            ^~~~
+      hint: run 'irc plugin build tiny', and name the file that it makes
     """#),
 ]

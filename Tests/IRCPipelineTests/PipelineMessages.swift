@@ -20,7 +20,7 @@ let pipelineMessages: [MessageCase] = [
     model.yaml:3:54: error: unknown pass 'frobnicate' [passes.unknown]
      3 | pipeline: [fold-norm-gain, quantise: {scheme: w8a8}, frobnicate]
        |                                                      ^~~~~~~~~~
-      hint: passes: fold-norm-gains, quantize, lower-kernels, emit-c
+      hint: passes: emit-c, fold-norm-gains, lower-kernels, quantize
     """#),
   MessageCase(
     "unknown option",

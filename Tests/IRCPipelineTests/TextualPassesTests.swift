@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct TextualPassesTests {
   private func read(_ text: String) throws -> [PassInstance] {
-    try TextualPasses.read(text, passes: fakePasses, shipped: shipped)
+    try TextualPasses.read(text, registry: PassRegistry(fakePasses), shipped: shipped)
   }
 
   @Test(arguments: [

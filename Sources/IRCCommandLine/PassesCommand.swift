@@ -37,19 +37,20 @@ struct PassesCommand: ParsableCommand {
       passes = [pass]
     }
     try common.write(
-      .array(passes.map(Self.json)),
+      .array(passes.map { Self.json($0, environment.registry.plugin(of: $0.info.name)) }),
       or: name == nil
         ? passes.map { "\($0.info.name)  \($0.info.summary)\n" }.joined()
         : writer.section(of: passes[0]).joined(separator: "\n") + "\n")
   }
 
-  private static func json(_ pass: any Pass.Type) -> JSON {
+  private static func json(_ pass: any Pass.Type, _ plugin: Plugin?) -> JSON {
     let effects = pass.init().effects
     return .object([
       ("name", .string(pass.info.name)), ("summary", .string(pass.info.summary)),
       ("requires", .array(effects.requires.map { .string($0.description) })),
       ("establishes", .array(effects.establishes.map { .string($0.description) })),
       ("preserves_function", .bool(pass.info.preservesFunction)),
+      ("plugin", plugin.map { .string($0.path) } ?? .null),
       (
         "options",
         .array(

@@ -12,7 +12,7 @@ import QuantizeTensors
 import RotationFusion
 import SmoothFusion
 
-/// The passes that are linked into `irc`. They have no door that a stranger's pass lacks.
+/// The passes that are linked into every `irc`. They have no door that a stranger's pass lacks.
 let builtInPasses: [any Pass.Type] = [
   AWQ.self, CentreNorms.self, ClipSearch.self, EmitC.self, FoldNormGains.self, GPTQ.self,
   InjectOutliers.self, LowRankAbsorb.self, LowerKernels.self, MixedPrecision.self,

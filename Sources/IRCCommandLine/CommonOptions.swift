@@ -17,6 +17,17 @@ struct CommonOptions: ParsableArguments {
     help: "Threads to use (default: all processors). Results do not depend on it.")
   var jobs: Int?
 
+  @Option(
+    name: .customLong("plugin"),
+    help: "A file with further passes, as 'irc plugin build' makes it; may be repeated.")
+  var plugins: [String] = []
+
+  /// The running program.
+  static var executable: String { Bundle.main.executablePath ?? CommandLine.arguments[0] }
+
+  /// Where notes and progress go.
+  var reporter: Reporter { Reporter(isQuiet: quiet) }
+
   func validate() throws {
     if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1") }
   }
@@ -25,9 +36,8 @@ struct CommonOptions: ParsableArguments {
   func environment(_ caching: CacheOptions? = nil) throws -> CompilerEnvironment {
     Parallel.setThreads(jobs)
     return try CompilerEnvironment(
-      passes: builtInPasses,
-      executable: Bundle.main.executablePath ?? CommandLine.arguments[0],
-      reporter: Reporter(isQuiet: quiet), cache: caching?.cache())
+      passes: IRCTool.passes, plugins: plugins, executable: Self.executable, reporter: reporter,
+      cache: caching?.cache())
   }
 
   /// Writes a result in the form that the user asked for.

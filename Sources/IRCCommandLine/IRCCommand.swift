@@ -3,7 +3,6 @@ import IRCDriver
 import IRCSupport
 
 /// The program: `irc SUBCOMMAND`.
-@main
 struct IRCCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "irc",
@@ -13,7 +12,7 @@ struct IRCCommand: ParsableCommand {
     subcommands: [
       LowerCommand.self, EvalCommand.self, CompareCommand.self, RunCommand.self, OptCommand.self,
       CheckCommand.self, PassesCommand.self, InspectCommand.self, VerifyCommand.self,
-      CacheCommand.self, SchemaCommand.self,
+      CacheCommand.self, SchemaCommand.self, PluginCommand.self,
     ])
 
   /// Complains of a first word that is no command: the parser would call it an unexpected argument.
@@ -41,7 +40,8 @@ struct IRCCommand: ParsableCommand {
       // A command that has said all there is to say throws its exit code. The parser's own commands, such as help, throw
       // what only it understands.
       let commands = configuration.subcommands.flatMap { [$0] + $0.configuration.subcommands }
-      let isOurs = commands.contains { $0 == type(of: command) }
+      // 'irc plugin' alone is answered by the parser, with help.
+      let isOurs = commands.contains { $0 == type(of: command) } && !(command is PluginCommand)
       if !isOurs || error is ExitCode { exit(withError: error) }
       let failure = Failure(error)
       StandardStream.error(failure.text)

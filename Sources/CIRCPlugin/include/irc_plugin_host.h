@@ -1,0 +1,32 @@
+/* What the host of plugins has to ask the file and the system in C. */
+#ifndef IRC_PLUGIN_HOST_H
+#define IRC_PLUGIN_HOST_H
+
+#include "irc_plugin.h"
+
+/* Bytes of a table that come before its first pointer and can be read in the file. */
+#define IRC_PLUGIN_HEAD_SIZE offsetof(irc_plugin_table, swift_passes)
+
+/* Copies the head of the first table in a file's bytes, and tells whether there is one. The pointers of `table` become NULL. */
+_Bool irc_plugin_find_table(const void *bytes, size_t count, irc_plugin_table *table);
+
+/* True if the heads of two tables are the same. */
+_Bool irc_plugin_same_head(const irc_plugin_table *a, const irc_plugin_table *b);
+
+/* The compiler of this program, as IRC_SWIFT_PLUGIN names the plugin's. */
+const char *irc_plugin_host_compiler(void);
+
+/* Writes the build ID that the linker gave this program, in hexadecimal with a NUL; empty where it has none. */
+void irc_plugin_host_fingerprint(char text[64]);
+
+/* Whether plugins find in this program what they leave undefined. */
+typedef enum irc_plugin_host_state {
+  IRC_PLUGIN_HOST_READY = 0,
+  IRC_PLUGIN_HOST_HIDES_SYMBOLS,  /* linked without --export-dynamic */
+  IRC_PLUGIN_HOST_OWNS_SWIFT,     /* holds a Swift runtime of its own; plugins would bring a second one */
+  IRC_PLUGIN_HOST_HAS_NO_BUILD_ID /* nothing tells it from another build */
+} irc_plugin_host_state;
+
+irc_plugin_host_state irc_plugin_check_host(void);
+
+#endif

@@ -1,0 +1,81 @@
+import ArgumentParser
+import Foundation
+import IRCDriver
+import IRCPassKit
+import IRCPassManager
+import IRCSupport
+
+/// `irc plugin`: passes in files of their own.
+struct PluginCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plugin", abstract: "Begin, build or install plugins: files with further passes.",
+    subcommands: [New.self, Build.self, Kit.self])
+
+  /// `irc plugin new`
+  struct New: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "new", abstract: "Write a folder with a small plugin, its test and a README.")
+
+    @Argument(help: "Name of the pass, such as 'my-pass'.")
+    var name: String
+    @Option(name: .shortAndLong, help: "Folder to write (default: one of that name).")
+    var output: String?
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+      let files = try PluginTemplate(name, folder: output).write()
+      try common.write(
+        .object([("files", .array(files.map { .string($0) }))]),
+        or: files.map { "\($0)\n" }.joined())
+      common.reporter.note("next: irc plugin build \(output ?? name)")
+    }
+  }
+
+  /// `irc plugin build`
+  struct Build: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "build", abstract: "Compile the plugin in a folder for this very irc.",
+      discussion: """
+        Compiles the Swift files in the folder and in its folder 'Sources' with the Swift compiler on the path (or in SWIFTC), which must \
+        be the one that irc was built with. A plugin works with this build of irc and no other.
+        """)
+
+    @Argument(help: "The folder.")
+    var folder: String
+    @Option(
+      name: .shortAndLong,
+      help: "File to write (default: build/NAME.so in the folder, by the folder's name).")
+    var output: String?
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+      let environment = try common.environment()
+      try PluginHost.checkProgram()
+      let builder = try PluginBuilder(folder, output: output)
+      let kit = try PluginKit(executable: CommonOptions.executable)
+      let (plugin, warnings) = try builder.build(with: kit, beside: environment.registry)
+      if !warnings.isEmpty { environment.reporter.note(warnings) }
+      let names = plugin.passes.map { $0.info.name }
+      try common.write(
+        .object([
+          ("output", .string(builder.output)), ("passes", .array(names.map { .string($0) })),
+        ]), or: "\(builder.output): \(names.joined(separator: ", "))\n")
+    }
+  }
+
+  /// `irc plugin kit`
+  struct Kit: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "kit", abstract: "Copy what plugins are compiled against, for an installation.",
+      discussion: "An installed irc looks for it in lib/irc, beside the folder that it is in.")
+
+    @Argument(help: "The folder to write, such as /usr/local/lib/irc.")
+    var folder: String
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+      try PluginKit(executable: CommonOptions.executable).export(to: folder)
+      try common.write(.object([("output", .string(folder))]), or: "\(folder)\n")
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import Foundation
+package import IRCPassManager
+import IRCSupport
+
+/// Compiles the sources in a folder into a plugin of the running program.
+package struct PluginBuilder {
+  /// The folder.
+  private let folder: String
+  /// Where the plugin goes.
+  package let output: String
+  private let sources: [String]
+  private let module: String
+  private let swiftc: String
+  private let clang: String
+
+  /// Looks for sources and compilers.
+  ///
+  /// - Parameters:
+  ///   - folder: has the Swift files in itself or in a folder `Sources`.
+  ///   - output: file to write; nil: `build/NAME.so` in the folder, after the folder's name.
+  /// - Throws: `Diagnostic` `plugin.no-sources`, `plugin.name` or `plugin.no-compiler`.
+  package init(_ folder: String, output: String? = nil) throws {
+    let folder = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+    self.folder = folder
+    let name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
+    self.output = output ?? "\(folder)/build/\(name).so"
+    sources = try Self.sources(in: folder)
+    module = try PluginName(name).type
+    guard
+      let swiftc = CCompiler.locate(ProcessInfo.processInfo.environment["SWIFTC"] ?? "swiftc")
+    else {
+      throw Diagnostic(
+        "plugin.no-compiler", "no Swift compiler was found",
+        hint: "put swiftc on the path, or let SWIFTC name it")
+    }
+    self.swiftc = swiftc
+    // A toolchain has both; another clang would be another compiler.
+    let resolved = URL(fileURLWithPath: swiftc).resolvingSymlinksInPath().path
+    let places = [swiftc, resolved].map { ($0 as NSString).deletingLastPathComponent + "/clang" }
+    guard let clang = places.compactMap({ CCompiler.locate($0) }).first else {
+      throw Diagnostic(
+        "plugin.no-compiler", "there is no clang beside '\(swiftc)'",
+        hint: "use the whole toolchain from swift.org")
+    }
+    self.clang = clang
+  }
+
+  private static func sources(in folder: String) throws -> [String] {
+    guard isDirectory(folder) else {
+      throw Diagnostic(
+        "plugin.no-sources", "there is no folder '\(folder)'",
+        hint: "'irc plugin new NAME' makes one with a plugin in it")
+    }
+    let files = FileManager.default
+    let own = (try? files.contentsOfDirectory(atPath: folder)) ?? []
+    let below = (try? files.subpathsOfDirectory(atPath: folder + "/Sources")) ?? []
+    let found = (own + below.map { "Sources/\($0)" }).filter {
+      $0.hasSuffix(".swift") && $0 != "Package.swift"
+    }
+    if found.isEmpty {
+      throw Diagnostic(
+        "plugin.no-sources", "there are no Swift files in '\(folder)', nor in its folder 'Sources'",
+        hint: "'irc plugin new NAME' makes a folder with a plugin in it")
+    }
+    return found.sorted().map { "\(folder)/\($0)" }
+  }
+
+  /// Compiles, loads what came out, and moves it into place.
+  ///
+  /// An earlier file stays as it is until the new one is known to be good.
+  ///
+  /// - Parameters:
+  ///   - kit: what to compile against.
+  ///   - registry: passes that the plugin's go with.
+  /// - Returns: the plugin, and what the compiler said about its sources.
+  /// - Throws: `Diagnostic` `plugin.build-failed` with what a compiler said, or what loading throws.
+  package func build(
+    with kit: PluginKit, beside registry: PassRegistry
+  ) throws -> (plugin: Plugin, warnings: String) {
+    let scratch = ScratchFolder()
+    let files = OutputFiles(directory: scratch.path)
+    try files.write("PluginEntry.swift", Self.entry)
+    try files.write(
+      "table.c",
+      """
+      #include "irc_plugin.h"
+      void irc_plugin_swift_passes(void *passes);
+      IRC_SWIFT_PLUGIN("\(PluginHost.fingerprint)", irc_plugin_swift_passes)
+
+      """)
+    try files.commit()
+    // All paths that are not the sources' are relative: objects carry a hash of what they were made with.
+    _ = try run(
+      clang,
+      ["-std=c11", "-O2", "-fPIC", "-I", kit.headerFolder, "-c", "-o", "table.o", "table.c"],
+      in: scratch.path)
+    let warnings = try run(
+      swiftc,
+      ["-parse-as-library", "-O", "-wmo", "-swift-version", "6", "-module-name", module]
+        + kit.arguments(scratch: scratch.path) + ["-c", "-o", "plugin.o"]
+        + sources.map { URL(fileURLWithPath: $0).path } + ["PluginEntry.swift"],
+      in: scratch.path)
+    _ = try run(
+      swiftc,
+      ["-emit-library", "-module-name", module, "-Xlinker", "-soname=\(module)"]
+        + ["-o", "plugin.so", "plugin.o", "table.o"],
+      in: scratch.path)
+    let library = "\(scratch.path)/plugin.so"
+    let plugin = try PluginHost.load(library, as: output)
+    _ = try registry.adding(plugin)
+    let name = (output as NSString).lastPathComponent
+    let place = (output as NSString).deletingLastPathComponent
+    let result = OutputFiles(directory: place.isEmpty ? "." : place)
+    try result.copy(library, as: name)
+    try result.commit()
+    return (plugin, warnings)
+  }
+
+  /// The one function that is called from outside; `passes` is the plugin's own.
+  private static let entry = """
+    import IRCPassKit
+
+    @c(irc_plugin_swift_passes)
+    public func pluginPasses(_ list: UnsafeMutableRawPointer) {
+      list.assumingMemoryBound(to: [any Pass.Type].self).pointee = passes
+    }
+
+    """
+
+  /// Runs a compiler, and returns what it said.
+  private func run(
+    _ program: String, _ arguments: [String], in folder: String
+  ) throws -> String {
+    let process = Process()
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = arguments
+    let output = Pipe()
+    process.standardError = output
+    process.standardOutput = output
+    process.standardInput = FileHandle.nullDevice
+    do {
+      try process.run()
+    } catch {
+      throw Diagnostic(
+        "plugin.no-compiler", "'\(program)' cannot be run: \(error.localizedDescription)")
+    }
+    let bytes = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    let said = String(decoding: bytes, as: UTF8.self)
+    if process.terminationStatus == 0 { return said }
+    let lines = said.split(separator: "\n").map(String.init)
+    throw Diagnostic(
+      "plugin.build-failed", "the plugin in '\(self.folder)' does not compile",
+      hint: Self.hint(said),
+      notes: lines.prefix(40) + (lines.count > 40 ? ["and \(lines.count - 40) lines more"] : []))
+  }
+
+  /// What to do about the errors that do not tell it themselves.
+  private static func hint(_ said: String) -> String? {
+    if said.contains("cannot find 'passes' in scope") {
+      return "name the passes: 'let passes: [any Pass.Type] = [MyPass.self]'"
+    }
+    if said.contains("missing required module 'CBLAS'") || said.contains("cblas.h") {
+      return "the kit needs the headers of OpenBLAS: 'apt-get install libopenblas-dev'"
+    }
+    if said.contains(/module compiled with Swift|was created by (a different|an older|a newer)/) {
+      return "use the Swift toolchain that built irc"
+    }
+    return nil
+  }
+}

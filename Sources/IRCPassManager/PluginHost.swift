@@ -1,0 +1,131 @@
+import CIRCPlugin
+import Foundation
+import IRCPassKit
+import IRCSupport
+import Synchronization
+
+/// Loads plugins into this process, each once; they stay until it ends, since Swift code cannot be unloaded.
+///
+/// A Swift plugin leaves the symbols of the kit undefined and finds them in this program, so there is one copy of every type. That is
+/// sound only for the very build that the plugin was compiled against, which is checked before any of its code runs.
+package enum PluginHost {
+  private static let loaded = Mutex<[Plugin]>([])
+
+  /// Every plugin that was loaded, in order.
+  package static var plugins: [Plugin] { loaded.withLock { $0 } }
+
+  /// What tells this build of the program from every other: the build ID that the linker computed from its content.
+  package static let fingerprint: String = {
+    var text = [CChar](repeating: 0, count: 64)
+    unsafe irc_plugin_host_fingerprint(&text)
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }()
+
+  /// Loads a plugin; one that was loaded before is returned as it is.
+  ///
+  /// - Parameter name: how messages call the file; nil: by its path.
+  /// - Throws: `Diagnostic` that says why the file cannot be used; nothing of it has run then, unless it lies about itself.
+  package static func load(_ path: String, as name: String? = nil) throws -> Plugin {
+    try loaded.withLock { loaded in
+      let name = name ?? path
+      try checkPlace(path, name)
+      let file = try MappedFile(path: path)
+      defer { withExtendedLifetime(file) {} }
+      let table = try unsafe PluginTable(in: file.bytes, of: name)
+      try checkProgram()
+      try table.check(name)
+      var hash = SHA256()
+      unsafe hash.add(file.bytes)
+      let digest = hash.digest()
+      if let known = loaded.first(where: { $0.digest == digest }) { return known }
+      let passes = try open(path, name, table)
+      if passes.isEmpty {
+        throw Diagnostic(
+          "plugin.no-passes", "plugin '\(name)' has no passes",
+          hint: "name them in it: 'let passes: [any Pass.Type] = [MyPass.self]'")
+      }
+      let plugin = Plugin(path: name, digest: digest, passes: passes)
+      loaded.append(plugin)
+      return plugin
+    }
+  }
+
+  /// Complains of a program that cannot load any plugin.
+  ///
+  /// - Throws: `Diagnostic` `plugin.host`.
+  package static func checkProgram() throws {
+    let reason: String
+    let hint: String
+    switch irc_plugin_check_host() {
+    case IRC_PLUGIN_HOST_READY: return
+    case IRC_PLUGIN_HOST_OWNS_SWIFT:
+      reason = "it holds a Swift runtime of its own, and a plugin would bring another"
+      hint = "build it without --static-swift-stdlib"
+    case IRC_PLUGIN_HOST_HAS_NO_BUILD_ID:
+      reason = "nothing tells it from another build"
+      hint = "link it with '-Xlinker --build-id=sha1'"
+    default:
+      reason = "it was linked without its symbols exported"
+      hint = "link it with '-Xlinker --export-dynamic'"
+    }
+    throw Diagnostic("plugin.host", "this program cannot load plugins: \(reason)", hint: hint)
+  }
+
+  private static func checkPlace(_ path: String, _ name: String) throws {
+    var isFolder: ObjCBool = false
+    guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      let folder = (path as NSString).deletingLastPathComponent
+      let siblings = try? FileManager.default.contentsOfDirectory(
+        atPath: folder.isEmpty ? "." : folder)
+      let near = nearestMatch(
+        to: (path as NSString).lastPathComponent, in: (siblings ?? []).sorted())
+      throw Diagnostic(
+        "plugin.missing", "there is no plugin '\(name)'",
+        hint: near.map { "did you mean '\($0)'?" }
+          ?? "'irc plugin build FOLDER' makes one of the sources in a folder")
+    }
+    guard isFolder.boolValue else { return }
+    let folder = path.hasSuffix("/") ? String(path.dropLast()) : path
+    let built = "\(folder)/build/\((folder as NSString).lastPathComponent).so"
+    throw Diagnostic(
+      "plugin.missing", "'\(name)' is a folder, not a plugin",
+      hint: FileManager.default.fileExists(atPath: built)
+        ? "name the file that was built of it, '\(built)'"
+        : "run 'irc plugin build \(folder)', and name the file that it makes")
+  }
+
+  /// Loads the file and asks it for its passes.
+  private static func open(
+    _ path: String, _ name: String, _ expected: PluginTable
+  ) throws -> [any Pass.Type] {
+    // A path without '/' would be looked for among the system's libraries.
+    let absolute = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    guard let handle = unsafe dlopen(absolute, RTLD_NOW | RTLD_LOCAL) else {
+      let reason = unsafe dlerror().map { unsafe String(cString: $0) }
+      throw Diagnostic(
+        "plugin.unloadable", "plugin '\(name)' cannot be loaded",
+        hint: "build it again with 'irc plugin build'",
+        notes: reason.map { ["the system says: \($0)"] } ?? [])
+    }
+    guard let symbol = unsafe dlsym(handle, "irc_plugin_query") else {
+      throw Diagnostic(
+        "plugin.no-query", "plugin '\(name)' does not export 'irc_plugin_query'",
+        hint: "build it again with 'irc plugin build'")
+    }
+    typealias Query = @convention(c) (UInt32, UInt32) -> UnsafePointer<irc_plugin_table>?
+    let query = unsafe unsafeBitCast(symbol, to: Query.self)
+    guard let table = unsafe query(IRC_PLUGIN_API_MAJOR, IRC_PLUGIN_API_MINOR),
+      unsafe table.pointee.struct_size >= UInt32(MemoryLayout<irc_plugin_table>.size),
+      unsafe PluginTable(table.pointee).matches(expected),
+      let list = unsafe table.pointee.swift_passes
+    else {
+      throw Diagnostic(
+        "plugin.other-table",
+        "plugin '\(name)' says something else about itself than its file does",
+        hint: "build it again with 'irc plugin build'")
+    }
+    var passes: [any Pass.Type] = []
+    unsafe withUnsafeMutablePointer(to: &passes) { unsafe list($0) }
+    return passes
+  }
+}

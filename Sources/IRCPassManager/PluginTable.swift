@@ -1,0 +1,79 @@
+import CIRCPlugin
+import IRCSupport
+
+/// What a plugin says about itself: read in its file before anything of it runs, and again in what was loaded.
+struct PluginTable {
+  private let table: irc_plugin_table
+
+  /// Finds the table in a file's bytes.
+  ///
+  /// - Throws: `Diagnostic` `plugin.not-a-library` when the file is nothing that can be loaded, `plugin.not-a-plugin` when it is not
+  ///   a plugin.
+  init(in bytes: UnsafeRawBufferPointer, of path: String) throws {
+    guard unsafe bytes.starts(with: [0x7F, 0x45, 0x4C, 0x46]) else {
+      throw Diagnostic(
+        "plugin.not-a-library", "'\(path)' is not a shared library",
+        hint: "name the file that 'irc plugin build' makes of the plugin's sources")
+    }
+    var table = irc_plugin_table()
+    guard unsafe irc_plugin_find_table(bytes.baseAddress, bytes.count, &table) else {
+      throw Diagnostic(
+        "plugin.not-a-plugin", "'\(path)' is a library and no plugin of irc",
+        hint: "name the file that 'irc plugin build' makes of the plugin's sources")
+    }
+    self.table = table
+  }
+
+  /// Takes the table that a plugin returned.
+  init(_ table: irc_plugin_table) {
+    self.table = table
+  }
+
+  /// True if both say the same.
+  func matches(_ other: PluginTable) -> Bool {
+    var (a, b) = (table, other.table)
+    return unsafe irc_plugin_same_head(&a, &b)
+  }
+
+  /// Complains of a plugin that was not made for this very program.
+  ///
+  /// - Throws: `Diagnostic` `plugin.api-version`, `plugin.kind`, `plugin.compiler` or `plugin.kit`.
+  func check(_ path: String) throws {
+    let rebuild = "build it again with 'irc plugin build'"
+    let own = "\(IRC_PLUGIN_API_MAJOR).\(IRC_PLUGIN_API_MINOR)"
+    let version = "\(table.api_major).\(table.api_minor)"
+    guard table.api_major == IRC_PLUGIN_API_MAJOR, table.api_minor <= IRC_PLUGIN_API_MINOR else {
+      throw Diagnostic(
+        "plugin.api-version",
+        "plugin '\(path)' speaks version \(version) of the plugin interface, and this irc \(own)",
+        hint: rebuild)
+    }
+    guard table.kind == UInt32(IRC_PLUGIN_SWIFT) else {
+      throw Diagnostic(
+        "plugin.kind",
+        "plugin '\(path)' is of kind \(table.kind), which this irc does not know",
+        hint: "use the irc that it was made for")
+    }
+    let compiler = unsafe String(cString: irc_plugin_host_compiler())
+    let theirs = text(of: table.compiler)
+    guard theirs == compiler else {
+      throw Diagnostic(
+        "plugin.compiler", "plugin '\(path)' was built by another compiler than this irc",
+        hint: "\(rebuild), with the Swift toolchain that built irc",
+        notes: ["the plugin: \(theirs)", "irc: \(compiler)"])
+    }
+    let kit = text(of: table.kit)
+    guard kit == PluginHost.fingerprint else {
+      throw Diagnostic(
+        "plugin.kit", "plugin '\(path)' was built for another build of irc", hint: rebuild,
+        notes: ["the plugin: \(kit)", "irc: \(PluginHost.fingerprint)"])
+    }
+  }
+
+  /// The characters of a field, up to the first zero.
+  private func text<Field>(of field: Field) -> String {
+    unsafe withUnsafeBytes(of: field) { bytes in
+      unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+}

@@ -1,0 +1,3 @@
+import IRCCommandLine
+
+IRCTool.main()
