@@ -20,7 +20,7 @@ SCHEMAS := model pipeline scheme
 export SWIFT
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq bench-svd bench-branch install install-built clean
+.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq bench-svd bench-branch bench-fitted install install-built clean
 
 help:
 	@echo 'make run        build, lower the example model, compile it and let it speak'
@@ -37,6 +37,7 @@ help:
 	@echo 'make bench-gptq  measure GPTQ of one layer against its parts at the speed of BLAS'
 	@echo 'make bench-svd  measure a randomised singular value decomposition against LAPACK'
 	@echo 'make bench-branch  measure what a low-rank branch costs a compiled layer, apart and joined'
+	@echo 'make bench-fitted  measure products with codebooks and binary codes, and tables of sums for the latter'
 	@echo 'make install    install under PREFIX ($(PREFIX)); DESTDIR is put in front'
 	@echo 'make clean      remove what was built'
 
@@ -111,6 +112,12 @@ SVD_RUNS ?= 3
 bench-svd: setup
 	$(SWIFT) build $(CONFIGURATION) --product svd-benchmark
 	.build/release/svd-benchmark $(SVD_RUNS)
+
+# Outputs, inputs and runs of a product on one thread, as in make bench-fitted FITTED='4096 4096 7'
+FITTED ?= 4096 4096 7
+bench-fitted: setup
+	$(SWIFT) build $(CONFIGURATION) --product fitted-benchmark
+	.build/release/fitted-benchmark $(FITTED)
 
 # Channels, rank and how often, as in make bench-branch BRANCH='1024 32 400'
 BRANCH ?= 4096 32 100

@@ -40,7 +40,8 @@ func module(
 /// The names of the built-in passes: one folder each under `Plugins/`.
 let plugins = [
   "FoldNormGains", "CentreNorms", "RotationFusion", "SmoothFusion", "InjectOutliers",
-  "LowRankAbsorb", "QuantizeTensors", "MixedPrecision", "ClipSearch", "GPTQ", "LowerKernels",
+  "LowRankAbsorb", "QuantizeTensors", "MixedPrecision", "ClipSearch", "FitValues", "GPTQ",
+  "LowerKernels",
   "EmitC",
 ]
 
@@ -109,6 +110,8 @@ let companions = [
   "LowRankAbsorb": ["QuantizeTensors"],
   // Both change what rounding to nearest left.
   "ClipSearch": ["QuantizeTensors"],
+  // Values are fitted before codes are chosen, and compiled.
+  "FitValues": ["QuantizeTensors", "GPTQ", "LowerKernels"],
   "GPTQ": ["QuantizeTensors", "ClipSearch", "LowerKernels"],
   "MixedPrecision": ["QuantizeTensors"],
 ]
@@ -161,6 +164,10 @@ let package = Package(
         "CBLAS",
       ],
       path: "Tests/Benchmarks/Sources/GPTQBenchmark", swiftSettings: testing),
+    .executableTarget(
+      name: "fitted-benchmark", dependencies: ["CKernels", "CLookUp", "IRCTensor", "IRCQuant"],
+      path: "Tests/Benchmarks/Sources/FittedBenchmark", swiftSettings: testing),
+    .target(name: "CLookUp", path: "Tests/Benchmarks/Sources/CLookUp"),
     .executableTarget(
       name: "svd-benchmark", dependencies: ["CBLAS", "IRCSupport", "IRCTensor"],
       path: "Tests/Benchmarks/Sources/SVDBenchmark", swiftSettings: testing),

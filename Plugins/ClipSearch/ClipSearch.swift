@@ -13,7 +13,7 @@ public struct ClipSearch: Pass {
       "Narrow the range of each scale of the weights to the one with the least rounding error.",
     details: """
       Tries fractions of each range from 1 down to 0.16 and keeps the one whose sum of |error|^`norm` over the weights of the scale \
-      is least. Only scales and zero points change. Comes after `quantize`; a `gptq` behind it keeps these scales.
+      is least. Only scales and zero points change; formats whose values are fitted have no range. Comes after `quantize`; a `gptq` behind it keeps these scales.
       """,
     paper:
       "GPTQ, reference code (range search with norm 2.4); QuaRot (arXiv 2404.00456), section 5",
@@ -43,7 +43,8 @@ public struct ClipSearch: Pass {
       let (source, scales) = (quantize.operands[0], Array(quantize.operands.dropFirst()))
       guard constants.contains(source) else { continue }
       let parameters = graph.producer(of: scales[0])
-      guard (parameters.op as? QuantizationParameters)?.spec == op.spec,
+      guard !op.spec.format.isFitted,
+        (parameters.op as? QuantizationParameters)?.spec == op.spec,
         parameters.operands == [source], parameters.results == scales
       else {
         context.count(Self.kept)

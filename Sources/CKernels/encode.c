@@ -48,47 +48,9 @@ IRC_CLONES size_t IRC_NAME(count_nonfinite_f32)(const float *x, size_t n, size_t
 
 // ---- Tables -------------------------------------------------------------------------------------
 
-// Sorts the codes of finite values by value; of equal values the first code stays.
-static size_t irc_sort_levels(int8_t *codes, const float *values, uint32_t count) {
-  size_t levels = 0;
-  for (uint32_t code = 0; code < count; code++) {
-    float value = values[code];
-    if (!(value <= FLT_MAX && value >= -FLT_MAX)) continue;
-    size_t at = levels;
-    while (at > 0 && values[(uint8_t)codes[at - 1] & (count - 1)] > value) at--;
-    if (at > 0 && values[(uint8_t)codes[at - 1] & (count - 1)] == value) continue;
-    memmove(codes + at + 1, codes + at, levels - at);
-    // The low bits as a number with a sign, which is what unpacking gives.
-    codes[at] = (int8_t)(code < count / 2 ? (int32_t)code : (int32_t)code - (int32_t)count);
-    levels++;
-  }
-  return levels;
-}
-
-// The largest number that belongs to the lower of two neighbours.
-static float irc_level_bound(float below, float above, bool upper_takes_tie) {
-  double middle = ((double)below + (double)above) * 0.5;
-  float bound = (float)middle;
-  if ((double)bound > middle || ((double)bound == middle && upper_takes_tie))
-    bound = nextafterf(bound, -INFINITY);
-  return bound;
-}
-
 void IRC_NAME(make_code_table)(irc_code_table *table, const float *values, uint32_t bits) {
-  uint32_t count = 1u << bits;
   memset(table, 0, sizeof *table);
-  table->bits = bits;
-  memcpy(table->values, values, count * sizeof *values);
-  size_t levels = irc_sort_levels(table->codes, values, count);
-  for (size_t i = 0; i < levels; i++) {
-    float value = values[(uint8_t)table->codes[i] & (count - 1)];
-    table->largest = fabsf(value) > table->largest ? fabsf(value) : table->largest;
-    if (i > 0) {
-      float below = values[(uint8_t)table->codes[i - 1] & (count - 1)];
-      table->bounds[i - 1] = irc_level_bound(below, value, (table->codes[i] & 1) == 0);
-    }
-  }
-  for (size_t i = levels - 1; i < count; i++) table->bounds[i] = INFINITY;
+  irc_prepare_table(table, values, bits);
 }
 
 float IRC_NAME(tensor_scale)(float absmax, irc_code_spec spec) {
@@ -112,6 +74,17 @@ IRC_CLONES void IRC_NAME(encode_params_rows)(
 IRC_CLONES void IRC_NAME(encode_rows)(
   int8_t *IRC_RESTRICT codes, size_t code_stride, const float *IRC_RESTRICT w, size_t w_stride,
   const float *IRC_RESTRICT scale, const int8_t *zero, size_t rows, size_t n, irc_code_spec spec) {
+  if (spec.kind != IRC_CODES_SCALED) {
+    irc_code_table table;
+    spec.table = &table;
+    for (size_t r = 0; r < rows; r++, w += w_stride, codes += code_stride)
+      IRC_FOR_GROUPS({
+        irc_group_table(&table, scale, spec);
+        irc_encode_run(codes + start, w + start, length, 1.0f, 0, spec);
+        scale += irc_group_numbers(spec.kind, spec.bits);
+      });
+    return;
+  }
   for (size_t r = 0; r < rows; r++, w += w_stride, codes += code_stride)
     IRC_FOR_GROUPS({
       int32_t z = zero ? *zero++ : 0;
@@ -123,6 +96,16 @@ IRC_CLONES void IRC_NAME(decode_rows)(
   float *IRC_RESTRICT w, size_t w_stride, const int8_t *IRC_RESTRICT codes, size_t code_stride,
   const float *IRC_RESTRICT scale, const int8_t *zero, size_t rows, size_t n, irc_code_spec spec) {
   uint8_t mask = (uint8_t)((1u << spec.bits) - 1);
+  if (spec.kind != IRC_CODES_SCALED) {
+    float values[256];
+    for (size_t r = 0; r < rows; r++, w += w_stride, codes += code_stride)
+      IRC_FOR_GROUPS({
+        irc_group_values(values, scale, spec.kind, spec.bits);
+        for (size_t i = start; i < start + length; i++) w[i] = values[(uint8_t)codes[i] & mask];
+        scale += irc_group_numbers(spec.kind, spec.bits);
+      });
+    return;
+  }
   for (size_t r = 0; r < rows; r++, w += w_stride, codes += code_stride)
     IRC_FOR_GROUPS({
       float s = *scale++;

@@ -93,6 +93,61 @@ IRC_INLINE void irc_group_params(
   }
 }
 
+// ---- Tables -------------------------------------------------------------------------------------
+
+// Sorts the codes of finite values by value; of equal values the first code stays.
+static inline size_t irc_sort_levels(int8_t *codes, const float *values, uint32_t count) {
+  size_t levels = 0;
+  for (uint32_t code = 0; code < count; code++) {
+    float value = values[code];
+    if (!(value <= FLT_MAX && value >= -FLT_MAX)) continue;
+    size_t at = levels;
+    while (at > 0 && values[(uint8_t)codes[at - 1] & (count - 1)] > value) at--;
+    if (at > 0 && values[(uint8_t)codes[at - 1] & (count - 1)] == value) continue;
+    memmove(codes + at + 1, codes + at, levels - at);
+    // The low bits as a number with a sign, which is what unpacking gives.
+    codes[at] = (int8_t)(code < count / 2 ? (int32_t)code : (int32_t)code - (int32_t)count);
+    levels++;
+  }
+  return levels;
+}
+
+// The largest number that belongs to the lower of two neighbours.
+static inline float irc_level_bound(float below, float above, bool upper_takes_tie) {
+  double middle = ((double)below + (double)above) * 0.5;
+  float bound = (float)middle;
+  if ((double)bound > middle || ((double)bound == middle && upper_takes_tie))
+    bound = nextafterf(bound, -INFINITY);
+  return bound;
+}
+
+// Fills what rounding to codes of so many bits reads.
+static inline void irc_prepare_table(irc_code_table *table, const float *values, uint32_t bits) {
+  uint32_t count = 1u << bits;
+  table->largest = 0;
+  table->codes[0] = 0;  // where no value is finite
+  table->bits = bits;
+  memcpy(table->values, values, count * sizeof *values);
+  size_t levels = irc_sort_levels(table->codes, values, count);
+  for (size_t i = 0; i < levels; i++) {
+    float value = values[(uint8_t)table->codes[i] & (count - 1)];
+    table->largest = fabsf(value) > table->largest ? fabsf(value) : table->largest;
+    if (i > 0) {
+      float below = values[(uint8_t)table->codes[i - 1] & (count - 1)];
+      table->bounds[i - 1] = irc_level_bound(below, value, (table->codes[i] & 1) == 0);
+    }
+  }
+  for (size_t i = levels > 0 ? levels - 1 : 0; i < count; i++) table->bounds[i] = INFINITY;
+}
+
+// The table of a group's own values.
+static inline void irc_group_table(
+  irc_code_table *table, const float *numbers, irc_code_spec spec) {
+  float values[256];
+  irc_group_values(values, numbers, spec.kind, spec.bits);
+  irc_prepare_table(table, values, spec.bits);
+}
+
 // ---- Codes --------------------------------------------------------------------------------------
 
 // A binary search in 2^bits - 1 bounds, without branches.

@@ -49,6 +49,10 @@ IRC_CLONES void IRC_NAME(linear_f16)(
 
 IRC_INLINE void irc_dequantize(
   float *IRC_RESTRICT y, const irc_packed_weights *w, size_t row) {
+  if (w->kind != IRC_CODES_SCALED) {
+    irc_dequantize_fitted(y, w, row);
+    return;
+  }
   const float *values = w->values;
   uint8_t mask = (uint8_t)((1u << w->bits) - 1);
   IRC_FOR_RUNS(w, row, {

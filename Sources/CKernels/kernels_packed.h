@@ -194,4 +194,38 @@ IRC_INLINE void irc_add_up(
   }
 }
 
+// ---- Fitted values ------------------------------------------------------------------------------
+
+// What the 2^bits codes of a group stand for, from its numbers.
+IRC_INLINE void irc_group_values(
+  float *IRC_RESTRICT values, const float *IRC_RESTRICT numbers, irc_code_kind kind, uint32_t bits) {
+  if (kind == IRC_CODES_LISTED) {
+    memcpy(values, numbers, ((size_t)1 << bits) * sizeof *values);
+    return;
+  }
+  values[0] = kind == IRC_CODES_OFFSET ? numbers[bits] : 0.0f;
+  for (uint32_t k = 0; k < bits; k++)
+    for (uint32_t code = 0; code < 1u << k; code++) {
+      values[code + (1u << k)] = values[code] + numbers[k];
+      values[code] -= numbers[k];
+    }
+}
+
+// A row of codes whose groups have values of their own: (in)
+IRC_INLINE void irc_dequantize_fitted(
+  float *IRC_RESTRICT y, const irc_packed_weights *w, size_t row) {
+  float numbers[256], values[256];
+  uint8_t mask = (uint8_t)((1u << w->bits) - 1);
+  size_t count_of_group = irc_group_numbers(w->kind, w->bits), made = SIZE_MAX;
+  IRC_FOR_RUNS(w, row, {
+    if (index != made) {
+      for (size_t k = 0; k < count_of_group; k++)
+        numbers[k] = irc_scale_at(w, index * count_of_group + k);
+      irc_group_values(values, numbers, w->kind, w->bits);
+      made = index;
+    }
+    for (size_t i = 0; i < count; i++) y[at + i] = values[(uint8_t)codes[i] & mask];
+  });
+}
+
 #endif

@@ -38,8 +38,7 @@ float IRC_NAME(f16_value_ref)(uint16_t half) {
   return (float)sign * ldexpf((float)(1024 + mantissa), exponent - 25);
 }
 
-static float scale_of(const irc_packed_weights *w, size_t row, size_t column) {
-  size_t index = row * w->groups + column / w->group;
+static float scale_at(const irc_packed_weights *w, size_t index) {
   const uint8_t *bytes = (const uint8_t *)w->scales;
   switch (w->scale_type) {
     case IRC_SCALE_F16:
@@ -55,6 +54,10 @@ static float scale_of(const irc_packed_weights *w, size_t row, size_t column) {
     default:
       return ((const float *)w->scales)[index];
   }
+}
+
+static float scale_of(const irc_packed_weights *w, size_t row, size_t column) {
+  return scale_at(w, row * w->groups + column / w->group);
 }
 
 static int32_t centred(const irc_packed_weights *w, size_t row, size_t column) {
@@ -142,6 +145,18 @@ static float value_f16(const void *source, size_t in, size_t row, size_t column)
 static float value_q(const void *source, size_t in, size_t row, size_t column) {
   const irc_packed_weights *w = (const irc_packed_weights *)source;
   (void)in;
+  if (w->kind != IRC_CODES_SCALED) {
+    int32_t signed_code = IRC_NAME(code_at_ref)(
+      (const uint8_t *)w->codes + row * w->row_bytes, column, w->bits);
+    uint32_t code = (uint32_t)signed_code % (1u << w->bits);
+    size_t group = row * w->groups + column / w->group;
+    if (w->kind == IRC_CODES_LISTED) return scale_at(w, group * (1u << w->bits) + code);
+    size_t first = group * (w->kind == IRC_CODES_OFFSET ? w->bits + 1 : w->bits);
+    float value = w->kind == IRC_CODES_OFFSET ? scale_at(w, first + w->bits) : 0;
+    for (uint32_t k = 0; k < w->bits; k++)
+      value += (code >> k) % 2 ? scale_at(w, first + k) : -scale_at(w, first + k);
+    return value;
+  }
   if (w->values) {
     int32_t code = IRC_NAME(code_at_ref)(
       (const uint8_t *)w->codes + row * w->row_bytes, column, w->bits);

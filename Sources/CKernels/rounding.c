@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#include "kernels_common.h"
+#include "encode_common.h"
 
 // ---- Columns one below another ------------------------------------------------------------------
 
@@ -44,15 +44,31 @@ void IRC_NAME(scatter_columns_i8)(
 
 // ---- Rounding column by column ------------------------------------------------------------------
 
-// Rows that go through a block together: 128 columns of them fit into the first-level cache.
-enum { IRC_ROW_TILE = 64 };
+// Codes of a column under tables, one for each row, and the values that they stand for.
+IRC_INLINE void irc_round_fitted(
+  int8_t *IRC_RESTRICT codes, float *IRC_RESTRICT values, const float *IRC_RESTRICT w,
+  const irc_code_table *tables, size_t rows) {
+  uint8_t mask = (uint8_t)((1u << tables[0].bits) - 1);
+  for (size_t r = 0; r < rows; r++) {
+    irc_search_levels(codes + r, w + r, 1, 1.0f, tables + r, 1u << (tables[r].bits - 1));
+    values[r] = tables[r].values[(uint8_t)codes[r] & mask];
+  }
+}
+
+// The tables of the groups of a tile, from their numbers.
+static void irc_group_tables(
+  irc_code_table *tables, const float *numbers, size_t rows, irc_code_spec spec) {
+  for (size_t r = 0; r < rows; r++)
+    irc_group_table(tables + r, numbers + r * irc_group_numbers(spec.kind, spec.bits), spec);
+}
 
 IRC_CLONES double IRC_NAME(round_columns)(
   int8_t *IRC_RESTRICT codes, float *IRC_RESTRICT w, float *IRC_RESTRICT error,
   const float *IRC_RESTRICT u, size_t u_stride, const float *IRC_RESTRICT scale,
   const int8_t *IRC_RESTRICT zero, const uint32_t *IRC_RESTRICT group, size_t rows, size_t count,
-  size_t width, irc_code_spec spec) {
+  size_t width, irc_code_spec spec, irc_code_table *IRC_RESTRICT tables) {
   double lane[IRC_LANES] = {0};
+  size_t numbers = irc_group_numbers(spec.kind, spec.bits);
   for (size_t first = 0; first < rows; first += IRC_ROW_TILE) {
     size_t tile = rows - first < IRC_ROW_TILE ? rows - first : IRC_ROW_TILE;
     for (size_t i = 0; i < count; i++) {
@@ -60,8 +76,14 @@ IRC_CLONES double IRC_NAME(round_columns)(
       const float *pivot = u + i * u_stride;
       float value[IRC_ROW_TILE], e[IRC_ROW_TILE] = {0};
       const int8_t *zeros = zero ? zero + params : NULL;
-      IRC_NAME(encode_rows)(codes + place, 1, w + place, 1, scale + params, zeros, tile, 1, spec);
-      IRC_NAME(decode_rows)(value, 1, codes + place, 1, scale + params, zeros, tile, 1, spec);
+      if (spec.kind != IRC_CODES_SCALED) {
+        if (i == 0 || group[i] != group[i - 1])
+          irc_group_tables(tables, scale + params * numbers, tile, spec);
+        irc_round_fitted(codes + place, value, w + place, tables, tile);
+      } else {
+        IRC_NAME(encode_rows)(codes + place, 1, w + place, 1, scale + params, zeros, tile, 1, spec);
+        IRC_NAME(decode_rows)(value, 1, codes + place, 1, scale + params, zeros, tile, 1, spec);
+      }
       for (size_t r = 0; r < tile; r++) e[r] = (value[r] - w[place + r]) / pivot[i];
       memcpy(error + place, e, tile * sizeof *e);
       for (size_t r = 0; r < IRC_ROW_TILE; r += IRC_LANES)

@@ -1,6 +1,7 @@
 import CentreNorms
 import ClipSearch
 import EmitC
+import FitValues
 import FoldNormGains
 import GPTQ
 import IRCPassKit
@@ -14,7 +15,8 @@ import SmoothFusion
 
 /// The passes that are linked into every `irc`. They have no door that a stranger's pass lacks.
 let builtInPasses: [any Pass.Type] = [
-  AWQ.self, CentreNorms.self, ClipSearch.self, EmitC.self, FoldNormGains.self, GPTQ.self,
+  AWQ.self, CentreNorms.self, ClipSearch.self, EmitC.self, FitValues.self, FoldNormGains.self,
+  GPTQ.self,
   InjectOutliers.self, LowRankAbsorb.self, LowerKernels.self, MixedPrecision.self,
   QuantizeTensors.self, RotationFusion.self, SmoothFusion.self,
 ]

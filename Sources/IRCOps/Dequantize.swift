@@ -2,7 +2,7 @@ public import IRCGraph
 public import IRCQuant
 public import IRCTensor
 
-/// The values (code − zero) · scale, or values[code] · scale, that codes stand for, computed in single precision.
+/// The values (code − zero) · scale, or values[code] · scale, or the fitted values, that codes stand for, computed in single precision.
 public struct Dequantize: StagedOperator {
   public static let name = "dequantize"
 
@@ -22,7 +22,8 @@ public struct Dequantize: StagedOperator {
   public var earliestStage: Stage { .quantized }
 
   public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] {
-    let check = try OperandCheck(operands, ["codes", "scale"] + (spec.isSymmetric ? [] : ["zero"]))
+    let check = try OperandCheck(
+      operands, ["codes", "scale"] + (spec.hasZeroPoints ? ["zero"] : []))
     _ = try check.quantized(0, spec, shape: check[0].shape)
     return [TensorType(.f32, check[0].shape)]
   }
@@ -36,11 +37,11 @@ public struct Dequantize: StagedOperator {
     Cost(macs: results[0].elementCount, reading: operands, writing: results)
   }
 
-  public var rowwiseOperands: [Int]? { spec.isSymmetric ? [0, 1] : [0, 1, 2] }
+  public var rowwiseOperands: [Int]? { spec.hasZeroPoints ? [0, 1, 2] : [0, 1] }
 
   public func evaluate(_ operands: [Tensor], in context: EvaluationContext) throws -> [Tensor] {
     let values = try dequantize(
-      operands[0], operands[1], spec.isSymmetric ? nil : operands[2], spec)
+      operands[0], operands[1], spec.hasZeroPoints ? operands[2] : nil, spec)
     return [values.converted(to: context.precision)]
   }
 }

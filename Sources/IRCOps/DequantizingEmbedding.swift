@@ -42,7 +42,7 @@ public struct DequantizingEmbedding: StagedOperator {
     let table = list.quantized(weights)
     let rows = try checkedIdentifiers(ids, below: table.codes.shape[0]).map(Int.init)
     // Only the named rows are decoded; a scale for everything stays one.
-    let hasOneScale = table.scale.count == 1
+    let hasOneScale = table.scale.count == weights.numbersPerGroup
     let values = try dequantize(
       gather(table.codes, rows), hasOneScale ? table.scale : gather(table.scale, rows),
       hasOneScale ? table.zero : table.zero.map { try gather($0, rows) }, weights)

@@ -63,7 +63,7 @@ public struct IntegerLinear: StagedOperator {
 
   public func cost(_ operands: [TensorType], _ results: [TensorType]) -> Cost {
     Cost(
-      macs: linearMultiplications(operands[0], operands[activations.isSymmetric ? 2 : 3]),
+      macs: linearMultiplications(operands[0], operands[activations.partCount]),
       reading: operands, writing: results)
   }
 

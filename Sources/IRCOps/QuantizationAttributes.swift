@@ -49,7 +49,7 @@ extension QuantizationSpec {
 
   /// Their names.
   func parts(_ name: String) -> [String] {
-    ["\(name) codes", "\(name) scale"] + (isSymmetric ? [] : ["\(name) zero"])
+    ["\(name) codes", "\(name) scale"] + (hasZeroPoints ? ["\(name) zero"] : [])
   }
 
   /// Fails for specifications that no kernel knows.

@@ -2,10 +2,11 @@ public import IRCGraph
 public import IRCQuant
 public import IRCTensor
 
-/// Scales, and zero points if asymmetric, that fit the values of x [..., n]: [rows, groups] each, [1, 1] for a whole tensor.
+/// Scales, and zero points if asymmetric, that fit the values of x [..., n]: [rows, groups] each, [1, 1] for a whole tensor. Of a
+/// fitted format the n values or factors of each group: [rows, groups · n].
 ///
 /// The rule is that of `irc_kernels.h`: symmetric from the largest magnitude, asymmetric from the range together with 0.
-/// What scales of eight bits are says `irc_encode.h`. Computed in single precision in either precision, since the formats are defined on it.
+/// What scales of eight bits are says `irc_encode.h`, and how values are fitted `irc_fit.h`. Computed in single precision in either precision, since the formats are defined on it.
 public struct QuantizationParameters: StagedOperator {
   public static let name = "quant_params"
 
@@ -28,7 +29,7 @@ public struct QuantizationParameters: StagedOperator {
     let check = try OperandCheck(operands, ["x"])
     try check.real(0, rank: 2...Int.max)
     let shape = try spec.parameterShape(of: check[0].shape)
-    return [TensorType(.f32, shape)] + (spec.isSymmetric ? [] : [TensorType(.i8, shape)])
+    return [TensorType(.f32, shape)] + (spec.hasZeroPoints ? [TensorType(.i8, shape)] : [])
   }
 
   /// The order within a row does not matter where the row has one scale; rows carry their scales with them.
@@ -37,7 +38,7 @@ public struct QuantizationParameters: StagedOperator {
     var ties: [AxisTie] = []
     if spec.isOrderFree { ties.append(AxisTie([.operand(0, last)], .permutation)) }
     if last == 1 {
-      let results = spec.isSymmetric ? 1 : 2
+      let results = spec.hasZeroPoints ? 2 : 1
       let moved: [OperatorAxis] =
         spec.granularity == .tensor ? [] : (0..<results).map { .result($0, 0) }
       ties.append(AxisTie([.operand(0, 0)] + moved, .permutation))

@@ -5,7 +5,7 @@ public import IRCTensor
 /// Rounds x [..., n] to codes under given scales and zero points; a scale [1, 1] is for all rows.
 ///
 /// code = clamp(rint(x · (1/scale)) + zero), ties to even, in single precision; of a table format the code of the value nearest to
-/// x · (1/scale).
+/// x · (1/scale), and of a fitted format that of the value nearest to x.
 public struct Quantize: StagedOperator {
   public static let name = "quantize"
 
@@ -25,7 +25,7 @@ public struct Quantize: StagedOperator {
   public var earliestStage: Stage { .quantized }
 
   public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] {
-    let check = try OperandCheck(operands, ["x", "scale"] + (spec.isSymmetric ? [] : ["zero"]))
+    let check = try OperandCheck(operands, ["x", "scale"] + (spec.hasZeroPoints ? ["zero"] : []))
     try check.real(0, rank: 2...Int.max)
     _ = try check.parameters(1, spec, of: check[0].shape)
     return [TensorType(.i8, check[0].shape)]
@@ -36,10 +36,10 @@ public struct Quantize: StagedOperator {
     .quantization(operands, spec)
   }
 
-  public var rowwiseOperands: [Int]? { spec.isSymmetric ? [0, 1] : [0, 1, 2] }
+  public var rowwiseOperands: [Int]? { spec.hasZeroPoints ? [0, 1, 2] : [0, 1] }
 
   public func evaluate(_ operands: [Tensor], in context: EvaluationContext) throws -> [Tensor] {
-    [try quantize(operands[0], operands[1], spec.isSymmetric ? nil : operands[2], spec)]
+    [try quantize(operands[0], operands[1], spec.hasZeroPoints ? operands[2] : nil, spec)]
   }
 }
 
@@ -47,7 +47,7 @@ extension InvarianceRule {
   /// The rule of `quantize` and `dequantize`, whose first operand and result have one shape and whose others are scales.
   static func quantization(_ operands: [TensorType], _ spec: QuantizationSpec) -> InvarianceRule {
     let last = operands[0].rank - 1
-    let hasOneScale = operands[1].shape == [1, 1]
+    let hasOneScale = operands[1].shape == spec.singleParameterShape
     var ties: [AxisTie] = []
     if spec.isOrderFree || hasOneScale {
       ties.append(AxisTie([.operand(0, last), .result(0, last)], .permutation))

@@ -5,7 +5,7 @@ import IRCSupport
 import IRCTensor
 
 extension OperandCheck {
-  /// Fails unless the operands from `first` on are codes of shape `shape`, scales and, if asymmetric, zero points.
+  /// Fails unless the operands from `first` on are codes of shape `shape`, scales and, if there are any, zero points.
   ///
   /// - Returns: the index after them.
   func quantized(
@@ -15,31 +15,36 @@ extension OperandCheck {
     return try parameters(first + 1, spec, of: shape)
   }
 
-  /// Fails unless the operands from `first` on are scales and, if asymmetric, zero points of a tensor of that shape.
+  /// Fails unless the operands from `first` on are scales and, if there are any, zero points of a tensor of that shape.
   func parameters(
     _ first: Int, _ spec: QuantizationSpec, of shape: [Dimension]
   ) throws(OperatorError) -> Int {
     let full = try spec.parameterShape(of: shape)
     // One scale for everything is always possible: a static activation.
-    let single: [Dimension] = [1, 1]
+    let single = spec.singleParameterShape
     try expect(
       first, self[first].element == .f32 && [full, single].contains(self[first].shape),
-      full == single ? "f32[1, 1]" : "\(TensorType(.f32, full)) or f32[1, 1]")
-    if spec.isSymmetric { return first + 1 }
+      full == single
+        ? "\(TensorType(.f32, single))"
+        : "\(TensorType(.f32, full)) or \(TensorType(.f32, single))")
+    if !spec.hasZeroPoints { return first + 1 }
     try exactly(first + 1, .i8, self[first].shape)
     return first + 2
   }
 }
 
 extension QuantizationSpec {
-  /// Extents of the scales of a tensor: [rows, groups], [1, 1] for one scale.
+  /// Extents of the scales of a tensor of one group: [1, 1], [1, n] for the n values of a fitted format.
+  var singleParameterShape: [Dimension] { [1, .fixed(numbersPerGroup)] }
+
+  /// Extents of the scales of a tensor: [rows, groups · n], [1, n] for one group, with n numbers a group.
   func parameterShape(of shape: [Dimension]) throws(OperatorError) -> [Dimension] {
     try check()
     guard shape.count >= 2, let columns = shape[shape.count - 1].fixed, columns > 0 else {
       throw OperatorError("cannot quantize shape \(shape): rank 2 and a fixed last extent needed")
     }
-    if granularity == .tensor { return [1, 1] }
-    let groups = Dimension.fixed(granularity.scales(inRowOf: columns))
+    if granularity == .tensor { return singleParameterShape }
+    let groups = Dimension.fixed(granularity.scales(inRowOf: columns) * numbersPerGroup)
     if shape.count == 2 { return [shape[0], groups] }
     let outer = shape.dropLast().compactMap(\.fixed)
     guard outer.count == shape.count - 1 else {
@@ -56,6 +61,7 @@ private func rowsPerPiece(_ columns: Int) -> Int { max(1, (1 << 16) / max(1, col
 private struct RowView {
   let rows: Int
   let columns: Int
+  /// Scales, or numbers of fitted values, of a row.
   let groups: Int
   let spec: irc_code_spec
 
@@ -67,7 +73,8 @@ private struct RowView {
     self.spec = kernelSpec
     rows = hasOneScale ? (tensor.count == 0 ? 0 : 1) : tensor.rows
     columns = hasOneScale ? tensor.count : tensor.columns
-    groups = hasOneScale ? 1 : spec.granularity.scales(inRowOf: tensor.columns)
+    groups =
+      (hasOneScale ? 1 : spec.granularity.scales(inRowOf: tensor.columns)) * spec.numbersPerGroup
   }
 
   /// Calls `body` for runs of rows, on all threads.
@@ -76,11 +83,12 @@ private struct RowView {
   }
 }
 
-/// Scales and zero points of `x`; single precision whatever `x` has.
+/// Scales and zero points of `x`, or the values of a fitted format; single precision whatever `x` has.
 func quantizationParameters(
   _ x: Tensor, _ spec: QuantizationSpec
 ) throws -> (scale: Tensor, zero: Tensor?) {
   let x = x.converted(to: .single)
+  if spec.format.isFitted { return (try ScaleSet(fitting: x, spec, .range).scales, nil) }
   let hasOneScale = spec.granularity == .tensor
   var tensorScale: Float = 0
   if spec.scaleFormat.needsWholeTensor {
@@ -102,7 +110,7 @@ func quantizationParameters(
             view.spec)
         }
       }
-      if spec.isSymmetric {
+      if !spec.hasZeroPoints {
         try run(nil)
       } else {
         zero = try unsafe makeTensor(shape, of: Int8.self) {
@@ -125,7 +133,7 @@ func quantize(
 ) throws -> Tensor {
   let x = x.converted(to: .single)
   let scale = scale.converted(to: .single)
-  let view = RowView(x, spec, hasOneScale: scale.count == 1)
+  let view = RowView(x, spec, hasOneScale: scale.count == spec.numbersPerGroup)
   return try unsafe withPointers([x, scale], as: Float.self) { pointers in
     let source = unsafe SharedPointer(pointers[0])
     let scales = unsafe SharedPointer(pointers[1])
@@ -150,7 +158,7 @@ func dequantize(
   _ codes: Tensor, _ scale: Tensor, _ zero: Tensor?, _ spec: QuantizationSpec
 ) throws -> Tensor {
   let scale = scale.converted(to: .single)
-  let view = RowView(codes, spec, hasOneScale: scale.count == 1)
+  let view = RowView(codes, spec, hasOneScale: scale.count == spec.numbersPerGroup)
   return try unsafe withPointers([codes], as: Int8.self) { pointers in
     let source = unsafe SharedPointer(pointers[0])
     return try unsafe withPointers([scale], as: Float.self) { pointers in
@@ -194,11 +202,11 @@ struct OperandList {
   /// The next one if there is one.
   mutating func nextIfPresent() -> Tensor? { rest.popFirst() }
 
-  /// Codes, scale and, if asymmetric, zero points.
+  /// Codes, scale and, if there are any, zero points.
   mutating func quantized(_ spec: QuantizationSpec) -> (codes: Tensor, scale: Tensor, zero: Tensor?)
   {
     let codes = next()
     let scale = next()
-    return (codes, scale, spec.isSymmetric ? nil : next())
+    return (codes, scale, spec.hasZeroPoints ? next() : nil)
   }
 }

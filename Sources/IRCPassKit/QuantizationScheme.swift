@@ -68,18 +68,18 @@ extension QuantizationScheme: PassOptionValue {
     .init("format", formats, "Format of the codes.", isRequired: true),
     .init(
       "granularity", .choice(["tensor", "channel", "group"]),
-      "Which weights share a scale: all, an output channel, or a run of an output channel. Default channel."
+      "Which weights share a scale, or the values of a fitted format: all, an output channel, or a run of an output channel. Default channel."
     ),
     .init(
       "size", .integer(groupUnit...65_536),
       "Length of a group; a multiple of \(groupUnit). Only with group."),
     .init(
       "symmetric", .boolean,
-      "False adds a zero point to each scale, of integers with scales in f32 or f16 only. Default true."
+      "False adds a zero point to each scale, of integers with scales in f32 or f16 only, or an offset to the factors of a binary format. Default true."
     ),
     .init(
       "scale", .choice(ScaleFormat.allCases.map(\.rawValue)),
-      "How scales are stored: e8m0 is a power of two, e4m3 an eight-bit float times one number of the tensor. Default f16 with group, else f32."
+      "How scales, or the values of fitted formats, are stored: e8m0 is a power of two, e4m3 an eight-bit float times one number of the tensor. Default f16 with group and fitted formats, else f32."
     ),
   ]
 
@@ -165,7 +165,8 @@ extension QuantizationScheme: PassOptionValue {
     case ("tensor", nil): granularity = .tensor
     default: granularity = .row
     }
-    let fallback: ScaleFormat = if case .group = granularity { .f16 } else { .f32 }
+    var fallback: ScaleFormat = format.isFitted ? .f16 : .f32
+    if case .group = granularity { fallback = .f16 }
     let spec = QuantizationSpec(
       format, granularity, isSymmetric: map.text("symmetric") != "false",
       scaleFormat: map.text("scale").flatMap(ScaleFormat.init) ?? fallback)

@@ -31,7 +31,16 @@ extension QuantizationSpec {
     return unsafe irc_code_spec(
       bits: UInt32(format.bits), symmetric: isSymmetric, scale_type: scaleFormat.kernelType,
       floors_exponent: scaleFormat == .e8m0Floor, tensor_scale: tensorScale, group: group,
-      table: table)
+      table: table, kind: codeKind)
+  }
+
+  /// What a group has in the tensor of scales.
+  package var codeKind: irc_code_kind {
+    switch format {
+    case .integer, .table: IRC_CODES_SCALED
+    case .codebook: IRC_CODES_LISTED
+    case .binary: isSymmetric ? IRC_CODES_SIGNED : IRC_CODES_OFFSET
+    }
   }
 
   /// The number that scales in E4M3 of a tensor are multiplied by, from the tensor's largest magnitude.

@@ -5,11 +5,15 @@ public import IRCTensor
 extension QuantizationSpec {
   /// The values that weights, f32 [out, in], have after rounding to nearest, on all threads.
   public func nearestValues(of weights: Tensor, _ rule: ScaleRule = .range) throws -> Tensor {
-    let set = try ScaleSet(fitting: weights, self, rule)
-    let single = set.scales.count == 1
+    try nearestValues(of: weights, under: ScaleSet(fitting: weights, self, rule))
+  }
+
+  /// The values that weights, f32 [out, in], have after rounding to nearest under given scales or fitted values, on all threads.
+  public func nearestValues(of weights: Tensor, under set: ScaleSet) throws -> Tensor {
+    let single = set.scales.count == numbersPerGroup
     let rows = single ? min(1, weights.count) : weights.rows
     let columns = single ? weights.count : weights.columns
-    let groups = single ? 1 : granularity.scales(inRowOf: columns)
+    let groups = (single ? 1 : granularity.scales(inRowOf: columns)) * numbersPerGroup
     let whole = kernelSpec(for: weights)
     let code = single ? whole.singleGroup : whole
     let scales = set.scales.array(of: Float.self)

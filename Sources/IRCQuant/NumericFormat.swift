@@ -4,6 +4,11 @@ public enum NumericFormat: Hashable, Sendable, CustomStringConvertible {
   case integer(bits: Int)
   /// Code q is a place in a fixed table of values: x = values[q] · scale.
   case table(TableFormat)
+  /// Code q is a place in a table of 2^bits values that are found for the tensor, a table for each group.
+  case codebook(bits: Int)
+  /// Bit i of the code says whether the group's factor i, found for the tensor, is added or subtracted: x = Σ ±αᵢ, plus an offset
+  /// if not symmetric (binary coding: LUT-GEMM, arXiv 2206.09557, section 3.1).
+  case binary(bits: Int)
 
   /// Finds the format that prints as `name`, as `int4` or `fp4`; nil for any other name.
   public init?(name: String) {
@@ -16,19 +21,23 @@ public enum NumericFormat: Hashable, Sendable, CustomStringConvertible {
   /// Every format, in the order that help shows.
   public static let all: [NumericFormat] =
     (2...8).reversed().map { .integer(bits: $0) } + TableFormat.allCases.map { .table($0) }
+    + (2...6).reversed().map { .codebook(bits: $0) }
+    + (2...4).reversed().map { .binary(bits: $0) }
 
   /// Name as written in YAML and IR.
   public var description: String {
     switch self {
     case .integer(let bits): "int\(bits)"
     case .table(let format): format.rawValue
+    case .codebook(let bits): "codebook\(bits)"
+    case .binary(let bits): "binary\(bits)"
     }
   }
 
   /// Bits of one stored code.
   public var bits: Int {
     switch self {
-    case .integer(let bits): bits
+    case .integer(let bits), .codebook(let bits), .binary(let bits): bits
     case .table(let format): format.bits
     }
   }
@@ -37,17 +46,27 @@ public enum NumericFormat: Hashable, Sendable, CustomStringConvertible {
   public var isInteger: Bool {
     switch self {
     case .integer: true
-    case .table: false
+    case .table, .codebook, .binary: false
+    }
+  }
+
+  /// True if what codes stand for is found for each group, and no scale multiplies it.
+  public var isFitted: Bool {
+    switch self {
+    case .integer, .table: false
+    case .codebook, .binary: true
     }
   }
 
   /// Steps between zero and the largest magnitude of a symmetric range.
   ///
-  /// Of a table, those of the uniform grid with the same mean square error over the range.
+  /// Of a table, those of the uniform grid with the same mean square error over the range; of fitted formats those of the even
+  /// grid that they become for numbers spread evenly.
   public var largestMagnitude: Double {
     switch self {
     case .integer(let bits): Double((1 << (bits - 1)) - 1)
     case .table(let format): format.equivalentSteps
+    case .codebook(let bits), .binary(let bits): Double(1 << (bits - 1))
     }
   }
 }

@@ -22,8 +22,8 @@ public enum ScaleFormat: String, Hashable, Sendable, CaseIterable {
   /// True if a scale depends on more of the tensor than its group.
   public var needsWholeTensor: Bool { self == .e4m3 }
 
-  /// True if the range of a group may have a zero point.
-  var allowsZeroPoints: Bool { self == .f32 || self == .f16 }
+  /// True if any number can be stored, with the precision of its type, and so scales that go with zero points and fitted values.
+  var isGeneral: Bool { self == .f32 || self == .f16 }
 }
 
 /// Everything that says how a tensor becomes codes and scales.
@@ -32,7 +32,7 @@ public struct QuantizationSpec: Hashable, Sendable {
   public var format: NumericFormat
   /// Which elements share a scale.
   public var granularity: Granularity
-  /// True if zero is always code 0; else each scale has a zero point.
+  /// True if zero is always code 0; else each scale has a zero point. Of binary formats, false adds an offset to the factors.
   public var isSymmetric: Bool
   /// How the scale itself is stored.
   public var scaleFormat: ScaleFormat
@@ -48,14 +48,34 @@ public struct QuantizationSpec: Hashable, Sendable {
     self.scaleFormat = scaleFormat
   }
 
+  /// True if scales come with zero points.
+  public var hasZeroPoints: Bool { !isSymmetric && format.isInteger }
+
+  /// Numbers of a group in the tensor of scales: 1, or the values or factors of a fitted format.
+  public var numbersPerGroup: Int {
+    switch format {
+    case .integer, .table: 1
+    case .codebook(let bits): 1 << bits
+    case .binary(let bits): isSymmetric ? bits : bits + 1
+    }
+  }
+
   /// What does not fit together, as a sentence without its end; nil if everything does.
   public var problem: String? {
+    if format.isFitted && !scaleFormat.isGeneral {
+      return "values of \(format) are stored in f16 or f32, not in \(scaleFormat.rawValue)"
+    }
+    if case .binary = format { return sizeProblem }
     if !isSymmetric && !format.isInteger {
       return "format \(format) has no zero points: 'symmetric' must be true"
     }
-    if !isSymmetric && !scaleFormat.allowsZeroPoints {
+    if !isSymmetric && !scaleFormat.isGeneral {
       return "scales of \(scaleFormat.rawValue) have no zero points: 'symmetric' must be true"
     }
+    return sizeProblem
+  }
+
+  private var sizeProblem: String? {
     if !(2...8).contains(format.bits) {
       return "format \(format) is not supported, expected 2 to 8 bits"
     }

@@ -6,7 +6,7 @@ public struct RoundedWeights: Sendable {
   public let spec: QuantizationSpec
   /// Codes, i8 [out, in].
   public let codes: Tensor
-  /// Scales, f32 [out, groups], [1, 1] for one scale.
+  /// Scales, f32 [out, groups], [1, 1] for one scale; of fitted formats the numbers of each group instead of one.
   public let scales: Tensor
   /// Zero points, i8 of the shape of `scales`; nil if symmetric.
   public let zeros: Tensor?
@@ -20,7 +20,7 @@ public struct RoundedWeights: Sendable {
   public var scaleSet: ScaleSet { ScaleSet(scales: scales, zeros: zeros) }
 }
 
-/// How calibrated rounding finds its scales.
+/// How calibrated rounding finds its scales; fitted formats have no range, and are fitted by either rule.
 public enum ScaleRule: Hashable, Sendable {
   /// From the range of the weights.
   case range
@@ -31,9 +31,9 @@ public enum ScaleRule: Hashable, Sendable {
   public static let leastError = ScaleRule.search(norm: 2.4)
 }
 
-/// Scales and zero points of a matrix.
+/// Scales and zero points of a matrix, or the values or factors of a fitted format.
 public struct ScaleSet: Sendable {
-  /// f32 [out, groups], [1, 1] for one scale.
+  /// f32 [out, groups · n], [1, n] for one group, with n numbers for a group: 1 unless the format is fitted.
   public var scales: Tensor
   /// i8 of the same shape; nil if symmetric.
   public var zeros: Tensor?

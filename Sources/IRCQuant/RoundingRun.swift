@@ -10,9 +10,11 @@ struct RoundingRun {
   private let columns: Int
   private let groups: Int
   private let groupWidth: Int
+  /// Numbers of a group in `scale`.
+  private let numbers: Int
   /// The weights as they are given, with dead channels at zero.
   private let source: Tensor
-  /// Scales and zero points by group, (groups, rows).
+  /// Scales by group, (groups, rows, numbers), and zero points, (groups, rows).
   private var scale: [Float]
   private var zero: [Int8]
   /// True if scales are found as groups are reached.
@@ -28,13 +30,15 @@ struct RoundingRun {
     self.code = code
     (rows, columns) = (weights.rows, weights.columns)
     self.groups = groups
-    let width = fixed?.scales.count == 1 ? columns : method.spec.granularity.groupWidth(of: columns)
+    numbers = method.spec.numbersPerGroup
+    let width =
+      fixed?.scales.count == numbers ? columns : method.spec.granularity.groupWidth(of: columns)
     groupWidth = width
     source = weights.zeroing(method.factor.deadChannels)
     let order = method.factor.order
     groupOfPlace = (0..<columns).map { (order?[$0] ?? UInt32($0)) / UInt32(width) }
     refits = fixed == nil && (order == nil || groups == 1)
-    scale = Array(repeating: 0, count: groups * rows)
+    scale = Array(repeating: 0, count: groups * rows * numbers)
     zero = Array(repeating: 0, count: groups * rows)
     if let fixed {
       take(fixed, range)
@@ -45,14 +49,15 @@ struct RoundingRun {
 
   /// Takes the rows `range` of scales that are given.
   private mutating func take(_ fixed: ScaleSet, _ range: Range<Int>) {
-    if fixed.scales.count == 1 {
-      scale = Array(repeating: fixed.scales.array(of: Float.self)[0], count: rows)
+    if fixed.scales.count == numbers {
+      let group = fixed.scales.array(of: Float.self)
+      scale = Array(repeatElement(group, count: rows).joined())
       zero = Array(repeating: fixed.zeros?.array(of: Int8.self)[0] ?? 0, count: rows)
       return
     }
     unsafe fixed.scales.slice(rows: range).withElements(as: Float.self) {
       guard let start = $0.baseAddress else { return }
-      unsafe irc_gather_columns_f32(&scale, start, groups, nil, rows, groups)
+      unsafe irc_swap_groups_f32(&scale, start, rows, groups, numbers)
     }
     guard let zeros = fixed.zeros else { return }
     unsafe zeros.slice(rows: range).withElements(as: Int8.self) {
@@ -71,12 +76,12 @@ struct RoundingRun {
         unsafe zeros.withUnsafeMutableBufferPointer { zeros in
           guard let scales = scales.baseAddress, let zeros = zeros.baseAddress else { return }
           unsafe method.rule.write(
-            scales, method.spec.isSymmetric ? nil : zeros, of: w, stride: columns, rows: rows,
+            scales, method.spec.hasZeroPoints ? zeros : nil, of: w, stride: columns, rows: rows,
             columns: columns, code)
         }
       }
     }
-    unsafe irc_gather_columns_f32(&scale, scales, groups, nil, rows, groups)
+    unsafe irc_swap_groups_f32(&scale, scales, rows, groups, numbers)
     unsafe irc_gather_columns_i8(&zero, zeros, groups, nil, rows, groups)
   }
 
@@ -84,7 +89,7 @@ struct RoundingRun {
   private mutating func refit(at place: Int, _ w: UnsafePointer<Float>) {
     let width = min(groupWidth, columns - place)
     let group = Int(groupOfPlace[place]) * rows
-    let isSymmetric = method.spec.isSymmetric
+    let hasZeros = method.spec.hasZeroPoints
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: width * rows) { matrix in
       guard let matrix = matrix.baseAddress else { return }
       // Rows and columns change places: the weights are stored column by column.
@@ -93,7 +98,8 @@ struct RoundingRun {
         unsafe zero.withUnsafeMutableBufferPointer { zero in
           guard let scale = scale.baseAddress, let zero = zero.baseAddress else { return }
           unsafe method.rule.write(
-            scale + group, isSymmetric ? nil : zero + group, of: matrix, stride: width, rows: rows,
+            scale + group * numbers, hasZeros ? zero + group : nil, of: matrix, stride: width,
+            rows: rows,
             columns: width, code.singleGroup)
         }
       }
@@ -115,9 +121,11 @@ struct RoundingRun {
     let w = UnsafeMutablePointer<Float>.allocate(capacity: max(1, n * rows))
     let error = UnsafeMutablePointer<Float>.allocate(
       capacity: max(1, SecondOrderRounding.block * rows))
+    let tables = unsafe numbers == 1 ? nil : makeTables()
     defer {
       unsafe w.deallocate()
       unsafe error.deallocate()
+      unsafe tables?.deallocate()
     }
     var codes = [Int8](repeating: 0, count: n * rows)
     var total = 0.0
@@ -132,7 +140,7 @@ struct RoundingRun {
         var start = 0
         while start < n {
           let end = blockEnd(after: start)
-          unsafe total += roundBlock(start..<end, codes, w, error, u)
+          unsafe total += roundBlock(start..<end, codes, w, error, u, tables)
           unsafe Float.multiply(
             m: n - end, n: rows, k: end - start, u + start * n + end, lda: n, transposeA: true,
             error, ldb: rows, transposeB: false, beta: 1, w + end * rows, ldc: rows)
@@ -144,10 +152,16 @@ struct RoundingRun {
     return total
   }
 
+  /// Room for the tables of fitted values that are in use together.
+  private func makeTables() -> UnsafeMutablePointer<irc_code_table> {
+    UnsafeMutablePointer<irc_code_table>.allocate(capacity: Int(IRC_ROW_TILE))
+  }
+
   /// Rounds the columns of a block, stopping wherever a scale has to be found.
   private mutating func roundBlock(
     _ range: Range<Int>, _ codes: UnsafeMutablePointer<Int8>, _ w: UnsafeMutablePointer<Float>,
-    _ error: UnsafeMutablePointer<Float>, _ u: UnsafePointer<Float>
+    _ error: UnsafeMutablePointer<Float>, _ u: UnsafePointer<Float>,
+    _ tables: UnsafeMutablePointer<irc_code_table>?
   ) -> Double {
     var total = 0.0
     var start = range.lowerBound
@@ -161,8 +175,8 @@ struct RoundingRun {
         guard let group = group.baseAddress else { return 0 }
         return unsafe irc_round_columns(
           codes + start * rows, w + start * rows, error + (start - range.lowerBound) * rows,
-          u + start * columns + start, columns, scale, method.spec.isSymmetric ? nil : zero,
-          group + start, rows, end - start, range.upperBound - start, code.singleGroup)
+          u + start * columns + start, columns, scale, method.spec.hasZeroPoints ? zero : nil,
+          group + start, rows, end - start, range.upperBound - start, code.singleGroup, tables)
       }
       start = end
     }
@@ -171,10 +185,10 @@ struct RoundingRun {
 
   /// Brings codes and scales back into rows and decodes them.
   private func write(_ columnCodes: [Int8], to target: RoundingTarget) {
-    let zeros = unsafe method.spec.isSymmetric ? nil : target.zeros
+    let zeros = unsafe method.spec.hasZeroPoints ? target.zeros : nil
     unsafe irc_scatter_columns_i8(
       target.codes, columns, columnCodes, method.factor.order, rows, columns)
-    unsafe irc_gather_columns_f32(target.scales, scale, rows, nil, groups, rows)
+    unsafe irc_swap_groups_f32(target.scales, scale, groups, rows, numbers)
     if let zeros = unsafe zeros {
       unsafe irc_gather_columns_i8(zeros, zero, rows, nil, groups, rows)
     }

@@ -23,11 +23,23 @@ extension irc_code_spec {
 }
 
 extension ScaleRule {
-  /// Writes scales, and zero points unless symmetric, of w (rows, columns) with a stride: (rows, groups of `spec`).
+  /// Writes scales, and zero points where `zero` is not nil, of w (rows, columns) with a stride: (rows, groups of `spec`, numbers
+  /// of a group).
+  ///
+  /// - Parameter importance: how much columns count, for fitted formats; nil: alike.
   func write(
     _ scale: UnsafeMutablePointer<Float>, _ zero: UnsafeMutablePointer<Int8>?,
-    of w: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, _ spec: irc_code_spec
+    of w: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, _ spec: irc_code_spec,
+    importance: irc_importance = irc_importance()
   ) {
+    if spec.kind != IRC_CODES_SCALED {
+      let size = spec.group == 0 ? columns : min(columns, spec.group)
+      let bytes = irc_fit_scratch_bytes(size, spec)
+      unsafe withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 16) {
+        unsafe irc_fit_rows(scale, w, stride, rows, columns, importance, spec, $0.baseAddress)
+      }
+      return
+    }
     switch self {
     case .range:
       unsafe irc_encode_params_rows(scale, zero, w, stride, rows, columns, spec)

@@ -10,7 +10,7 @@ public import IRCTensor
 ///
 /// Scales of groups are found from the weights as they have become when the first column of the group is reached; where columns
 /// go in another order, or scales are given, all scales are known before (the "static groups" of the authors' code), so that the
-/// codes keep the layout of the format.
+/// codes keep the layout of the format. The values of fitted formats take the place of scales everywhere.
 public struct SecondOrderRounding: Sendable {
   let spec: QuantizationSpec
   let factor: InverseCholesky
@@ -44,16 +44,18 @@ public struct SecondOrderRounding: Sendable {
       fixed = try ScaleSet(fitting: weights.zeroing(factor.deadChannels), spec, rule)
     }
     let (rows, columns) = (weights.rows, weights.columns)
-    let oneScale = fixed.map { $0.scales.count == 1 && rows * columns > 0 } ?? false
+    let oneScale =
+      fixed.map { $0.scales.count == spec.numbersPerGroup && rows * columns > 0 } ?? false
     let groups = oneScale ? 1 : spec.granularity.scales(inRowOf: columns)
-    let shape = oneScale ? [1, 1] : [rows, groups]
+    let numbers = groups * spec.numbersPerGroup
+    let shape = [oneScale ? 1 : rows, numbers]
     var parts: (codes: Tensor, scales: Tensor)?
     var zeros = [Int8](repeating: 0, count: rows * groups)
     var error = 0.0
     let values = try unsafe Tensor([rows, columns], of: Float.self) { values in
       var scales: Tensor?
       let codes = try unsafe Tensor([rows, columns], of: Int8.self) { codes in
-        scales = try unsafe Tensor([rows, groups], of: Float.self) { scales in
+        scales = try unsafe Tensor([rows, numbers], of: Float.self) { scales in
           try unsafe zeros.withUnsafeMutableBufferPointer { zeros in
             guard let values = values.baseAddress, let codes = codes.baseAddress,
               let scales = scales.baseAddress, let zeros = zeros.baseAddress
@@ -70,7 +72,7 @@ public struct SecondOrderRounding: Sendable {
     return RoundedWeights(
       spec: spec, codes: parts.codes,
       scales: oneScale ? parts.scales.slice(rows: 0..<1).reshaped(shape) : parts.scales,
-      zeros: spec.isSymmetric ? nil : Tensor(shape, Array(zeros.prefix(shape[0] * shape[1]))),
+      zeros: spec.hasZeroPoints ? Tensor(shape, Array(zeros.prefix(shape[0] * shape[1]))) : nil,
       values: values, error: error)
   }
 
@@ -83,7 +85,9 @@ public struct SecondOrderRounding: Sendable {
     let errors = try Parallel.map((rows + Self.run - 1) / Self.run) { index in
       let range = index * Self.run..<min(rows, (index + 1) * Self.run)
       var run = RoundingRun(self, weights.slice(rows: range), range, fixed, groups: groups, code)
-      return run.run(into: target.advanced(to: range.lowerBound, weights.columns, groups))
+      return run.run(
+        into: target.advanced(
+          to: range.lowerBound, weights.columns, groups, spec.numbersPerGroup))
     }
     return errors.reduce(0, +)
   }
@@ -110,10 +114,12 @@ struct RoundingTarget: @unchecked Sendable {
   }
 
   /// The part from a row on.
-  func advanced(to row: Int, _ columns: Int, _ groups: Int) -> RoundingTarget {
+  func advanced(
+    to row: Int, _ columns: Int, _ groups: Int, _ numbersPerGroup: Int
+  ) -> RoundingTarget {
     unsafe RoundingTarget(
-      values: values + row * columns, codes: codes + row * columns, scales: scales + row * groups,
-      zeros: zeros + row * groups)
+      values: values + row * columns, codes: codes + row * columns,
+      scales: scales + row * groups * numbersPerGroup, zeros: zeros + row * groups)
   }
 }
 

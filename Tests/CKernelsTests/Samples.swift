@@ -42,7 +42,7 @@ extension irc_code_spec {
   ) {
     self.init(
       bits: bits, symmetric: symmetric, scale_type: scales, floors_exponent: floorsExponent,
-      tensor_scale: tensorScale, group: group, table: table)
+      tensor_scale: tensorScale, group: group, table: table, kind: IRC_CODES_SCALED)
   }
 }
 
@@ -132,7 +132,8 @@ struct PackedMatrix {
                 scale_type: scaleType, out: out, in: columns,
                 group: group == 0 ? columns : group, groups: groups,
                 row_bytes: irc_packed_row_bytes(columns, bits),
-                values: values == nil ? nil : table.baseAddress, tensor_scale: tensorScale)
+                values: values == nil ? nil : table.baseAddress, tensor_scale: tensorScale,
+                kind: IRC_CODES_SCALED)
               return body(&descriptor)
             }
           }

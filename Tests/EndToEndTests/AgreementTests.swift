@@ -12,6 +12,7 @@ struct AgreementTests {
   static let pipelines = [
     "float", "rtn-w8a8", "rtn-w4a8", "rtn-w4a16", "rtn-mxfp4", "rtn-nvfp4", "gptq-w3a16",
     "svdquant-w4a4", "quarot-w4a4",
+    "rtn-cb4a16", "fitted-gptq-cb3a16", "rtn-bcq3a16",
   ]
 
   @Test("novels-mamba-600k, which ships", arguments: pipelines)

@@ -144,7 +144,7 @@ struct CommandLineTests {
     let passes = try Program.run("passes", "--json").json().array()
     #expect(
       try passes.map { try $0["name"].string() } == [
-        "awq", "centre-norms", "clip-search", "emit-c", "fold-norm-gains", "gptq",
+        "awq", "centre-norms", "clip-search", "emit-c", "fit-values", "fold-norm-gains", "gptq",
         "inject-outliers", "low-rank-absorb", "lower-kernels", "mixed-precision", "quantize",
         "rotation-fusion", "smooth-fusion",
       ])

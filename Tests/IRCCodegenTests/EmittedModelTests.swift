@@ -62,8 +62,10 @@ enum InterpreterReference {
     "is clean under the address and undefined-behaviour sanitizers and gives the same bits",
     .enabled(if: Compilers.gcc != nil && Compilers.clang != nil, "gcc or clang is not installed"),
     arguments: Case.all.filter {
-      ["float", "w4a8-static-asymmetric", "w3a16", "w6a8", "nvfp4", "mxfp8-floor"].contains(
-        $0.formats.name)
+      [
+        "float", "w4a8-static-asymmetric", "w3a16", "w6a8", "nvfp4", "mxfp8-floor", "codebook4",
+        "codebook3-shared", "binary2-offset",
+      ].contains($0.formats.name)
     })
   func sanitized(_ model: Case) throws {
     let emitted = try EmittedModel(try model.graph(), Self.options)

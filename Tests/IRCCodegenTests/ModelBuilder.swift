@@ -45,7 +45,23 @@ struct Formats {
       Formats(name: "w5a16", weights: int(5, .group(16), scale: .f16)),
       Formats(name: "w6a8", weights: int(6, .group(48)), activations: int(8, .row)),
       Formats(name: "w7a16", weights: int(7, .row)),
-    ] + tables
+    ] + tables + fitted
+
+  /// Formats whose values lie in the weights file.
+  private static let fitted: [Formats] = [
+    Formats(
+      name: "codebook4",
+      weights: QuantizationSpec(.codebook(bits: 4), .row, scaleFormat: .f16)),
+    Formats(
+      name: "codebook3-shared",
+      weights: QuantizationSpec(.codebook(bits: 3), .tensor, scaleFormat: .f16)),
+    Formats(name: "codebook2-groups", weights: QuantizationSpec(.codebook(bits: 2), .group(48))),
+    Formats(
+      name: "binary3", weights: QuantizationSpec(.binary(bits: 3), .group(32), scaleFormat: .f16)),
+    Formats(
+      name: "binary2-offset",
+      weights: QuantizationSpec(.binary(bits: 2), .row, isSymmetric: false, scaleFormat: .f16)),
+  ]
 
   /// Formats whose codes are places in a table.
   private static let tables: [Formats] = [

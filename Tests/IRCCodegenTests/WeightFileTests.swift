@@ -139,6 +139,56 @@ import Testing
     #expect(error?.message.contains("'table'") == true)
   }
 
+  @Test(
+    "keeps the values of fitted formats: for each channel, or once for all",
+    .enabled(if: Compilers.gcc != nil, "gcc is not installed"),
+    arguments: [Granularity.row, .tensor, .group(32)])
+  func keepsFittedValues(_ granularity: Granularity) throws {
+    // More rows than one block of the writer has.
+    let (rows, columns) = (5000, 64)
+    for (format, isSymmetric, numbers, role) in [
+      (NumericFormat.codebook(bits: 3), true, 8, "values"),
+      (.binary(bits: 3), false, 4, "factors"),
+    ] {
+      let spec = QuantizationSpec(
+        format, granularity, isSymmetric: isSymmetric, scaleFormat: .f16)
+      var b = ModelBuilder("fitted", Formats(name: "fitted", weights: spec))
+      let ids = try b.add(Input(name: "ids", type: TensorType(.i32, [.named("tokens")])))
+      let table = try b.parameter("table", [rows, columns], scale: 1)
+      b.graph.addOutput("logits", try b.embedding(ids, table))
+      let graph = try b.finished()
+      let emitted = try EmittedModel(graph, Self.options)
+      let tensor = try #require(emitted.report.tensors.first)
+      let groups = granularity == .tensor ? 1 : rows * granularity.scales(inRowOf: columns)
+      #expect(tensor.bytes == rows * 2 * 12 + groups * numbers * 2)
+      #expect(tensor.bytes * 8 == spec.storedBits(rows: rows, columns: columns))
+      let file = String(
+        decoding: try emitted.bytes(of: emitted.report.names.weights), as: UTF8.self)
+      #expect(file.contains("{\"role\":\"\(role)\""))
+      let program = try emitted.compileDriver(try #require(Compilers.gcc), ["-O1"])
+      let sample: [Int32] = [0, 1, 17, 4095, 4096, 4999]
+      #expect(
+        try emitted.logits(program, sample) == (try InterpreterReference.logits(graph, sample)))
+    }
+  }
+
+  @Test("refuses fitted values that the specification's format does not have")
+  func refusesOtherValues() throws {
+    let spec = QuantizationSpec(.codebook(bits: 2), .tensor, scaleFormat: .f16)
+    var b = ModelBuilder("chosen", .float)
+    b.graph.stage = .kernels
+    let ids = try b.add(Input(name: "ids", type: TensorType(.i32, [.named("tokens")])))
+    let table = try b.parameter("table", [4, 32], scale: 1)
+    let values = try b.add(Generated(shape: [1, 4], values: .inline([-1, 0, 0.1, 1])))
+    let codes = try b.add(Quantize(spec: spec), table, values)
+    b.graph.addOutput(
+      "logits", try b.add(DequantizingEmbedding(weights: spec), ids, codes, values))
+    let graph = try b.finished()
+    let error = #expect(throws: Diagnostic.self) { try EmittedModel(graph, Self.options) }
+    #expect(error?.id == "weights.scale")
+    #expect(error?.message.contains("fitted value of tensor 'table', 0.1 in row 0") == true)
+  }
+
   @Test("stores equal weights once")
   func storesEqualWeightsOnce() throws {
     var b = ModelBuilder("tied", .w8a8)

@@ -20,6 +20,7 @@ import Testing
     case .table(let table): table.values
     case .integer(let bits):
       (0..<1 << bits).map { Float($0 < 1 << (bits - 1) ? $0 : $0 - 1 << bits) }
+    case .codebook, .binary: []
     }
   }
 

@@ -106,6 +106,23 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     #expect(scheme.activations == nil)
   }
 
+  @Test(
+    "Schemes of fitted formats keep values in f16",
+    arguments: [
+      ("cb2a16", NumericFormat.codebook(bits: 2), Granularity.row),
+      ("cb3a16", .codebook(bits: 3), .row), ("cb4a16", .codebook(bits: 4), .row),
+      ("bcq2a16", .binary(bits: 2), .group(128)), ("bcq3a16", .binary(bits: 3), .group(128)),
+      ("bcq4a16", .binary(bits: 4), .group(128)),
+    ])
+  func shippedFittedSchemes(_ name: String, _ format: NumericFormat, _ granularity: Granularity)
+    throws
+  {
+    let project = try Project([("model.yaml", minimal.replacing("w8a8", with: name))])
+    let scheme = try #require(quantizer(try project.plan())).scheme
+    #expect(scheme.weights == QuantizationSpec(format, granularity, scaleFormat: .f16))
+    #expect(scheme.activations == nil)
+  }
+
   @Test("A pipeline of one's own takes a scheme behind its path")
   func schemeBehindPath() throws {
     let files = [
@@ -131,10 +148,11 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
   @Test func shippedNames() {
     #expect(
       shipped.pipelines == [
-        "awq", "float", "gptq", "lower-and-emit", "mambaquant", "mambaquant-cpu",
+        "awq", "fitted", "fitted-gptq", "float", "gptq", "lower-and-emit", "mambaquant",
+        "mambaquant-cpu",
         "mambaquant-mixed", "mixed", "mr-gptq", "quarot", "rsq", "rtn", "smoothquant", "svdquant",
       ])
-    #expect(Self.integerSchemes.count == 12 && shipped.schemes.count == 20)
+    #expect(Self.integerSchemes.count == 12 && shipped.schemes.count == 26)
   }
 
   @Test func settingsOverride() throws {

@@ -36,6 +36,7 @@ struct ScaleFormatTests {
         switch format {
         case .integer: 7.5
         case .table(let table): Double(table.values.filter(\.isFinite).max() ?? 0)
+        case .codebook, .binary: 0.0
         }
       let power = exp2(Foundation.log2(largest).rounded(.down))
       let threshold = (largest + 2 * power) / 2
@@ -79,7 +80,7 @@ struct ScaleFormatTests {
               codes: codes.baseAddress, scales: bytes.baseAddress, zeros: nil, bits: 8,
               scale_type: format.kernelType, out: 1, in: scales.count, group: 1,
               groups: scales.count, row_bytes: codes.count, values: table.baseAddress,
-              tensor_scale: tensorScale)
+              tensor_scale: tensorScale, kind: IRC_CODES_SCALED)
             irc_dequantize_row(&values, &w, 0)
           }
         }

@@ -166,6 +166,27 @@ struct MixedPrecisionTests {
       error?.description.contains("states a budget of bits, and this pass was not told") == true)
   }
 
+  @Test("Fitted formats can be chosen, and their values count")
+  func fittedFormats() throws {
+    var pass = MixedPrecision()
+    pass.choices = [NumericFormat.codebook(bits: 4), .binary(bits: 2), .codebook(bits: 2)].map {
+      QuantizationScheme(
+        weights: QuantizationSpec($0, .tensor, scaleFormat: .f16), embeddings: nil)
+    }
+    let sizes = try pass.choices.map { scheme in
+      averageBits(try run(.keeping(scheme), scheme: scheme).graph)
+    }
+    let budget = (sizes[0] + sizes[2]) / 2
+    pass.bits = AverageBits(budget)
+    let graph = try run(pass).graph
+    #expect(averageBits(graph) <= budget)
+    #expect(Set(layers(graph).map(\.spec)).isSubset(of: Set(pass.choices.map(\.weights))))
+    #expect(Set(layers(graph).map(\.spec)).count > 1)
+    var small = MixedPrecision()
+    small.choices = [pass.choices[2]]
+    #expect(try divergence(graph) < divergence(run(small).graph))
+  }
+
   @Test("Layers that read one value share a format when asked")
   func ties() throws {
     var pass = MixedPrecision()

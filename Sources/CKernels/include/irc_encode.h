@@ -51,6 +51,7 @@ typedef struct IRC_PLAIN_VALUE irc_code_spec {
   float tensor_scale;           // for E4M3, from tensor_scale
   size_t group;                 // columns per scale; 0: the whole row
   const irc_code_table *table;  // NULL: codes are integers
+  irc_code_kind kind;
 } irc_code_spec;
 
 // The scale of a tensor with scales of E4M3: absmax / (448 * largest), rounded up to 16 bits so that
@@ -62,7 +63,7 @@ static inline size_t irc_group_count(size_t n, size_t group) {
   return group == 0 || n <= group ? 1 : (n + group - 1) / group;
 }
 
-// (rows, n) -> scale (rows, groups) and, unless symmetric, zero (rows, groups).
+// (rows, n) -> scale (rows, groups) and, unless symmetric, zero (rows, groups). Of kinds with a scale.
 void IRC_NAME(encode_params_rows)(
   float *IRC_RESTRICT scale, int8_t *IRC_RESTRICT zero, const float *IRC_RESTRICT w,
   size_t w_stride, size_t rows, size_t n, irc_code_spec spec);
@@ -87,7 +88,8 @@ void IRC_NAME(unpack_rows)(
   int8_t *IRC_RESTRICT codes, size_t code_stride, const void *IRC_RESTRICT packed, size_t rows,
   size_t n, uint32_t bits);
 
-// encode_params_rows, encode_rows and pack_rows, group by group while the group is in cache.
+// encode_params_rows, encode_rows and pack_rows, group by group while the group is in cache. Of kinds
+// with a scale.
 void IRC_NAME(encode_pack_rows)(
   void *IRC_RESTRICT packed, float *IRC_RESTRICT scale, int8_t *IRC_RESTRICT zero,
   const float *IRC_RESTRICT w, size_t w_stride, size_t rows, size_t n, irc_code_spec spec);

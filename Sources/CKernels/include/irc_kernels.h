@@ -90,21 +90,45 @@ typedef enum irc_scale_type {
   IRC_SCALE_E4M3 = 3
 } irc_scale_type;
 
+// What a group has in `scales`, and how a code c (of which the low bits count) is read.
+typedef enum irc_code_kind {
+  IRC_CODES_SCALED = 0,  // one number, by which what c stands for is multiplied
+  IRC_CODES_LISTED = 1,  // 2^bits numbers, one for each code: number c mod 2^bits
+  IRC_CODES_SIGNED = 2,  // `bits` factors: from 0 on, factor k is added where bit k of c is set and
+                         // subtracted where it is not, k ascending
+  IRC_CODES_OFFSET = 3   // the same, from one number more on, which stands behind the factors
+} irc_code_kind;
+
+// How many that are.
+static inline size_t irc_group_numbers(irc_code_kind kind, uint32_t bits) {
+  switch (kind) {
+    case IRC_CODES_LISTED:
+      return (size_t)1 << bits;
+    case IRC_CODES_SIGNED:
+      return bits;
+    case IRC_CODES_OFFSET:
+      return bits + 1;
+    default:
+      return 1;
+  }
+}
+
 // A quantized matrix (out, in), with g = i / group:
 //   w[o, i] = (code[o, i] - zero[o, g]) * scale[o, g], or, where there is a table of values,
-//   w[o, i] = values[code[o, i] mod 2^bits] * scale[o, g].
+//   w[o, i] = values[code[o, i] mod 2^bits] * scale[o, g], or, of other kinds, as they say.
 typedef struct irc_packed_weights {
   const void *codes;    // (out, row_bytes)
-  const void *scales;   // (out, groups) of scale_type
+  const void *scales;   // (out, groups, irc_group_numbers) of scale_type
   const int8_t *zeros;  // (out, groups); NULL: all zero
   uint32_t bits;        // 2 ... 8
   irc_scale_type scale_type;
   size_t out, in;
   size_t group;      // columns that share a scale; never 0
-  size_t groups;     // per row
+  size_t groups;     // per row; 0, of kinds without a scale: all rows have one group together
   size_t row_bytes;  // irc_packed_row_bytes(in, bits)
   const float *values;        // (2^bits); NULL: codes are integers
   const float *tensor_scale;  // one number, with scales of E4M3 only
+  irc_code_kind kind;
 } irc_packed_weights;
 
 // The bytes of a block of 32 codes: 4 for each bit.
@@ -124,7 +148,8 @@ static inline size_t irc_scale_bytes(irc_scale_type type) {
 // The rows `first ..< first + count` of `w`, for splitting a product over threads.
 static inline irc_packed_weights irc_packed_rows(irc_packed_weights w, size_t first, size_t count) {
   w.codes = (const uint8_t *)w.codes + first * w.row_bytes;
-  w.scales = (const uint8_t *)w.scales + first * w.groups * irc_scale_bytes(w.scale_type);
+  w.scales = (const uint8_t *)w.scales
+    + first * w.groups * irc_group_numbers(w.kind, w.bits) * irc_scale_bytes(w.scale_type);
   if (w.zeros) w.zeros += first * w.groups;
   w.out = count;
   return w;
@@ -322,7 +347,7 @@ void IRC_NAME(linear_q_f32)(
   float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
   const irc_packed_weights *w, const float *bias, size_t tokens, void *IRC_RESTRICT scratch);
 
-// Integer product of quantized activations and integer codes (w->values is NULL). Per group g
+// Integer product of quantized activations and integer codes (w->values is NULL, one scale a group). Per group g
 //   sum_g = the sum of (code - zero_g) * (x - x_zero), an exact integer,
 // and then, exactly in this order of float operations,
 //   acc = 0;  acc = acc + (float)sum_g * scale_g for g ascending;  y = acc * x_scale (+ bias).

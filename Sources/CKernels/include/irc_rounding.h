@@ -23,6 +23,9 @@ void IRC_NAME(scatter_columns_i8)(
   int8_t *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, const uint32_t *order,
   size_t rows, size_t n);
 
+// Rows that go through a block together: 128 columns of them fit into the first-level cache.
+enum { IRC_ROW_TILE = 64 };
+
 // Rounds the first `count` of `width` columns, one after another, and lets the columns behind each
 // make up for its error: algorithm 1 of GPTQ (arXiv 2210.17323), inside a block.
 //
@@ -30,12 +33,14 @@ void IRC_NAME(scatter_columns_i8)(
 // and zero points (NULL: all zero) in row group[i] of `scale` and `zero`, each (groups, rows).
 // error[i] = (value of the codes - w[i]) / u[i, i], and w[j] += error[i] * u[i, j] for
 // i < j < width, with u row by row with a stride. w[0 ..< count] is used up. `spec.group` must be 0.
+// Of kinds without a scale, `scale` is (groups, rows, numbers of a group), and `tables` is room for
+// IRC_ROW_TILE of them; NULL with the others.
 // Returns the sum of the squared errors.
 double IRC_NAME(round_columns)(
   int8_t *IRC_RESTRICT codes, float *IRC_RESTRICT w, float *IRC_RESTRICT error,
   const float *IRC_RESTRICT u, size_t u_stride, const float *IRC_RESTRICT scale,
   const int8_t *IRC_RESTRICT zero, const uint32_t *IRC_RESTRICT group, size_t rows, size_t count,
-  size_t width, irc_code_spec spec);
+  size_t width, irc_code_spec spec, irc_code_table *IRC_RESTRICT tables);
 
 // Floats of `scratch` that search_params_rows needs for groups of up to n columns.
 static inline size_t irc_search_scratch(size_t n) { return 3 * n; }

@@ -89,11 +89,11 @@ struct StepBuilder {
 
   /// A quantized constant whose codes are operand `first`, as the name of a local `irc_packed_weights`.
   mutating func packed(_ first: Int, _ spec: QuantizationSpec) throws -> String {
-    let operands = operation.operands[first...].prefix(spec.isSymmetric ? 2 : 3)
+    let operands = operation.operands[first...].prefix(spec.partCount)
     guard operands.allSatisfy(constants.contains) else {
       throw OperatorError("the weight's codes must be constants")
     }
-    let zero = spec.isSymmetric ? nil : operation.operands[first + 2]
+    let zero = spec.hasZeroPoints ? operation.operands[first + 2] : nil
     let (tensor, packed) = try program.weights.packed(
       codes: operation.operands[first], scale: operation.operands[first + 1], zero: zero, spec,
       graph)
@@ -108,7 +108,8 @@ struct StepBuilder {
         + ".groups = \(packed.groups), .row_bytes = \(packed.rowBytes),",
       "  .values = \(values(of: spec.format)), .tensor_scale = "
         + (packed.hasTensorScale
-          ? "floats_at(m, \(tensor.sections[tensor.sections.count - 1].offset))};" : "NULL};"),
+          ? "floats_at(m, \(tensor.sections[tensor.sections.count - 1].offset))" : "NULL")
+        + (spec.format.isFitted ? ", .kind = \(spec.kindName)};" : "};"),
     ]
     return "&w"
   }
@@ -202,6 +203,17 @@ struct StepBuilder {
   /// Adds a call of a kernel of the table, which a tuned one may replace.
   mutating func tunable(_ name: String, _ arguments: [String]) {
     call("m->kernels->\(name)", arguments)
+  }
+}
+
+extension QuantizationSpec {
+  /// Name of what a group has in the section of scales, in C.
+  fileprivate var kindName: String {
+    switch format {
+    case .integer, .table: "IRC_CODES_SCALED"
+    case .codebook: "IRC_CODES_LISTED"
+    case .binary: isSymmetric ? "IRC_CODES_SIGNED" : "IRC_CODES_OFFSET"
+    }
   }
 }
 

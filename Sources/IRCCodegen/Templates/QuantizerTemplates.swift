@@ -51,7 +51,7 @@ extension Quantize: EmittableOperator {
     let codes = try step.result(0, .int8, stride: stride)
     let scale = try step.scaleBuffer(parameters.results[0], .float)
     var zero = "NULL"
-    if !spec.isSymmetric {
+    if spec.hasZeroPoints {
       zero = try step.scaleBuffer(parameters.results[1], .int32).name
     }
     step.tunable(
@@ -96,7 +96,7 @@ extension StepBuilder {
     if isConstant(operand) {
       let literal = try literalScale(operand, spec)
       statements.append("const float x_scale = \(floatLiteral(literal.scale));")
-      if spec.isSymmetric { return ("&x_scale", "NULL", 0) }
+      if !spec.hasZeroPoints { return ("&x_scale", "NULL", 0) }
       statements.append("const int32_t x_zero = \(literal.zero);")
       return ("&x_scale", "&x_zero", 0)
     }
@@ -104,7 +104,7 @@ extension StepBuilder {
       throw OperatorError("activations with scales of granularity '\(spec.granularity)'")
     }
     let scale = try tokenRows(operand)
-    let zero = spec.isSymmetric ? nil : try tokenRows(operand + 1, .int32)
+    let zero = spec.hasZeroPoints ? try tokenRows(operand + 1, .int32) : nil
     return (scale.name, zero?.name ?? "NULL", 1)
   }
 
@@ -116,7 +116,7 @@ extension StepBuilder {
     guard scale.count == 1, let value = scale.array(of: Float.self).first, value.isFinite else {
       throw OperatorError("static activations need one finite scale")
     }
-    if spec.isSymmetric { return (value, 0) }
+    if !spec.hasZeroPoints { return (value, 0) }
     let zero = try fold(operation.operands[operand + 1]).array(of: Int8.self).first ?? 0
     return (value, Int(zero))
   }

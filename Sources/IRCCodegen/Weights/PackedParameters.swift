@@ -15,6 +15,7 @@ struct PackedParameters {
   ///
   /// - Throws: `Diagnostic` when a scale is no number of the scale format.
   func sections(of name: String, _ packed: PackedTensor) throws -> [[UInt8]] {
+    let isFitted = packed.spec.format.isFitted
     var stored = [UInt8](repeating: 0, count: scales.count * packed.scaleBytes)
     let wrong = unsafe stored.withUnsafeMutableBytes { target in
       unsafe irc_pack_scales(
@@ -23,11 +24,14 @@ struct PackedParameters {
     if wrong < scales.count {
       throw Diagnostic(
         "weights.scale",
-        "a scale of tensor '\(name)', \(scales[wrong]) in row \(firstRow + wrong / packed.groups), is no number of "
-          + packed.scaleFormat.rawValue,
-        hint: "a pass that chooses scales must round them to the scale format of its specification")
+        "a \(isFitted ? "fitted value" : "scale") of tensor '\(name)', \(scales[wrong]) in row "
+          + "\(firstRow + packed.row(ofScale: wrong)), is no number of \(packed.scaleFormat.rawValue)",
+        hint:
+          "a pass that chooses \(isFitted ? "values" : "scales") must round them to the scale format of its specification"
+      )
     }
-    var sections = [stored]
+    // Values that all rows share come with the first.
+    var sections = [packed.groups == 0 && firstRow > 0 ? [] : stored]
     if let zeros { sections.append(unsafe zeros.withUnsafeBytes { unsafe Array($0) }) }
     if packed.hasTensorScale {
       // Once for the tensor, with its first rows.
@@ -35,5 +39,12 @@ struct PackedParameters {
       sections.append(firstRow == 0 ? bytes : [])
     }
     return sections
+  }
+}
+
+extension PackedTensor {
+  /// The row, counted from the first of them, that one of the numbers in the section of scales belongs to.
+  func row(ofScale index: Int) -> Int {
+    groups == 0 ? 0 : index / (groups * spec.numbersPerGroup)
   }
 }

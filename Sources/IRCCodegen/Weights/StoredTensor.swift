@@ -52,7 +52,8 @@ struct PackedTensor: Hashable {
   var spec: QuantizationSpec
   var rows: Int
   var columns: Int
-  /// Scales of a row in the file; a single scale of the whole tensor is repeated for each row.
+  /// Groups of a row in the file; a single scale of the whole tensor is repeated for each row. 0 if all rows share the values of
+  /// a fitted format.
   var groups: Int
   /// How scales are kept, which they fit exactly.
   var scaleFormat: ScaleFormat
@@ -60,6 +61,16 @@ struct PackedTensor: Hashable {
   var hasOneScale: Bool
 
   var bits: Int { spec.format.bits }
+  /// Numbers in the section of scales.
+  var scaleCount: Int { (groups == 0 ? 1 : rows * groups) * spec.numbersPerGroup }
+  /// What that section is called.
+  var scaleRole: String {
+    switch spec.format {
+    case .integer, .table: "scales"
+    case .codebook: "values"
+    case .binary: "factors"
+    }
+  }
   /// Columns that share a scale.
   var group: Int {
     if case .group(let size) = spec.granularity, !hasOneScale { return size }

@@ -19,7 +19,7 @@ final class TensorPacker: Sendable {
     case halves(Tensor)
     /// Rows of floats, scaled and rounded in one go.
     case encoded(RealRows, PackedTensor)
-    /// Rows of codes, scales and zero points that the graph makes, with the scale of the whole tensor.
+    /// Rows of codes, scales or fitted values, and zero points that the graph makes, with the scale of the whole tensor.
     case codes(RowBlocks, PackedTensor, tensorScale: Float)
   }
 
@@ -122,7 +122,8 @@ final class TensorPacker: Sendable {
   private func plainSource(of packed: PackedTensor) -> ValueID? {
     let quantize = graph.producer(of: packed.codes)
     let parameters = graph.producer(of: packed.scale)
-    guard !packed.hasOneScale, !packed.hasTensorScale, let op = quantize.op as? Quantize,
+    guard !packed.hasOneScale, !packed.hasTensorScale, !packed.spec.format.isFitted,
+      let op = quantize.op as? Quantize,
       let source = parameters.op as? QuantizationParameters, op.spec == source.spec,
       op.spec == packed.spec, quantize.operands == parameters.operands + parameters.results
     else { return nil }
@@ -180,17 +181,17 @@ final class TensorPacker: Sendable {
       }
       size = range.count * packed.rowBytes
     }
-    /// A single scale is repeated for every row.
+    /// A single scale is repeated for every row; values that all rows share are not.
     func perRow<Element: TensorElement>(_ tensor: Tensor, _ type: Element.Type) -> [Element] {
       let elements = tensor.array(of: Element.self)
-      return packed.hasOneScale
+      return packed.hasOneScale && packed.groups > 0
         ? [Element](repeating: elements[0], count: range.count) : elements
     }
     let scales = perRow(parts[1], Float.self)
     if let bad = scales.firstIndex(where: { !$0.isFinite }) {
       throw Diagnostic(
         "weights.non-finite",
-        "a scale of tensor '\(tensor.name)' is \(scales[bad]), in row \(range.lowerBound + bad / packed.groups)"
+        "a scale of tensor '\(tensor.name)' is \(scales[bad]), in row \(range.lowerBound + packed.row(ofScale: bad))"
       )
     }
     let zeros = packed.zero == nil ? nil : perRow(parts[2], Int8.self)

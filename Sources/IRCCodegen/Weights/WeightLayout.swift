@@ -38,16 +38,17 @@ struct WeightLayout {
   ) throws -> (StoredTensor, PackedTensor) {
     let shape = try fixedShape(codes, graph)
     guard shape.count == 2 else { throw OperatorError("codes of rank \(shape.count)") }
-    let hasOneScale = graph.type(of: scale).fixedShape == [1, 1]
+    let hasOneScale = graph.type(of: scale).fixedShape == [1, spec.numbersPerGroup]
     let packed = PackedTensor(
       codes: codes, scale: scale, zero: zero, spec: spec, rows: shape[0], columns: shape[1],
-      groups: hasOneScale ? 1 : spec.granularity.scales(inRowOf: shape[1]),
+      groups: hasOneScale
+        ? (spec.format.isFitted ? 0 : 1) : spec.granularity.scales(inRowOf: shape[1]),
       scaleFormat: spec.scaleFormat, hasOneScale: hasOneScale)
-    let scales = packed.rows * packed.groups
     var sections = [
-      ("codes", packed.rows * packed.rowBytes), ("scales", scales * packed.scaleBytes),
+      ("codes", packed.rows * packed.rowBytes),
+      (packed.scaleRole, packed.scaleCount * packed.scaleBytes),
     ]
-    if zero != nil { sections.append(("zeros", scales)) }
+    if zero != nil { sections.append(("zeros", packed.scaleCount)) }
     if packed.hasTensorScale { sections.append(("tensor scale", 4)) }
     return (add(.packed(packed), name(of: codes, graph), shape, sections), packed)
   }
