@@ -10,7 +10,7 @@ PROMPT ?= The old man
 # One configuration for everything: what is tested is what is run and installed.
 CONFIGURATION := -c release
 IRC := .build/release/irc
-FORMATTED := Package.swift Sources Plugins Tests examples
+FORMATTED := Package.swift Sources Plugins BuildTools Tests examples
 
 # Written by the compiler about itself; 'make test' compares them with what it would write now.
 REFERENCE := docs/reference.md
@@ -135,6 +135,8 @@ install-built:
 	install -d '$(DESTDIR)$(PREFIX)/share/doc/irc'
 	install -m 644 docs/*.md '$(DESTDIR)$(PREFIX)/share/doc/irc'
 	install -m 644 pipelines/schemes/*.yaml '$(DESTDIR)$(PREFIX)/share/irc/pipelines/schemes'
+	install -d '$(DESTDIR)$(PREFIX)/lib/cmake/irc'
+	install -m 644 cmake/ircConfig.cmake '$(DESTDIR)$(PREFIX)/lib/cmake/irc'
 	$(IRC) plugin kit '$(DESTDIR)$(PREFIX)/lib/irc' --quiet
 
 clean:

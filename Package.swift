@@ -87,7 +87,10 @@ let core: [Target] =
     ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "IRCOps", "IRCExecution", "IRCCodegen"])
   + module(
     "IRCPassManager",
-    ["IRCPassKit", "IRCSupport", "IRCGraph", "IRCExecution", "IRCTensor", "CIRCPlugin"])
+    [
+      "IRCPassKit", "IRCSupport", "IRCGraph", "IRCExecution", "IRCTensor", "IRCQuant", "IRCOps",
+      "CIRCPlugin", "CKernels",
+    ])
   + module(
     "IRCPipeline", ["IRCSupport", "IRCPassKit", "IRCPassManager", "CYAML"],
     tests: ["IRCTestSupport"])
@@ -123,6 +126,8 @@ let package = Package(
     .executable(name: "irc", targets: ["irc"]),
     .library(name: "IRCPassKit", targets: ["IRCPassKit"]),
     .library(name: "IRCCommandLine", targets: ["IRCCommandLine"]),
+    .plugin(name: "LowerModels", targets: ["LowerModels"]),
+    .plugin(name: "LowerModelsCommand", targets: ["LowerModelsCommand"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -138,7 +143,17 @@ let package = Package(
       name: "IRCTestSupport",
       dependencies: ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps", "IRCExecution"],
       path: "Tests/Support", swiftSettings: testing),
-    .target(name: "CIRCPlugin"),
+    .target(name: "CIRCPlugin", exclude: ["include/irc_plugin.rs"]),
+    // They run the installed irc and do not build it: a package that lowers a model needs no BLAS to be built.
+    .plugin(name: "LowerModels", capability: .buildTool(), path: "BuildTools/LowerModels"),
+    .plugin(
+      name: "LowerModelsCommand",
+      capability: .command(
+        intent: .custom(
+          verb: "lower-models", description: "Lower model.yaml of every target that has one."),
+        permissions: [
+          .writeToPackageDirectory(reason: "The C files come into the folders of their targets.")
+        ]), path: "BuildTools/LowerModelsCommand"),
     .target(
       name: "IRCCommandLine",
       dependencies: [

@@ -76,6 +76,9 @@ public struct ClipSearch: Pass {
     }
   }
 
+  /// Scales become other numbers of the same shape and format.
+  public func forecast(on graph: inout Graph, in context: PassContext) -> PassForecast { .certain }
+
   /// The mean of `a` as a percentage of the mean of `b`.
   private func percent(_ a: Tensor, of b: Tensor) -> Int {
     let (part, whole) = (a.array(of: Float.self).reduce(0, +), b.array(of: Float.self).reduce(0, +))

@@ -6,7 +6,8 @@ public struct EmitC: Pass {
     name: "emit-c",
     summary: "Write a dependency-free C11 library and its weights file.",
     details: """
-      Writes `NAME.h`, `NAME.c`, `NAME.weights` and the kernels, those of sequences and transforms only where they are used. Tokens of a prompt run in chunks; the memory \
+      Writes `NAME.h`, `NAME.c`, `NAME.weights` and the kernels, those of sequences and transforms only where they are used, and for \
+      build systems `NAME.pc` and `NAMEConfig.cmake`. Tokens of a prompt run in chunks; the memory \
       for values between operators is planned for one chunk. Results do not depend on the chunk.
 
       Codes lie in blocks of 32, and each row starts a block, so a row of few columns is mostly padding: one of 8 columns takes as \
@@ -43,11 +44,22 @@ public struct EmitC: Pass {
   public init() {}
 
   public func run(on graph: inout Graph, in context: PassContext) throws {
-    let emitter = CEmitter(
+    tell(try emitter(context).emit(graph, to: try context.output()), graph, context)
+  }
+
+  public func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast {
+    tell(try emitter(context).plan(graph), graph, context)
+    return .certain
+  }
+
+  private func emitter(_ context: PassContext) -> CEmitter {
+    CEmitter(
       CEmitter.Options(
         name: context.model.name, chunk: chunk,
         contextLength: contextLength(limit: context.model.contextLength), target: context.target))
-    let report = try emitter.emit(graph, to: try context.output())
+  }
+
+  private func tell(_ report: EmissionReport, _ graph: Graph, _ context: PassContext) {
     context.report(report)
     remarkLarger(report, graph, context)
     context.count(Self.tensors, by: report.tensors.count)

@@ -99,6 +99,31 @@ public struct GPTQ: Pass {
     graph = result
   }
 
+  /// Every layer gets codes and scales of its format; that one of them has too few tokens is the exception.
+  public func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast {
+    for target in selectGroups(in: graph, context).flatMap(\.targets) {
+      let names = target.constantNames(in: context)
+      let place = context.derived(from: graph.producer(of: target.source).location)
+      let types = target.scales.map { graph.type(of: $0).fixedShape ?? [] }
+      var parts = [
+        try graph.announce(
+          names.codes, shape: target.shape, stored: .i8, before: target.operation, at: place),
+        try graph.announce(
+          names.scales, shape: types[0], stored: .f32, before: target.operation, at: place),
+      ]
+      if types.count > 1 {
+        parts.append(
+          try graph.announce(
+            names.zeros, shape: types[1], stored: .i8, before: target.operation, at: place))
+      }
+      let value = try graph.add(
+        Dequantize(spec: target.spec), parts, before: target.operation, at: place)[0]
+      graph.setOperand(1, of: target.operation, to: value)
+      context.count(Self.rounded)
+    }
+    return .certain
+  }
+
   /// Layers that read one value.
   struct Group {
     let input: ValueID
@@ -193,21 +218,9 @@ public struct GPTQ: Pass {
     _ context: PassContext
   ) throws {
     let place = context.derived(from: graph.producer(of: target.source).location)
-    let name = "\(target.name).\(context.instance)"
-    let anchor = target.operation
-    var parts = [
-      try graph.attach(rounded.codes, numberedFrom: "\(name).codes", before: anchor, at: place),
-      try graph.attach(
-        rounded.scaleSet.stored(as: target.spec.scaleFormat), numberedFrom: "\(name).scales",
-        before: anchor, at: place),
-    ]
-    if let zeros = rounded.zeros {
-      parts.append(
-        try graph.attach(zeros, numberedFrom: "\(name).zeros", before: anchor, at: place))
-    }
-    let value = try graph.add(
-      Dequantize(spec: target.spec), parts, before: anchor, at: place)[0]
-    graph.setOperand(1, of: anchor, to: value)
+    let value = try target.attach(
+      codes: rounded.codes, rounded.scaleSet, to: &graph, in: context)
+    graph.setOperand(1, of: target.operation, to: value)
     context.count(Self.rounded)
     let outputs = Double(max(1, rounded.codes.rows))
     let error = Float((rounded.error / outputs).squareRoot())

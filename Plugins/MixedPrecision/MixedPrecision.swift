@@ -93,6 +93,16 @@ public struct MixedPrecision: Pass {
     graph.mergeEqualOperations()
   }
 
+  /// How many bits there are is known, and which layers compete for them.
+  public func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast {
+    let layers = selectLayers(in: graph, context)
+    if layers.isEmpty { return .certain }
+    let bits = try averageBits(of: layers, in: graph).remarkText
+    return .open(
+      "the formats of \(layers.count) weights, of \(bits) bits on average, are chosen by what they cost the predictions"
+    )
+  }
+
   private func selectLayers(in graph: Graph, _ context: PassContext) -> [RoundedLinear] {
     let constants = graph.constants()
     return graph.operations(of: Linear.self).compactMap { operation, _ in

@@ -69,6 +69,12 @@ public struct QuantizeTensors: Pass {
     graph.stage = .quantized
   }
 
+  /// Formats are the scheme's, whatever ranges are measured.
+  public func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast {
+    try run(on: &graph, in: context)
+    return .certain
+  }
+
   /// An operation whose weights (operand 1) are to be quantized.
   private struct Target {
     let operation: OperationID

@@ -35,10 +35,6 @@ bool irc_plugin_find_table(const void *bytes, size_t count, irc_plugin_table *ta
   return false;
 }
 
-bool irc_plugin_same_head(const irc_plugin_table *a, const irc_plugin_table *b) {
-  return memcmp(a, b, IRC_PLUGIN_HEAD_SIZE) == 0;
-}
-
 const char *irc_plugin_host_compiler(void) { return __VERSION__; }
 
 #ifdef __linux__

@@ -1,6 +1,6 @@
 /// What the files and C symbols of a model are called.
 public struct ArtifactNames: Hashable, Sendable {
-  /// Stem of the files: `stem.h`, `stem.c`, `stem.weights`, `stem.d`.
+  /// Stem of the files: `stem.h`, `stem.c`, `stem.weights`, `stem.d`, `stem.pc`, `stemConfig.cmake`.
   public let stem: String
   /// Start of every external symbol, followed by `_`.
   public let symbol: String
@@ -11,6 +11,8 @@ public struct ArtifactNames: Hashable, Sendable {
   public var source: String { "\(stem).c" }
   public var weights: String { "\(stem).weights" }
   public var dependencies: String { "\(stem).d" }
+  public var pkgConfig: String { "\(stem).pc" }
+  public var cmakeConfig: String { "\(stem)Config.cmake" }
 
   /// Keeps letters, digits, `-`, `_` and `.` of the model's name for files, and letters and digits for symbols.
   public init(model name: String) {

@@ -43,6 +43,37 @@ public struct CEmitter: Sendable {
   ///   `output.unwritable`.
   @discardableResult
   public func emit(_ graph: Graph, to output: OutputFiles) throws -> EmissionReport {
+    let draft = try draft(graph)
+    let texts = texts(of: draft)
+    for (name, text) in texts.files { try output.write(name, text) }
+    let writer = WeightWriter(
+      graph: draft.graph, layout: draft.program.weights, folder: draft.folder)
+    try writer.write(
+      to: try output.open(draft.names.weights), table: draft.table, fingerprint: texts.fingerprint)
+    return report(draft, texts.files)
+  }
+
+  /// What `emit` would write, without computing weights: of them no more is read than tells whether two are equal.
+  ///
+  /// - Throws: `Diagnostic` as `emit`, as far as it does not depend on the weights.
+  public func plan(_ graph: Graph) throws -> EmissionReport {
+    let draft = try draft(graph)
+    return report(draft, texts(of: draft).files)
+  }
+
+  /// All that is known before the weights are written.
+  private struct Draft {
+    let graph: Graph
+    let names: ArtifactNames
+    let folder: ConstantFolder
+    let program: Program
+    let contextLength: Int?
+    let kernels: [(name: String, text: String)]
+    let table: [UInt8]
+    let source: SourceText
+  }
+
+  private func draft(_ graph: Graph) throws -> Draft {
     guard (1...512).contains(options.chunk), (1...(1 << 30)).contains(options.contextLength) else {
       throw Diagnostic(
         "codegen.options",
@@ -63,26 +94,32 @@ public struct CEmitter: Sendable {
       chunk: options.chunk,
       kernelSources: kernels.map(\.name).filter { $0.hasSuffix(".c") },
       bodyBytes: program.weights.dataBytes + table.count)
-    // Code and weights of one emission know each other by a checksum of the code.
-    let fingerprint = Checksum.of(source.text(fingerprint: 0))
+    return Draft(
+      graph: graph, names: names, folder: folder, program: program, contextLength: contextLength,
+      kernels: kernels, table: table, source: source)
+  }
 
+  /// Every file but the weights, and what ties the weights to them.
+  private func texts(
+    of draft: Draft
+  ) -> (files: [(name: String, text: String)], fingerprint: UInt64) {
+    let names = draft.names
+    // Code and weights of one emission know each other by a checksum of the code.
+    let fingerprint = Checksum.of(draft.source.text(fingerprint: 0))
     let header = HeaderText(
-      names: names, vocabulary: program.vocabulary, tokenLimit: program.tokenLimit,
-      contextLength: contextLength,
-      chunk: options.chunk)
-    try output.write(names.header, header.text)
-    try output.write(names.source, source.text(fingerprint: fingerprint))
-    for kernel in kernels {
+      names: names, vocabulary: draft.program.vocabulary, tokenLimit: draft.program.tokenLimit,
+      contextLength: draft.contextLength, chunk: options.chunk)
+    var files = [
+      (names.header, header.text), (names.source, draft.source.text(fingerprint: fingerprint)),
+    ]
+    for kernel in draft.kernels {
       let prefix = kernel.name.hasSuffix(".c") ? "#define IRC_PREFIX \(names.symbol)\n" : ""
-      try output.write(kernel.name, prefix + kernel.text)
+      files.append((kernel.name, prefix + kernel.text))
     }
-    let writer = WeightWriter(graph: graph, layout: program.weights, folder: folder)
-    try writer.write(
-      to: try output.open(names.weights), table: table, fingerprint: fingerprint)
-    return report(
-      names, program, contextLength,
-      files: [names.header, names.source] + kernels.map(\.name)
-        + [names.weights], bodyBytes: source.bodyBytes)
+    let package = PackageText(
+      names: names, sources: [names.source] + draft.source.kernelSources, target: options.target)
+    files += [(names.pkgConfig, package.pkgConfig), (names.cmakeConfig, package.cmake)]
+    return (files, fingerprint)
   }
 
   /// The graph without what is computed twice or not needed, and with equal tensors of the checkpoint as one.
@@ -106,22 +143,23 @@ public struct CEmitter: Sendable {
   }
 
   private func report(
-    _ names: ArtifactNames, _ program: Program, _ contextLength: Int?, files: [String],
-    bodyBytes: Int
+    _ draft: Draft, _ texts: [(name: String, text: String)]
   ) -> EmissionReport {
-    let capacity = contextLength.map { ($0 + 15) / 16 * 16 } ?? 0
+    let program = draft.program
+    let capacity = draft.contextLength.map { ($0 + 15) / 16 * 16 } ?? 0
     let growing = capacity * (program.cacheColumns + (program.attends ? 1 : 0)) * 4
     return EmissionReport(
-      names: names, files: files,
+      names: draft.names, files: texts.map(\.name) + [draft.names.weights],
       tensors: program.weights.tensors.map { tensor in
         EmissionReport.StoredTensor(
           name: tensor.name, shape: tensor.shape, format: tensor.format,
           bytes: tensor.sections.reduce(0) { $0 + $1.bytes })
-      },
-      weightBytes: WeightFile.fileBytes(body: bodyBytes), arenaBytes: program.arenaBytes,
+      }, textBytes: texts.reduce(0) { $0 + $1.text.utf8.count },
+      weightBytes: WeightFile.fileBytes(body: draft.source.bodyBytes),
+      arenaBytes: program.arenaBytes,
       contextBytes: SourceText.headBytes + program.arenaBytes + program.stateBytes
         + program.scratchBytes + aligned(program.vocabulary * 4) + growing,
-      contextLength: contextLength, vocabulary: program.vocabulary, chunk: options.chunk)
+      contextLength: draft.contextLength, vocabulary: program.vocabulary, chunk: options.chunk)
   }
 }
 

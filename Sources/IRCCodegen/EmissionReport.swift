@@ -1,4 +1,4 @@
-/// What was written, tensor by tensor.
+/// What was written, or would be, tensor by tensor.
 public struct EmissionReport: Hashable, Sendable {
   /// One tensor of the weights file.
   public struct StoredTensor: Hashable, Sendable {
@@ -23,6 +23,8 @@ public struct EmissionReport: Hashable, Sendable {
   public let files: [String]
   /// The tensors in the order of the file.
   public let tensors: [StoredTensor]
+  /// Bytes of all other files together.
+  public let textBytes: Int
   /// Size of the weights file.
   public let weightBytes: Int
   /// Bytes for values between operators, for a chunk of tokens.

@@ -16,31 +16,71 @@ struct LowerCommand: ParsableCommand {
   var model: String
   @Option(name: .shortAndLong, help: "Output folder, instead of the model file's.")
   var output: String?
+  @Flag(
+    name: .customLong("dry-run"),
+    help: "Tell what would be done and how large it becomes, without reading weights or writing.")
+  var isDryRun = false
   @OptionGroup var overrides: Overrides
   @OptionGroup var pipeline: PipelineOptions
   @OptionGroup var caching: CacheOptions
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    if isDryRun, pipeline.watches {
+      throw ValidationError("--dry-run runs no passes, so there is nothing to print or to stop")
+    }
+  }
+
   func run() throws {
+    let start = StartOfRun()
+    let cache = try caching.cache()
+    let memory = LoweringMemory(
+      LoweringMemory.Question(
+        model: model, settings: overrides.settings, output: output, plugins: common.plugins,
+        functionCheck: pipeline.functionCheck),
+      executable: CommonOptions.executable, cache: cache)
+    if isDryRun { return try forecast(lastRun: memory?.lastRun) }
+    if !pipeline.watches, let known = memory?.upToDate() {
+      known.notes.forEach(common.reporter.note)
+      return try show(
+        output: known.output, changed: [], weightBytes: known.weightBytes, passes: known.passes)
+    }
     let environment = try common.environment(caching)
     let plan = try environment.plan(model, settings: overrides.settings, output: output)
-    let result = try Compilation(plan, in: environment).lower(pipeline.options)
+    let compilation = try Compilation(plan, in: environment)
+    let result = try compilation.lower(pipeline.options)
     pipeline.show(result)
-    // What a run that stops has staged is not written.
-    let emission = pipeline.stopAfter == nil ? result.emissions.first : nil
+    let passes = JSON.array(result.runs.map(PipelineOptions.json))
+    if pipeline.stopAfter == nil {
+      memory?.keep(result, of: compilation, since: start)
+      try show(
+        output: plan.model.output, changed: result.changedFiles,
+        weightBytes: result.emissions.first?.weightBytes, passes: passes)
+    } else {
+      // What a run that stops has staged is not written.
+      try common.write(
+        .object([
+          ("output", .null), ("changed", .array([])), ("weight_bytes", .null), ("passes", passes),
+          ("ir", .string(result.graph.text)),
+        ]), or: result.graph.text)
+    }
+  }
+
+  private func show(output: String, changed: [String], weightBytes: Int?, passes: JSON) throws {
     try common.write(
-      .object(
-        [
-          ("output", pipeline.stopAfter == nil ? .string(plan.model.output) : .null),
-          ("changed", .array(result.changedFiles.map { .string($0) })),
-          ("weight_bytes", emission.map { .integer($0.weightBytes) } ?? .null),
-          ("passes", .array(result.runs.map(PipelineOptions.json))),
-        ] + (pipeline.stopAfter == nil ? [] : [("ir", .string(result.graph.text))])),
-      or: pipeline.stopAfter != nil
-        ? result.graph.text
-        : "\(plan.model.output): \(emission.map { "\($0.weightBytes) bytes of weights, " } ?? "")"
-          + (result.changedFiles.isEmpty
-            ? "up to date\n" : "wrote \(result.changedFiles.joined(separator: ", "))\n"))
+      .object([
+        ("output", .string(output)), ("changed", .array(changed.map(JSON.string))),
+        ("weight_bytes", weightBytes.map(JSON.integer) ?? .null), ("passes", passes),
+      ]),
+      or: "\(output): \(weightBytes.map { "\($0) bytes of weights, " } ?? "")"
+        + (changed.isEmpty ? "up to date\n" : "wrote \(changed.joined(separator: ", "))\n"))
+  }
+
+  private func forecast(lastRun: LoweringRecord?) throws {
+    let environment = try common.environment()
+    let plan = try environment.plan(model, settings: overrides.settings, output: output)
+    let forecast = try LoweringForecast(Compilation(plan, in: environment), lastRun: lastRun)
+    try common.write(forecast.json, or: forecast.text)
   }
 }
 
@@ -66,6 +106,9 @@ struct PipelineOptions: ParsableArguments {
       "Run the graph before and after passes that preserve its function, and compare: auto (not for large models), always, never."
   )
   var functionCheck = FunctionCheckMode.auto
+
+  /// True if passes have to run for something to be watched.
+  var watches: Bool { printsAll || timing || remarks || stopAfter != nil || !printAfter.isEmpty }
 
   /// The same as the driver takes them.
   var options: Compilation.Options {
@@ -104,18 +147,7 @@ struct PipelineOptions: ParsableArguments {
     .object([
       ("instance", .string(run.instance)), ("seconds", .real(run.seconds)),
       ("earlier_seconds", run.earlierSeconds.map(JSON.real) ?? .null),
-      ("statistics", .object(run.counters.map { ($0.name, .integer($0.value)) })),
-      (
-        "remarks",
-        .array(
-          run.remarks.map {
-            .object([
-              ("kind", .string($0.kind.name)), ("outcome", .string($0.kind.outcome.rawValue)),
-              ("location", .string($0.location.text)), ("message", .string($0.message)),
-              ("hint", $0.hint.map(JSON.string) ?? .null),
-            ])
-          })
-      ),
+      ("statistics", run.statisticsJSON), ("remarks", run.remarksJSON),
     ])
   }
 }

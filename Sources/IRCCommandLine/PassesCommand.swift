@@ -43,8 +43,8 @@ struct PassesCommand: ParsableCommand {
         : writer.section(of: passes[0]).joined(separator: "\n") + "\n")
   }
 
-  private static func json(_ pass: any Pass.Type, _ plugin: Plugin?) -> JSON {
-    let effects = pass.init().effects
+  private static func json(_ pass: any DeclaredPass, _ plugin: Plugin?) -> JSON {
+    let effects = pass.effects
     return .object([
       ("name", .string(pass.info.name)), ("summary", .string(pass.info.summary)),
       ("requires", .array(effects.requires.map { .string($0.description) })),
@@ -54,7 +54,7 @@ struct PassesCommand: ParsableCommand {
       (
         "options",
         .array(
-          pass.init().options.map {
+          pass.options.map {
             .object([
               ("key", .string($0.key)), ("help", .string($0.help)),
               ("takes", .string($0.schema.description)), ("default", .string($0.text)),

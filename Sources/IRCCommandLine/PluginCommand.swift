@@ -20,10 +20,13 @@ struct PluginCommand: ParsableCommand {
     var name: String
     @Option(name: .shortAndLong, help: "Folder to write (default: one of that name).")
     var output: String?
+    @Option(help: "What to write it in: swift, c, c++ or rust.")
+    var language = PluginLanguage.swift
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-      let files = try PluginTemplate(name, folder: output).write()
+      let template = try PluginTemplate(name, folder: output, language: language)
+      let files = try template.write(executable: CommonOptions.executable)
       try common.write(
         .object([("files", .array(files.map { .string($0) }))]),
         or: files.map { "\($0)\n" }.joined())
@@ -34,10 +37,15 @@ struct PluginCommand: ParsableCommand {
   /// `irc plugin build`
   struct Build: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "build", abstract: "Compile the plugin in a folder for this very irc.",
+      commandName: "build", abstract: "Compile the plugin in a folder.",
       discussion: """
-        Compiles the Swift files in the folder and in its folder 'Sources' with the Swift compiler on the path (or in SWIFTC), which must \
-        be the one that irc was built with. A plugin works with this build of irc and no other.
+        Compiles the files of Swift, of C and C++, or of Rust in the folder and in its folder 'Sources'.
+
+        Swift: with the compiler on the path (or in SWIFTC), which must be the one that irc was built with. The plugin works with this build of \
+        irc and no other.
+
+        C, C++ and Rust: with cc, c++ or rustc on the path (or in CC, CXX or RUSTC); of Rust the file 'lib.rs' is the crate. The plugin works \
+        with every irc that knows its version of irc_plugin.h.
         """)
 
     @Argument(help: "The folder.")
@@ -50,8 +58,8 @@ struct PluginCommand: ParsableCommand {
 
     func run() throws {
       let environment = try common.environment()
-      try PluginHost.checkProgram()
       let builder = try PluginBuilder(folder, output: output)
+      if builder.isSwift { try PluginHost.checkProgram() }
       let kit = try PluginKit(executable: CommonOptions.executable)
       let (plugin, warnings) = try builder.build(with: kit, beside: environment.registry)
       if !warnings.isEmpty { environment.reporter.note(warnings) }
@@ -79,3 +87,5 @@ struct PluginCommand: ParsableCommand {
     }
   }
 }
+
+extension PluginLanguage: ExpressibleByArgument {}

@@ -7,10 +7,10 @@ import Synchronization
 /// How closely two models that should compute the same agree on a text, token by token: the compiled library and the
 /// simulation that it was made from.
 ///
-/// The difference of a token is the largest difference of its logits in relation to the largest magnitude among them. In a
-/// quantized network a number that lies on a rounding boundary may fall either way, since sums are taken in another order; the code
-/// next to it moves that token's logits by far more than the sums do. So the median says whether the two compute the same,
-/// and the number of notable tokens how often a boundary was hit.
+/// The difference of a token is the largest difference of its logits in relation to the largest magnitude among them. Both run
+/// the same kernels, so that it is zero. Were one bit of a sum different, a number on a rounding boundary might fall the other way,
+/// and that moves a token's logits by far more than the sums do: the median says whether the two compute the same, and
+/// the number of notable tokens how often a boundary was hit.
 package struct Agreement: Sendable {
   /// Difference from which a token counts as notable.
   package static let notableDifference = 1e-3

@@ -38,6 +38,10 @@ package struct Compilation {
     let calibration: CalibrationUse?
     /// Names of the output files that changed.
     package internal(set) var changedFiles: [String] = []
+    /// What the user was told on the way.
+    var notes: [String] = []
+    /// What was read and written; nil where nothing was written.
+    var footprint: LoweringFootprint?
 
     /// Seconds that it would have taken longer without results of earlier runs.
     package var savedSeconds: Double {
@@ -59,7 +63,7 @@ package struct Compilation {
   /// The plan.
   package let plan: CompilationPlan
   let model: LoadedModel
-  private let environment: CompilerEnvironment
+  let environment: CompilerEnvironment
 
   /// Loads the plan's model.
   ///
@@ -98,7 +102,11 @@ package struct Compilation {
       ArtifactNames(model: plan.model.name).dependencies,
       DependencyFile(targets: written, prerequisites: inputs.map(\.path)).text)
     for name in Manifest.files(in: plan.model.output) { files.remove(name) }
+    let outputs = files.summaries
     result.changedFiles = try files.commit()
+    result.footprint = LoweringFootprint(
+      inputs: manifest.inputs.map { ($0.file.path, $0.digest) },
+      outputs: outputs.map { ("\(plan.model.output)/\($0.name)", $0.digest) })
     return result
   }
 
@@ -112,11 +120,13 @@ package struct Compilation {
   ) throws -> Result {
     let watch = Watch(
       options, probe: probe, isLarge: model.checkpoint.byteCount > FunctionCheckMode.largestChecked)
+    var notes: [String] = []
     if watch.skipsFunctionCheck {
-      environment.reporter.note(
+      notes.append(
         "the function check is left out for a checkpoint of this size; --function-check always asks for it"
       )
     }
+    notes.forEach(environment.reporter.note)
     let instruments =
       watch.instruments + [AnnouncingInstrument(environment.reporter, count: passes.count)]
     var manager = PassManager(passes, registry: plan.registry, instruments: instruments)
@@ -143,8 +153,9 @@ package struct Compilation {
     try manager.run(
       on: &graph, model: facts, target: plan.model.target, services: services,
       until: options.stopAfter)
-    let result = Result(
+    var result = Result(
       graph: graph, sourceBytes: model.checkpoint.byteCount, watch, calibration: calibration.use)
+    result.notes = notes + (calibration.record?.notes ?? [])
     let known = result.runs.filter { $0.earlierSeconds != nil }.map(\.instance)
     if !known.isEmpty {
       environment.reporter.note("known from earlier runs: \(known.joined(separator: ", "))")
@@ -152,7 +163,7 @@ package struct Compilation {
     return result
   }
 
-  private var facts: ModelDescription {
+  var facts: ModelDescription {
     ModelDescription(
       name: plan.model.name, vocabularySize: model.facts.vocabularySize,
       contextLength: model.facts.contextLength)

@@ -98,19 +98,7 @@ struct Manifest {
       ("weight_bytes", .integer(report.weightBytes)),
       ("arena_bytes", .integer(report.arenaBytes)),
       ("context_bytes", .integer(report.contextBytes)),
-      (
-        "tensors",
-        .array(
-          report.tensors.map { tensor in
-            .object([
-              ("name", .string(tensor.name)),
-              ("shape", .array(tensor.shape.map { .integer($0) })),
-              ("format", .string(tensor.format)),
-              ("bytes", .integer(tensor.bytes)),
-              ("bits_per_weight", .real(tensor.bitsPerWeight)),
-            ])
-          })
-      ),
+      ("tensors", .array(report.tensors.map(\.json))),
     ])
   }
 }

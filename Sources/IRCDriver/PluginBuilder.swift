@@ -8,24 +8,67 @@ package struct PluginBuilder {
   private let folder: String
   /// Where the plugin goes.
   package let output: String
-  private let sources: [String]
-  private let module: String
-  private let swiftc: String
-  private let clang: String
+  let sources: PluginSources
+  let name: PluginName
+  private let compilers: Compilers
+
+  /// Programs that make a library of the sources.
+  enum Compilers {
+    /// swiftc, and the clang beside it.
+    case swift(String, clang: String)
+    /// Commands with arguments that always come first; nil if there are no sources of C++.
+    case c([String], cPlusPlus: [String]?)
+    /// rustc.
+    case rust(String)
+  }
+
+  /// True if the plugin belongs to one build of the program.
+  package var isSwift: Bool { sources.language == .swift }
 
   /// Looks for sources and compilers.
   ///
   /// - Parameters:
-  ///   - folder: has the Swift files in itself or in a folder `Sources`.
+  ///   - folder: has the source files in itself or in a folder `Sources`.
   ///   - output: file to write; nil: `build/NAME.so` in the folder, after the folder's name.
-  /// - Throws: `Diagnostic` `plugin.no-sources`, `plugin.name` or `plugin.no-compiler`.
+  /// - Throws: `Diagnostic` `plugin.no-sources`, `plugin.mixed-sources`, `plugin.name`, `plugin.no-compiler` or `cc.missing`.
   package init(_ folder: String, output: String? = nil) throws {
     let folder = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
     self.folder = folder
     let name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
     self.output = output ?? "\(folder)/build/\(name).so"
-    sources = try Self.sources(in: folder)
-    module = try PluginName(name).type
+    sources = try PluginSources(in: folder)
+    self.name = try PluginName(name)
+    compilers = try Self.compilers(of: sources.language)
+  }
+
+  private static func compilers(of language: PluginLanguage) throws -> Compilers {
+    switch language {
+    case .swift: return try swiftCompilers()
+    case .c: return .c(try CCompiler.find().command, cPlusPlus: nil)
+    case .cPlusPlus:
+      return .c(try CCompiler.find().command, cPlusPlus: try cPlusPlusCompiler())
+    case .rust:
+      let chosen = ProcessInfo.processInfo.environment["RUSTC"] ?? "rustc"
+      if let rustc = CCompiler.locate(chosen) { return .rust(rustc) }
+      throw Diagnostic(
+        "plugin.no-compiler", "no Rust compiler was found",
+        hint: "put rustc on the path, or let RUSTC name it")
+    }
+  }
+
+  private static func cPlusPlusCompiler() throws -> [String] {
+    let chosen = (ProcessInfo.processInfo.environment["CXX"] ?? "").split(separator: " ")
+      .map(String.init)
+    let names = chosen.first.map { [$0] } ?? ["c++", "g++", "clang++"]
+    if let path = names.lazy.compactMap({ CCompiler.locate($0) }).first {
+      return [path] + chosen.dropFirst()
+    }
+    throw Diagnostic(
+      "plugin.no-compiler", "no C++ compiler was found",
+      hint: "put c++ on the path, or let CXX name it")
+  }
+
+  private static func swiftCompilers() throws -> Compilers {
     guard
       let swiftc = CCompiler.locate(ProcessInfo.processInfo.environment["SWIFTC"] ?? "swiftc")
     else {
@@ -33,7 +76,6 @@ package struct PluginBuilder {
         "plugin.no-compiler", "no Swift compiler was found",
         hint: "put swiftc on the path, or let SWIFTC name it")
     }
-    self.swiftc = swiftc
     // A toolchain has both; another clang would be another compiler.
     let resolved = URL(fileURLWithPath: swiftc).resolvingSymlinksInPath().path
     let places = [swiftc, resolved].map { ($0 as NSString).deletingLastPathComponent + "/clang" }
@@ -42,27 +84,7 @@ package struct PluginBuilder {
         "plugin.no-compiler", "there is no clang beside '\(swiftc)'",
         hint: "use the whole toolchain from swift.org")
     }
-    self.clang = clang
-  }
-
-  private static func sources(in folder: String) throws -> [String] {
-    guard isDirectory(folder) else {
-      throw Diagnostic(
-        "plugin.no-sources", "there is no folder '\(folder)'",
-        hint: "'irc plugin new NAME' makes one with a plugin in it")
-    }
-    let files = FileManager.default
-    let own = (try? files.contentsOfDirectory(atPath: folder)) ?? []
-    let below = (try? files.subpathsOfDirectory(atPath: folder + "/Sources")) ?? []
-    let found = (own + below.map { "Sources/\($0)" }).filter {
-      $0.hasSuffix(".swift") && $0 != "Package.swift"
-    }
-    if found.isEmpty {
-      throw Diagnostic(
-        "plugin.no-sources", "there are no Swift files in '\(folder)', nor in its folder 'Sources'",
-        hint: "'irc plugin new NAME' makes a folder with a plugin in it")
-    }
-    return found.sorted().map { "\(folder)/\($0)" }
+    return .swift(swiftc, clang: clang)
   }
 
   /// Compiles, loads what came out, and moves it into place.
@@ -78,7 +100,31 @@ package struct PluginBuilder {
     with kit: PluginKit, beside registry: PassRegistry
   ) throws -> (plugin: Plugin, warnings: String) {
     let scratch = ScratchFolder()
-    let files = OutputFiles(directory: scratch.path)
+    try FileManager.default.createDirectory(
+      atPath: scratch.path, withIntermediateDirectories: true)
+    let warnings: String
+    switch compilers {
+    case .swift(let swiftc, let clang):
+      warnings = try compileSwift(swiftc, clang, kit, in: scratch.path)
+    case .c(let c, let cPlusPlus):
+      warnings = try compileC(c, cPlusPlus, kit, in: scratch.path)
+    case .rust(let rustc): warnings = try compileRust(rustc, in: scratch.path)
+    }
+    let library = "\(scratch.path)/plugin.so"
+    let plugin = try PluginHost.load(library, as: output)
+    _ = try registry.adding(plugin)
+    let name = (output as NSString).lastPathComponent
+    let place = (output as NSString).deletingLastPathComponent
+    let result = OutputFiles(directory: place.isEmpty ? "." : place)
+    try result.copy(library, as: name)
+    try result.commit()
+    return (plugin, warnings)
+  }
+
+  private func compileSwift(
+    _ swiftc: String, _ clang: String, _ kit: PluginKit, in scratch: String
+  ) throws -> String {
+    let files = OutputFiles(directory: scratch)
     try files.write("PluginEntry.swift", Self.entry)
     try files.write(
       "table.c",
@@ -93,27 +139,19 @@ package struct PluginBuilder {
     _ = try run(
       clang,
       ["-std=c11", "-O2", "-fPIC", "-I", kit.headerFolder, "-c", "-o", "table.o", "table.c"],
-      in: scratch.path)
+      in: scratch)
     let warnings = try run(
       swiftc,
-      ["-parse-as-library", "-O", "-wmo", "-swift-version", "6", "-module-name", module]
-        + kit.arguments(scratch: scratch.path) + ["-c", "-o", "plugin.o"]
-        + sources.map { URL(fileURLWithPath: $0).path } + ["PluginEntry.swift"],
-      in: scratch.path)
+      ["-parse-as-library", "-O", "-wmo", "-swift-version", "6", "-module-name", name.type]
+        + kit.arguments(scratch: scratch) + ["-c", "-o", "plugin.o"]
+        + sources.files.map { URL(fileURLWithPath: $0).path } + ["PluginEntry.swift"],
+      in: scratch)
     _ = try run(
       swiftc,
-      ["-emit-library", "-module-name", module, "-Xlinker", "-soname=\(module)"]
+      ["-emit-library", "-module-name", name.type, "-Xlinker", "-soname=\(name.type)"]
         + ["-o", "plugin.so", "plugin.o", "table.o"],
-      in: scratch.path)
-    let library = "\(scratch.path)/plugin.so"
-    let plugin = try PluginHost.load(library, as: output)
-    _ = try registry.adding(plugin)
-    let name = (output as NSString).lastPathComponent
-    let place = (output as NSString).deletingLastPathComponent
-    let result = OutputFiles(directory: place.isEmpty ? "." : place)
-    try result.copy(library, as: name)
-    try result.commit()
-    return (plugin, warnings)
+      in: scratch)
+    return warnings
   }
 
   /// The one function that is called from outside; `passes` is the plugin's own.
@@ -128,7 +166,7 @@ package struct PluginBuilder {
     """
 
   /// Runs a compiler, and returns what it said.
-  private func run(
+  func run(
     _ program: String, _ arguments: [String], in folder: String
   ) throws -> String {
     let process = Process()

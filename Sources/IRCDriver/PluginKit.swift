@@ -85,7 +85,7 @@ package struct PluginKit: Sendable {
       let output = OutputFiles(directory: "\(folder)/include/\(module)")
       let source = "\(headers)/\(module)"
       for name in try FileManager.default.contentsOfDirectory(atPath: source).sorted()
-      where name.hasSuffix(".h") || name == "module.modulemap" {
+      where name.hasSuffix(".h") || name.hasSuffix(".rs") || name == "module.modulemap" {
         try output.copy("\(source)/\(name)", as: name)
       }
       try output.commit()
@@ -113,8 +113,8 @@ package struct PluginKit: Sendable {
     return ["-I", "modules"] + Self.cModules.dropLast().flatMap { ["-I", "\(headers)/\($0)"] }
   }
 
-  /// Folder with `irc_plugin.h`.
-  var headerFolder: String { "\(headers)/CIRCPlugin/include" }
+  /// Folder with `irc_plugin.h` and `irc_plugin.rs`.
+  package var headerFolder: String { "\(headers)/CIRCPlugin/include" }
 }
 
 extension OutputFiles {

@@ -35,6 +35,7 @@ package struct PluginName: Sendable {
 package struct PluginTemplate {
   let name: PluginName
   private let folder: String
+  private let language: PluginLanguage
   /// What 'irc plugin build' calls the file, after the folder.
   var folderName: String { URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent }
 
@@ -42,7 +43,10 @@ package struct PluginTemplate {
   ///
   /// - Parameter folder: where to put it; nil: a folder of that name.
   /// - Throws: `Diagnostic` `plugin.name` or, when there is something already, `plugin.exists`.
-  package init(_ name: String, folder: String? = nil) throws {
+  package init(
+    _ name: String, folder: String? = nil, language: PluginLanguage = .swift
+  ) throws {
+    self.language = language
     self.name = try PluginName(name)
     if self.name.kebab != name {
       throw Diagnostic(
@@ -61,25 +65,48 @@ package struct PluginTemplate {
 
   /// Writes the files.
   ///
+  /// - Parameter executable: path of the program, whose interface a plugin in Rust has a copy of.
   /// - Returns: their paths.
-  /// - Throws: `Diagnostic` `output.unwritable`.
-  package func write() throws -> [String] {
+  /// - Throws: `Diagnostic` `output.unwritable`, or of a kit that is not there.
+  package func write(executable: String) throws -> [String] {
     let top = OutputFiles(directory: folder)
     let tests = OutputFiles(directory: folder + "/tests")
     for (name, text) in topFiles { try top.write(name, text) }
     for (name, text) in testFiles { try tests.write(name, text) }
+    if language == .rust {
+      let headers = try PluginKit(executable: executable).headerFolder
+      try top.copy(headers + "/irc_plugin.rs", as: "irc_plugin.rs")
+    }
     return try top.commit().map { "\(folder)/\($0)" }
       + tests.commit().map { "\(folder)/tests/\($0)" }
   }
 
+  /// The file with the pass.
+  var sourceName: String {
+    switch language {
+    case .swift: "\(name.type).swift"
+    case .c: "\(name.kebab).c"
+    case .cPlusPlus: "\(name.kebab).cpp"
+    case .rust: "lib.rs"
+    }
+  }
+
   private var topFiles: [(String, String)] {
-    [
-      ("\(name.type).swift", pass), ("README.md", readme), ("test.sh", script),
-      (".gitignore", "build/\n"),
+    let source =
+      switch language {
+      case .swift: pass
+      case .c, .cPlusPlus: cPass
+      case .rust: rustPass
+      }
+    return [
+      (sourceName, source), ("README.md", language == .swift ? readme : cReadme),
+      ("test.sh", script), (".gitignore", "build/\n"),
     ]
   }
 
   private var testFiles: [(String, String)] {
-    [("before.irc", Self.before), ("after.irc", after)]
+    language == .swift
+      ? [("before.irc", Self.before), ("after.irc", after)]
+      : [("before.irc", Self.cBefore), ("after.irc", cAfter)]
   }
 }

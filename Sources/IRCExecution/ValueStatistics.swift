@@ -19,6 +19,13 @@ public struct ValueStatistics: Sendable, Hashable {
     maximum = histogram.count == 0 ? 0 : histogram.maximum
   }
 
+  /// Stands for statistics that nobody has measured: a value of 1 and one of -1.
+  package static let standIn: ValueStatistics = {
+    var histogram = MagnitudeHistogram()
+    unsafe [-1, 1].withUnsafeBufferPointer { unsafe histogram.add($0) }
+    return ValueStatistics(histogram)
+  }()
+
   /// Largest magnitude.
   public var absoluteMaximum: Float { max(abs(minimum), abs(maximum)) }
 

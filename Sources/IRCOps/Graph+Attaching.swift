@@ -42,6 +42,24 @@ extension Graph {
     }
   }
 
+  /// Adds a constant of which only name, shape and type are known, for a forecast: nothing that reads it can run.
+  ///
+  /// - Returns: the constant, under the name with `#2`, `#3` … behind it where there is one of that name.
+  /// - Throws: `OperatorError` for an element type that no parameter has.
+  public mutating func announce(
+    _ name: String, shape: [Int], stored: ElementType, before anchor: OperationID,
+    at location: Location
+  ) throws -> ValueID {
+    let taken = Set(operations(of: Parameter.self).map { Array($0.op.name.utf8) })
+    var (own, count) = (name, 1)
+    while taken.contains(Array(own.utf8)) {
+      count += 1
+      own = "\(name)#\(count)"
+    }
+    return try add(
+      Parameter(name: own, shape: shape, stored: stored), before: anchor, at: location)[0]
+  }
+
   /// Forgets the constants that passes computed and no operation refers to any more.
   public mutating func dropUnusedParameters() {
     guard let derived = parameters as? DerivedParameters else { return }

@@ -1,16 +1,20 @@
 public import IRCGraph
 
-/// One rewrite of a graph: a value that holds its options and nothing else.
-///
-/// A pass does no I/O, reads no clock and keeps no state; calibration data, remarks and output go through the context. It
-/// may run on many graphs at once. So what it leaves depends on the graph, its options and what it asks the context for, and the
-/// result of a costly instance is kept and taken again for the same of these.
-public protocol Pass: Sendable {
-  /// What it is; the same for every instance.
-  static var info: PassInfo { get }
+/// A pass with its options, as whoever runs it sees it: one that is a Swift type (`Pass`), or one that a description made at run time.
+public protocol DeclaredPass: Sendable {
+  /// What it declares; the same for every instance.
+  var info: PassInfo { get }
 
-  /// An instance with default options.
-  init()
+  /// The options of this instance in the order of their declaration.
+  var options: [DeclaredOption] { get }
+
+  /// The same pass with all options at their defaults.
+  var withDefaults: Self { get }
+
+  /// Sets an option from what a user wrote.
+  ///
+  /// - Throws: `DiagnosticList` when the value is of the wrong kind or out of bounds; the pass is then as it was.
+  mutating func set(_ option: DeclaredOption, to value: OptionValue) throws
 
   /// What this instance, with its options, needs of facts and does to them; by default what `info` says of all.
   var effects: PassEffects { get }
@@ -28,12 +32,57 @@ public protocol Pass: Sendable {
   ///
   /// - Throws: `PassError` when the graph cannot be handled; the graph is then discarded.
   func run(on graph: inout Graph, in context: PassContext) throws
+
+  /// Does to shapes and formats what `run` would do, without elements of weights and without measuring: what
+  /// `irc lower --dry-run` shows comes from it. Statistics of the context are stand-ins, and there is no output folder.
+  ///
+  /// By default `run` itself; but a pass that is costly, or writes files, leaves the graph as it is and says that it is open what comes.
+  ///
+  /// - Throws: as `run`.
+  func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast
+}
+
+extension DeclaredPass {
+  public func check() -> [String] { [] }
+  public var effects: PassEffects { info.effects }
+  public var isCostly: Bool { info.usesCalibration && !info.emitsFiles }
+
+  public func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast {
+    if info.emitsFiles { return .open("the files that it writes are not known before") }
+    if isCostly {
+      return .open(
+        info.usesCalibration
+          ? "what it does depends on the calibration text" : "what it does depends on the weights")
+    }
+    try run(on: &graph, in: context)
+    return .certain
+  }
+}
+
+/// One rewrite of a graph: a value that holds its options and nothing else.
+///
+/// A pass does no I/O, reads no clock and keeps no state; calibration data, remarks and output go through the context. It
+/// may run on many graphs at once. So what it leaves depends on the graph, its options and what it asks the context for, and the
+/// result of a costly instance is kept and taken again for the same of these.
+public protocol Pass: DeclaredPass {
+  /// What it is; the same for every instance.
+  static var info: PassInfo { get }
+
+  /// An instance with default options.
+  init()
 }
 
 extension Pass {
-  public func check() -> [String] { [] }
-  public var effects: PassEffects { Self.info.effects }
-  public var isCostly: Bool { Self.info.usesCalibration && !Self.info.emitsFiles }
+  public var info: PassInfo { Self.info }
+  public var withDefaults: Self { Self() }
+}
+
+/// What is known of a pass before it runs.
+public enum PassForecast: Hashable, Sendable {
+  /// Shapes and formats of the graph are as they will be.
+  case certain
+  /// The graph is as it was: what the pass will do depends on data, as a sentence without a full stop says.
+  case open(String)
 }
 
 /// What a pass declares about itself, once.

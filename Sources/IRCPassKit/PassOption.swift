@@ -71,19 +71,27 @@ public struct DeclaredOption: Sendable {
   public let schema: OptionSchema
   /// The value now, as YAML.
   public let text: String
-  /// Name of the property that holds it.
+  /// Name of the property that holds it, of a pass that is a Swift type.
   fileprivate let label: String
+
+  fileprivate init(key: String, help: String, schema: OptionSchema, text: String, label: String) {
+    self.key = key
+    self.help = help
+    self.schema = schema
+    self.text = text
+    self.label = label
+  }
+
+  /// An option of a pass that a description made.
+  package init(key: String, help: String, schema: OptionSchema, text: String) {
+    self.init(key: key, help: help, schema: schema, text: text, label: "")
+  }
 
   /// Sets the option of a pass from what a user wrote.
   ///
   /// - Throws: `DiagnosticList` when the value is of the wrong kind or out of bounds; `pass` is then as it was.
-  public func set<Owner: Pass>(_ value: OptionValue, of pass: inout Owner) throws {
-    let changed = Owner()
-    for (old, new) in zip(properties(of: pass), properties(of: changed)) {
-      new.option.take(from: old.option)
-      if new.label == label { try new.option.assign(value) }
-    }
-    pass = changed
+  public func set<Owner: DeclaredPass>(_ value: OptionValue, of pass: inout Owner) throws {
+    try pass.set(self, to: value)
   }
 }
 
@@ -128,7 +136,7 @@ extension PassOption: AnyPassOption {
 }
 
 /// The options of a pass with the names of their properties, in the order of their declaration.
-private func properties(of pass: any Pass) -> [(label: String, option: any AnyPassOption)] {
+private func properties(of pass: some Pass) -> [(label: String, option: any AnyPassOption)] {
   Mirror(reflecting: pass).children.compactMap { child in
     guard let label = child.label, let option = child.value as? any AnyPassOption else {
       return nil
@@ -138,11 +146,19 @@ private func properties(of pass: any Pass) -> [(label: String, option: any AnyPa
 }
 
 extension Pass {
-  /// The options of this instance in the order of their declaration.
   public var options: [DeclaredOption] {
     properties(of: self).map { label, option in
       option.declared(key: snakeCase(label.drop { $0 == "_" }), label: label)
     }
+  }
+
+  public mutating func set(_ option: DeclaredOption, to value: OptionValue) throws {
+    let changed = Self()
+    for (old, new) in zip(properties(of: self), properties(of: changed)) {
+      new.option.take(from: old.option)
+      if new.label == option.label { try new.option.assign(value) }
+    }
+    self = changed
   }
 }
 

@@ -1,6 +1,7 @@
 public import IRCGraph
 import IRCOps
 public import IRCQuant
+public import IRCTensor
 
 /// A linear layer whose constant weight is rounded to nearest, as `quantize` leaves it:
 ///
@@ -79,5 +80,39 @@ extension Graph {
       try given ?? add(QuantizationParameters(spec: spec), [value], before: anchor, at: location)
     let codes = try add(Quantize(spec: spec), [value] + scales, before: anchor, at: location)
     return try add(Dequantize(spec: spec), codes + scales, before: anchor, at: location)[0]
+  }
+}
+
+extension RoundedLinear {
+  /// What the constants are called that take the place of the weight.
+  public func constantNames(
+    in context: PassContext
+  ) -> (codes: String, scales: String, zeros: String) {
+    let name = "\(name).\(context.instance)"
+    return ("\(name).codes", "\(name).scales", "\(name).zeros")
+  }
+
+  /// Adds codes that a pass has found for the weight, with their scales, as constants.
+  ///
+  /// - Parameters:
+  ///   - codes: i8 of `shape`.
+  ///   - set: scales and, unless symmetric, zero points of the format; scales are stored in its type.
+  /// - Returns: the values that they stand for, made before `operation`.
+  /// - Throws: `OperatorError` for codes or scales that do not fit the format.
+  public func attach(
+    codes: Tensor, _ set: ScaleSet, to graph: inout Graph, in context: PassContext
+  ) throws -> ValueID {
+    let place = context.derived(from: graph.producer(of: source).location)
+    let names = constantNames(in: context)
+    var parts = [
+      try graph.attach(codes, numberedFrom: names.codes, before: operation, at: place),
+      try graph.attach(
+        set.stored(as: spec.scaleFormat), numberedFrom: names.scales, before: operation, at: place),
+    ]
+    if let zeros = set.zeros {
+      parts.append(
+        try graph.attach(zeros, numberedFrom: names.zeros, before: operation, at: place))
+    }
+    return try graph.add(Dequantize(spec: spec), parts, before: operation, at: place)[0]
   }
 }

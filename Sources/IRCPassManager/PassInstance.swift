@@ -6,7 +6,7 @@ public struct PassInstance: Sendable {
   /// The pass's name, with `#2`, `#3` … for later entries of the same pass.
   public let id: String
   /// The pass with its options set.
-  public let pass: any Pass
+  public let pass: any DeclaredPass
   /// Where the user asked for it.
   public let span: SourceSpan?
   /// What an error of it tells besides, such as where a shipped file has it.
@@ -16,19 +16,20 @@ public struct PassInstance: Sendable {
 
   /// Makes an entry.
   public init(
-    id: String, pass: any Pass, span: SourceSpan?, notes: [String] = [], plugin: String? = nil
+    id: String, pass: any DeclaredPass, span: SourceSpan?, notes: [String] = [],
+    plugin: String? = nil
   ) {
     self.id = id
     self.pass = pass
     self.span = span
     self.notes =
       notes
-      + (plugin.map { ["pass '\(type(of: pass).info.name)' comes from plugin '\($0)'"] } ?? [])
+      + (plugin.map { ["pass '\(pass.info.name)' comes from plugin '\($0)'"] } ?? [])
     self.plugin = plugin
   }
 
   /// What the pass declares.
-  public var info: PassInfo { type(of: pass).info }
+  public var info: PassInfo { pass.info }
 
   /// An error at the entry.
   func error(_ id: String, _ message: String, hint: String? = nil, notes: [String] = [])
@@ -37,6 +38,17 @@ public struct PassInstance: Sendable {
     let notes = notes + self.notes
     return span?.error(id, message, hint: hint, notes: notes)
       ?? Diagnostic(id, message, hint: hint, notes: notes)
+  }
+
+  /// Calls code of the pass; if it is a plugin's and ends the process by a signal, that is told.
+  func guarded<Result>(_ body: () throws -> Result) rethrows -> Result {
+    guard let plugin else { return try body() }
+    return try PluginGuard.run(
+      crash: { signal in
+        error(
+          "plugin.crashed", "pass '\(id)' of plugin '\(plugin)' crashed (\(signal))",
+          hint: PluginGuard.hint)
+      }, body)
   }
 
   /// An error that came up while the pass ran: whoever wrote a plugin wants to know that it was theirs.

@@ -37,7 +37,7 @@ public struct PassManager {
             "passes.conflicting-fact",
             "pass '\(instance.id)' \(conflict.reason) ('\(conflict.fact)')",
             hint: conflict.hint ?? maker.map { maker in
-              schedule.contains { $0.id == maker && type(of: $0.pass) == type(of: instance.pass) }
+              schedule.contains { $0.id == maker && $0.info.name == instance.info.name }
                 ? "remove one of '\(maker)' and '\(instance.id)'"
                 : "put '\(instance.id)' before '\(maker)'"
             } ?? "run it before the fact is established"))
@@ -139,7 +139,7 @@ public struct PassManager {
   ) throws -> PassResult {
     var graph = before
     let elapsed = try ContinuousClock().measure {
-      try instance.pass.run(on: &graph, in: context)
+      try instance.guarded { try instance.pass.run(on: &graph, in: context) }
       graph.removeDeadOperations()
     }
     graph.facts = factsAfter(instance.pass.effects, graph.facts)
@@ -148,7 +148,7 @@ public struct PassManager {
   }
 
   /// The error as the user sees it: at the pass's entry, with the pass's name.
-  private func blame(_ instance: PassInstance, _ error: any Error) -> DiagnosticList {
+  func blame(_ instance: PassInstance, _ error: any Error) -> DiagnosticList {
     switch error {
     case let list as DiagnosticList: DiagnosticList(list.diagnostics.map(instance.blamed))
     case let diagnostic as Diagnostic: DiagnosticList(instance.blamed(diagnostic))
@@ -166,7 +166,7 @@ public struct PassManager {
     }
   }
 
-  private func factsAfter(_ effects: PassEffects, _ facts: Set<Fact>) -> Set<Fact> {
+  func factsAfter(_ effects: PassEffects, _ facts: Set<Fact>) -> Set<Fact> {
     effects.preserves.selected(of: facts).union(effects.establishes)
   }
 }

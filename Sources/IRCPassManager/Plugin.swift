@@ -7,8 +7,8 @@ package struct Plugin: Sendable {
   package let path: String
   /// Digest of the file's bytes.
   package let digest: SHA256.Digest
-  /// The passes that it brings, at least one.
-  package let passes: [any Pass.Type]
+  /// The passes that it brings, at least one, each with its default options.
+  package let passes: [any DeclaredPass]
 }
 
 extension PassRegistry {

@@ -32,17 +32,21 @@ package enum PluginHost {
       let file = try MappedFile(path: path)
       defer { withExtendedLifetime(file) {} }
       let table = try unsafe PluginTable(in: file.bytes, of: name)
-      try checkProgram()
+      if !table.isC { try checkProgram() }
       try table.check(name)
       var hash = SHA256()
       unsafe hash.add(file.bytes)
       let digest = hash.digest()
       if let known = loaded.first(where: { $0.digest == digest }) { return known }
-      let passes = try open(path, name, table)
+      let passes = try PluginGuard.run(name, "while it was loaded") {
+        try open(path, name, table)
+      }
       if passes.isEmpty {
         throw Diagnostic(
           "plugin.no-passes", "plugin '\(name)' has no passes",
-          hint: "name them in it: 'let passes: [any Pass.Type] = [MyPass.self]'")
+          hint: table.isC
+            ? "name them in it: 'IRC_C_PLUGIN(&my_pass)'"
+            : "name them in it: 'let passes: [any Pass.Type] = [MyPass.self]'")
       }
       let plugin = Plugin(path: name, digest: digest, passes: passes)
       loaded.append(plugin)
@@ -97,7 +101,7 @@ package enum PluginHost {
   /// Loads the file and asks it for its passes.
   private static func open(
     _ path: String, _ name: String, _ expected: PluginTable
-  ) throws -> [any Pass.Type] {
+  ) throws -> [any DeclaredPass] {
     // A path without '/' would be looked for among the system's libraries.
     let absolute = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     guard let handle = unsafe dlopen(absolute, RTLD_NOW | RTLD_LOCAL) else {
@@ -116,16 +120,27 @@ package enum PluginHost {
     let query = unsafe unsafeBitCast(symbol, to: Query.self)
     guard let table = unsafe query(IRC_PLUGIN_API_MAJOR, IRC_PLUGIN_API_MINOR),
       unsafe table.pointee.struct_size >= UInt32(MemoryLayout<irc_plugin_table>.size),
-      unsafe PluginTable(table.pointee).matches(expected),
-      let list = unsafe table.pointee.swift_passes
-    else {
-      throw Diagnostic(
-        "plugin.other-table",
-        "plugin '\(name)' says something else about itself than its file does",
-        hint: "build it again with 'irc plugin build'")
+      unsafe PluginTable(table.pointee) == expected
+    else { throw otherTable(name) }
+    if expected.isC {
+      guard let list = unsafe table.pointee.passes,
+        (0...1000).contains(unsafe table.pointee.pass_count)
+      else { throw otherTable(name) }
+      let count = unsafe table.pointee.pass_count
+      return try (0..<count).map { index in
+        try unsafe CPass(list[index], of: name, index: index)
+      }
     }
+    guard let list = unsafe table.pointee.swift_passes else { throw otherTable(name) }
     var passes: [any Pass.Type] = []
     unsafe withUnsafeMutablePointer(to: &passes) { unsafe list($0) }
-    return passes
+    return passes.map { $0.init() }
+  }
+
+  private static func otherTable(_ name: String) -> Diagnostic {
+    Diagnostic(
+      "plugin.other-table",
+      "plugin '\(name)' says something else about itself than its file does",
+      hint: "build it again with 'irc plugin build'")
   }
 }

@@ -2,8 +2,13 @@ import CIRCPlugin
 import IRCSupport
 
 /// What a plugin says about itself: read in its file before anything of it runs, and again in what was loaded.
-struct PluginTable {
-  private let table: irc_plugin_table
+struct PluginTable: Equatable {
+  private let size: UInt32
+  private let major: UInt32
+  private let minor: UInt32
+  private let kind: UInt32
+  private let compiler: String
+  private let kit: String
 
   /// Finds the table in a file's bytes.
   ///
@@ -15,54 +20,55 @@ struct PluginTable {
         "plugin.not-a-library", "'\(path)' is not a shared library",
         hint: "name the file that 'irc plugin build' makes of the plugin's sources")
     }
-    var table = irc_plugin_table()
+    var table = unsafe irc_plugin_table()
     guard unsafe irc_plugin_find_table(bytes.baseAddress, bytes.count, &table) else {
       throw Diagnostic(
         "plugin.not-a-plugin", "'\(path)' is a library and no plugin of irc",
         hint: "name the file that 'irc plugin build' makes of the plugin's sources")
     }
-    self.table = table
+    unsafe self.init(table)
   }
 
-  /// Takes the table that a plugin returned.
+  /// Takes the head of the table that a plugin returned; what comes behind the head is not looked at.
   init(_ table: irc_plugin_table) {
-    self.table = table
+    unsafe size = table.struct_size
+    unsafe major = table.api_major
+    unsafe minor = table.api_minor
+    unsafe kind = table.kind
+    unsafe compiler = Self.text(of: table.compiler)
+    unsafe kit = Self.text(of: table.kit)
   }
 
-  /// True if both say the same.
-  func matches(_ other: PluginTable) -> Bool {
-    var (a, b) = (table, other.table)
-    return unsafe irc_plugin_same_head(&a, &b)
-  }
+  /// True for plugins that any irc of the version can load.
+  var isC: Bool { kind == UInt32(IRC_PLUGIN_C) }
 
-  /// Complains of a plugin that was not made for this very program.
+  /// Complains of a plugin that was not made for this version or, in Swift, for this very program.
   ///
   /// - Throws: `Diagnostic` `plugin.api-version`, `plugin.kind`, `plugin.compiler` or `plugin.kit`.
   func check(_ path: String) throws {
     let rebuild = "build it again with 'irc plugin build'"
     let own = "\(IRC_PLUGIN_API_MAJOR).\(IRC_PLUGIN_API_MINOR)"
-    let version = "\(table.api_major).\(table.api_minor)"
-    guard table.api_major == IRC_PLUGIN_API_MAJOR, table.api_minor <= IRC_PLUGIN_API_MINOR else {
+    let version = "\(major).\(minor)"
+    guard major == IRC_PLUGIN_API_MAJOR, minor <= IRC_PLUGIN_API_MINOR else {
       throw Diagnostic(
         "plugin.api-version",
         "plugin '\(path)' speaks version \(version) of the plugin interface, and this irc \(own)",
         hint: rebuild)
     }
-    guard table.kind == UInt32(IRC_PLUGIN_SWIFT) else {
+    if isC { return }
+    guard kind == UInt32(IRC_PLUGIN_SWIFT) else {
       throw Diagnostic(
         "plugin.kind",
-        "plugin '\(path)' is of kind \(table.kind), which this irc does not know",
+        "plugin '\(path)' is of kind \(kind), which this irc does not know",
         hint: "use the irc that it was made for")
     }
     let compiler = unsafe String(cString: irc_plugin_host_compiler())
-    let theirs = text(of: table.compiler)
-    guard theirs == compiler else {
+    guard self.compiler == compiler else {
       throw Diagnostic(
         "plugin.compiler", "plugin '\(path)' was built by another compiler than this irc",
         hint: "\(rebuild), with the Swift toolchain that built irc",
-        notes: ["the plugin: \(theirs)", "irc: \(compiler)"])
+        notes: ["the plugin: \(self.compiler)", "irc: \(compiler)"])
     }
-    let kit = text(of: table.kit)
     guard kit == PluginHost.fingerprint else {
       throw Diagnostic(
         "plugin.kit", "plugin '\(path)' was built for another build of irc", hint: rebuild,
@@ -71,7 +77,7 @@ struct PluginTable {
   }
 
   /// The characters of a field, up to the first zero.
-  private func text<Field>(of field: Field) -> String {
+  private static func text<Field>(of field: Field) -> String {
     unsafe withUnsafeBytes(of: field) { bytes in
       unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }

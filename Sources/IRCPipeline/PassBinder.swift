@@ -26,11 +26,10 @@ struct PassBinder {
   }
 
   private mutating func bind(_ request: PassRequest) {
-    guard let type = registry[request.name] else {
+    guard var pass = registry[request.name] else {
       if isComplete { problems.append(unknown(request)) }
       return
     }
-    var pass: any Pass = type.init()
     let options = pass.options
     let before = problems.count + files.problems.count
     for entry in request.options {
@@ -51,12 +50,20 @@ struct PassBinder {
     }
     // Whether options go together is a question only when each of them is right.
     if problems.count + files.problems.count == before {
-      problems += pass.check().map { request.error("options.constraint", $0) }
+      problems += complaints(of: pass).map { request.error("options.constraint", $0) }
     }
     bound.append(
       PassInstance(
         id: request.instance, pass: pass, span: request.place, notes: request.notes,
         plugin: registry.plugin(of: request.name)?.path))
+  }
+
+  /// What a pass says of its options; code of a plugin runs for that.
+  private func complaints(of pass: any DeclaredPass) -> [String] {
+    guard let plugin = registry.plugin(of: pass.info.name) else { return pass.check() }
+    return PluginGuard.run(plugin.path, "while it checked options of '\(pass.info.name)'") {
+      pass.check()
+    }
   }
 
   private func unknown(_ request: PassRequest) -> Diagnostic {

@@ -4,11 +4,11 @@ import IRCSupport
 
 /// Writes the reference of the language as Markdown, from the declarations that validation uses.
 package struct ReferenceWriter {
-  private let passes: [any Pass.Type]
+  private let passes: [any DeclaredPass]
   private let shipped: ShippedFiles
 
   /// Prepares to describe these passes and the shipped files.
-  package init(passes: [any Pass.Type], shipped: ShippedFiles) {
+  package init(passes: [any DeclaredPass], shipped: ShippedFiles) {
     self.passes = passes.sorted { $0.info.name < $1.info.name }
     self.shipped = shipped
   }
@@ -103,9 +103,8 @@ package struct ReferenceWriter {
   // MARK: - Passes
 
   /// The section of one pass, also what `irc passes NAME` shows.
-  package func section(of type: any Pass.Type) -> [String] {
-    let info = type.info
-    let pass: any Pass = type.init()
+  package func section(of pass: any DeclaredPass) -> [String] {
+    let info = pass.info
     var parts = ["### \(info.name)", info.summary]
     if !info.details.isEmpty { parts.append(info.details) }
     let options = pass.options

@@ -3,10 +3,10 @@ package import IRCSupport
 
 /// Writes JSON Schemas (draft 2020-12) of the files that users write, for editors, from the declarations that validation uses.
 package struct SchemaWriter {
-  private let passes: [any Pass.Type]
+  private let passes: [any DeclaredPass]
 
   /// Prepares to describe these passes.
-  package init(passes: [any Pass.Type]) {
+  package init(passes: [any DeclaredPass]) {
     self.passes = passes.sorted { $0.info.name < $1.info.name }
   }
 
@@ -68,8 +68,8 @@ package struct SchemaWriter {
 
   private func passList() -> JSON {
     let names = passes.map { JSON.string($0.info.name) }
-    var properties = passes.map { type in
-      (key: type.info.name, value: described(options(of: type), type.info.summary))
+    var properties = passes.map { pass in
+      (key: pass.info.name, value: described(options(of: pass), pass.info.summary))
     }
     properties.append(
       (
@@ -96,8 +96,7 @@ package struct SchemaWriter {
     ])
   }
 
-  private func options(of type: any Pass.Type) -> JSON {
-    let pass: any Pass = type.init()
+  private func options(of pass: any DeclaredPass) -> JSON {
     let properties = pass.options.map { option in
       // Any option of a pass may be a variable.
       (

@@ -34,14 +34,14 @@ package enum TextualPasses {
   }
 
   /// Writes passes so that `read` gives them again; options at their default are left out unless asked for.
-  package static func text(of passes: [any Pass], includingDefaults: Bool = false) -> String {
+  package static func text(of passes: [any DeclaredPass], includingDefaults: Bool = false) -> String
+  {
     passes.map { pass in
-      let fresh: any Pass = type(of: pass).init()
-      let defaults = fresh.options.map(\.text)
+      let defaults = pass.withDefaults.options.map(\.text)
       let written = zip(pass.options, defaults).compactMap { option, standard in
         includingDefaults || option.text != standard ? "\(option.key): \(option.text)" : nil
       }
-      let name = type(of: pass).info.name
+      let name = pass.info.name
       return written.isEmpty ? name : "\(name){\(written.joined(separator: ", "))}"
     }.joined(separator: ",")
   }

@@ -24,7 +24,7 @@ struct QuotedCodeTests {
     "A link to a file of the repository leads somewhere",
     arguments: [
       "README.md", "docs/getting-started.md", "docs/writing-a-pass.md", "CHANGELOG.md",
-      "docs/writing-a-plugin.md", "docs/commands.md",
+      "docs/writing-a-plugin.md", "docs/commands.md", "docs/build-systems.md",
       "examples/novels-mamba/README.md",
     ])
   func linksLead(page: String) throws {

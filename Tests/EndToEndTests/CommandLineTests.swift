@@ -280,7 +280,10 @@ struct CommandLineTests {
     _ = try lower("two", jobs: 2)
     let first = try contents(of: folder.file("one"))
     #expect(first.count > 3)
-    #expect(try contents(of: folder.file("two")) == first)
+    // The file for Make names the folder that it lies in.
+    let second = try contents(of: folder.file("two"))
+    #expect(
+      second.filter { !$0.key.hasSuffix(".d") } == first.filter { !$0.key.hasSuffix(".d") })
 
     func stamps() throws -> [String: Date] {
       var result: [String: Date] = [:]

@@ -261,7 +261,8 @@ struct CompareTests {
       try rows[row]["perplexity"].double()
     }
     #expect(try perplexity(plain, 0) == perplexity(quantized, 0))
-    #expect(try perplexity(plain, 1) == perplexity(plain, 0))
+    // The float model is multiplied with BLAS, what was lowered with the kernels.
+    #expect(try abs(perplexity(plain, 1) / perplexity(plain, 0) - 1) < 1e-6)
     #expect(try perplexity(quantized, 1) > 1.5 * perplexity(plain, 1))
     #expect(try perplexity(hard, 1) > 1.5 * perplexity(plain, 2))
   }

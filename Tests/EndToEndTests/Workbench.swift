@@ -1,5 +1,6 @@
 import CentreNorms
 import EmitC
+import FitValues
 import FoldNormGains
 import Foundation
 import GPTQ
@@ -24,7 +25,8 @@ enum Workbench {
   static func environment() throws -> CompilerEnvironment {
     try CompilerEnvironment(
       passes: [
-        CentreNorms.self, EmitC.self, FoldNormGains.self, GPTQ.self, LowRankAbsorb.self,
+        CentreNorms.self, EmitC.self, FitValues.self, FoldNormGains.self, GPTQ.self,
+        LowRankAbsorb.self,
         LowerKernels.self, QuantizeTensors.self, RotationFusion.self, SmoothFusion.self,
       ],
       executable: repository + "/irc", reporter: Reporter(isQuiet: true))

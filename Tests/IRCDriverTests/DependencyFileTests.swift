@@ -43,15 +43,19 @@ struct DependencyFileTests {
       process.waitUntilExit()
       return text
     }
+    /// Whole seconds in the past, for file systems that know nothing finer.
+    func age(_ name: String, _ seconds: Double) throws {
+      try FileManager.default.setAttributes(
+        [.modificationDate: Date(timeIntervalSinceNow: -seconds)], ofItemAtPath: folder.file(name))
+    }
+    for name in names { try age(name, 300) }
     #expect(try run() == "made\n")
     #expect(try run().contains("up to date"))
     for name in names {
-      // Whole seconds, for file systems that know nothing finer.
-      try FileManager.default.setAttributes(
-        [.modificationDate: Date(timeIntervalSinceNow: 5)], ofItemAtPath: folder.file(name))
+      try age("out", 200)
+      try age(name, 100)
       #expect(try run() == "made\n", "\(name)")
-      try FileManager.default.setAttributes(
-        [.modificationDate: Date(timeIntervalSinceNow: -60)], ofItemAtPath: folder.file(name))
+      try age(name, 300)
     }
     // A prerequisite that is gone is no error.
     try FileManager.default.removeItem(atPath: folder.file("plain"))

@@ -73,8 +73,15 @@ enum SampleGraphs {
       %11 = integer_linear %10, %9, %4, %2, %3 {weights = quantized(int4, group(3), false, f16), activations = quantized(int8, row, true, f32), bias = false} : f32[tokens, 16]
       %12 = add %8, %11 : f32[tokens, 16]
       %13 = linear %6, %5 : f32[tokens, 16]
+      %14 = generated {shape = [2, 8], values = iota} : f32[2, 8]
+      %15, %16, %17 = branching_quantize %6, %14 {format = int8, granularity = row, symmetric = true, scales = f32, dynamic = true} : i8[tokens, 8], f32[tokens, 1], f32[tokens, 2]
+      %18 = generated {shape = [16, 2], values = iota} : f32[16, 2]
+      %19 = branched_integer_linear %15, %16, %4, %2, %3, %17, %18 {weights = quantized(int4, group(3), false, f16), activations = quantized(int8, row, true, f32), bias = false} : f32[tokens, 16]
+      %20 = branched_dequantizing_linear %6, %4, %2, %3, %7, %17, %18 {weights = quantized(int4, group(3), false, f16), bias = true} : f32[tokens, 16]
       output "sum" = %12
       output "simulation" = %13
+      output "branched" = %19
+      output "branched real" = %20
     }
 
     """#

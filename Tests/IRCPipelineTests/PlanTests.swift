@@ -220,6 +220,9 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     #expect(find("irc")?.hasSuffix("repo/pipelines") == true)
     #expect(find("usr/bin/irc")?.hasSuffix("usr/share/irc/pipelines") == true)
     #expect(find("irc", "given") == "given")
-    #expect(ShippedFiles.pipelinesDirectory(executable: "/nowhere/bin/irc") == nil)
+    // A program that was built elsewhere from these sources.
+    #expect(
+      ShippedFiles.pipelinesDirectory(executable: "/nowhere/bin/irc")
+        == Shared.repository.map { $0 + "/pipelines" })
   }
 }

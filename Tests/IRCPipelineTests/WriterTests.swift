@@ -3,7 +3,7 @@ import IRCSupport
 import Testing
 
 @Suite struct WriterTests {
-  private let writer = SchemaWriter(passes: fakePasses)
+  private let writer = SchemaWriter(passes: fakePasses.map { $0.init() })
 
   @Test func schemasAreJSON() throws {
     for schema in [writer.modelSchema(), writer.pipelineSchema(), writer.schemeSchema()] {
@@ -29,7 +29,7 @@ import Testing
   }
 
   @Test func reference() throws {
-    let text = try ReferenceWriter(passes: fakePasses, shipped: shipped).text()
+    let text = try ReferenceWriter(passes: fakePasses.map { $0.init() }, shipped: shipped).text()
     for part in [
       "# Reference\n",
       "\n| `source` | the path of a folder | The model: a Hugging Face folder. Required. |\n",

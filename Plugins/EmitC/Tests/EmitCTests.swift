@@ -52,9 +52,10 @@ import Testing
     let result = try run(contextLength: 512)
     #expect(
       result.files == [
-        "irc_kernels.h", "kernels_common.h", "kernels_integer.c", "kernels_linear.c",
-        "kernels_math.c", "kernels_packed.h", "kernels_sequence.c", "my_model.c", "my_model.h",
-        "my_model.weights",
+        "irc_kernels.h", "kernels_branch.c", "kernels_common.h", "kernels_integer.c",
+        "kernels_integer.h", "kernels_linear.c", "kernels_math.c", "kernels_packed.h",
+        "kernels_sequence.c", "my_model.c", "my_model.h", "my_model.pc", "my_model.weights",
+        "my_modelConfig.cmake",
       ])
     #expect(result.graphs[0] == result.graphs[1])
     #expect(result.header.contains("MY_MODEL_CONTEXT = 512,"))

@@ -10,9 +10,6 @@
 /* Copies the head of the first table in a file's bytes, and tells whether there is one. The pointers of `table` become NULL. */
 _Bool irc_plugin_find_table(const void *bytes, size_t count, irc_plugin_table *table);
 
-/* True if the heads of two tables are the same. */
-_Bool irc_plugin_same_head(const irc_plugin_table *a, const irc_plugin_table *b);
-
 /* The compiler of this program, as IRC_SWIFT_PLUGIN names the plugin's. */
 const char *irc_plugin_host_compiler(void);
 
@@ -28,5 +25,14 @@ typedef enum irc_plugin_host_state {
 } irc_plugin_host_state;
 
 irc_plugin_host_state irc_plugin_check_host(void);
+
+/* What is said if the process crashes: the head, the name of the signal, the tail. */
+typedef struct irc_plugin_guard irc_plugin_guard;
+
+/* Says that code of a plugin begins to run on this thread; both texts are copied. Guards can be put one into another. */
+irc_plugin_guard *irc_plugin_enter(const char *head, const char *tail);
+
+/* Says that it has come back; frees the guard, which must be the last one of the thread. */
+void irc_plugin_leave(irc_plugin_guard *guard);
 
 #endif

@@ -155,8 +155,8 @@ static inline irc_packed_weights irc_packed_rows(irc_packed_weights w, size_t fi
   return w;
 }
 
-// Bytes of `scratch`, aligned as float, that linear_f16 and linear_q_* of this many columns need
-// per call.
+// Bytes of `scratch`, aligned as float, that linear_f16, linear_q_f32 and linear_q_i8 of this many
+// columns need per call.
 static inline size_t irc_linear_scratch_bytes(size_t in) {
   return 4 * sizeof(float) * irc_padded(in);
 }
@@ -176,7 +176,7 @@ static inline size_t irc_down_scratch_bytes(size_t rank) {
   return (rank + 3) / 4 * 4 * IRC_DOWN_TOKENS * 16 * sizeof(float);
 }
 
-// Bytes of `scratch`, aligned as float, that linear_*_up need.
+// Bytes of `scratch`, aligned as float, that linear_q_f32_up and linear_q_i8_up need.
 static inline size_t irc_up_scratch_bytes(size_t in, size_t rank) {
   return irc_linear_scratch_bytes(in) + 4 * sizeof(float) * rank;
 }
@@ -449,9 +449,9 @@ typedef struct irc_kernels {
     uint32_t bits, void *IRC_RESTRICT scratch);
   void (*quantize_static_down)(
     int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT hidden,
-    size_t hidden_stride, const float *IRC_RESTRICT x, size_t x_stride, const irc_real_weights *down,
-    size_t tokens, float scale, int32_t zero, int32_t low, int32_t high,
-    void *IRC_RESTRICT scratch);
+    size_t hidden_stride, const float *IRC_RESTRICT x, size_t x_stride,
+    const irc_real_weights *down, size_t tokens, float scale, int32_t zero, int32_t low,
+    int32_t high, void *IRC_RESTRICT scratch);
   void (*linear_q_f32_up)(
     float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
     const irc_packed_weights *w, const float *bias, const float *IRC_RESTRICT hidden,

@@ -92,6 +92,27 @@ public struct SiteMoments {
     }
   }
 
+  /// Mean of each of the site's channels; of one that stands several times the mean of all.
+  public func means(of statistics: ChannelStatistics) -> [Double] {
+    let (place, element) = places[0]
+    return (0..<site.width).map { channel in
+      element.offsets(of: channel).reduce(0) {
+        $0 + statistics.mean[place.channels.lowerBound + $1]
+      } / Double(element.repeats)
+    }
+  }
+
+  /// Largest magnitude of each of the site's channels.
+  public func absoluteMaxima(of statistics: ChannelStatistics) -> [Double] {
+    let (place, element) = places[0]
+    let magnitudes = statistics.absoluteMaximum
+    return (0..<site.width).map { channel in
+      element.offsets(of: channel).reduce(0) {
+        max($0, Double(magnitudes[place.channels.lowerBound + $1]))
+      }
+    }
+  }
+
   /// Largest over smallest mean square of channels: 1 if all are used alike, and of several blocks of channels that a site's group
   /// keeps apart that of the one in which it is greatest.
   public static func spread(of meanSquares: [Double], in group: TransformGroup) -> Double {

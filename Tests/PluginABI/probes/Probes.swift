@@ -97,7 +97,7 @@ struct Scaled: RealOperator {
 public struct Fail: Pass {
   public enum Way: String, PassOptionChoice {
     case passError = "pass-error"
-    case diagnostic, other
+    case diagnostic, other, trap
   }
 
   public static let info = PassInfo(
@@ -117,6 +117,9 @@ public struct Fail: Pass {
     case .passError: throw PassError("no way on", at: .checkpoint("some.weight"), hint: "go back")
     case .diagnostic: throw Diagnostic("probe.diagnostic", "this will not do")
     case .other: throw Surprise()
+    case .trap:
+      let none = graph.operations.isEmpty ? 0 : graph.operations.count
+      print([Int]()[none])
     }
   }
 }

@@ -1,0 +1,131 @@
+import Foundation
+import IRCCodegen
+import IRCFrontend
+import IRCGraph
+import IRCOps
+import IRCPassKit
+import IRCPassManager
+import IRCPipeline
+package import IRCSupport
+
+/// What `irc lower --dry-run` tells: the passes in order, the format and size of each tensor, and how much memory and time it will take.
+///
+/// Nothing is written, and of the weights no more is read than where they lie and whether two of them are equal.
+package struct LoweringForecast {
+  private let plan: CompilationPlan
+  private let passes: [ForecastOfPass]
+  private let sourceBytes: Int
+  /// Bytes, and what they are estimated from.
+  private let memory: (bytes: Int, from: String)
+  /// Seconds, and what they are estimated from.
+  private let time: (seconds: Double, from: String)
+
+  private var emission: EmissionReport? { passes.flatMap(\.emissions).first }
+
+  /// Forecasts a compilation.
+  ///
+  /// - Parameter lastRun: the last run on the same question, whose times are the best estimate.
+  /// - Throws: `Diagnostic` `pipeline.no-exporter`, and `DiagnosticList` as lowering would.
+  package init(_ compilation: Compilation, lastRun: LoweringRecord?) throws {
+    plan = compilation.plan
+    try plan.checkExporter()
+    var graph = compilation.model.graph
+    graph.name = plan.model.name
+    graph.renumber()
+    let demand = CalibrationDemand(graph, plan)
+    passes = try PassManager(plan.passes, registry: plan.registry, instruments: [])
+      .forecast(on: &graph, model: compilation.facts, target: plan.model.target)
+    sourceBytes = compilation.model.checkpoint.byteCount
+    memory = demand.memory
+    if let lastRun {
+      time = (lastRun.seconds, "the passes of the last run with these arguments")
+    } else {
+      time = try demand.time(writing: sourceBytes)
+    }
+  }
+
+  // MARK: - Reports
+
+  /// Keys are documented in `docs/commands.md`.
+  package var json: JSON {
+    .object([
+      ("output", .string(plan.model.output)),
+      (
+        "passes",
+        .array(
+          passes.map { pass in
+            .object([
+              ("instance", .string(pass.instance.id)),
+              ("open", pass.reason.map(JSON.string) ?? .null),
+              ("statistics", .object(pass.counters.map { ($0.name, .integer($0.value)) })),
+            ])
+          })
+      ),
+      ("files", .array((emission?.files ?? []).map(JSON.string))),
+      (
+        "dependencies",
+        emission.map { .string("\(plan.model.output)/\($0.names.dependencies)") } ?? .null
+      ),
+      ("compiler_flags", .array(plan.model.target.compilerFlags.map(JSON.string))),
+      ("tensors", .array((emission?.tensors ?? []).map(\.json))),
+      ("source_bytes", .integer(sourceBytes)),
+      ("weight_bytes", emission.map { .integer($0.weightBytes) } ?? .null),
+      ("text_bytes", emission.map { .integer($0.textBytes) } ?? .null),
+      ("context_bytes", emission.map { .integer($0.contextBytes) } ?? .null),
+      ("memory_bytes", .integer(memory.bytes)), ("memory_from", .string(memory.from)),
+      ("seconds", .real(time.seconds)), ("seconds_from", .string(time.from)),
+    ])
+  }
+
+  /// The same for people.
+  package var text: String {
+    var text = "\(plan.model.output): nothing is written\n\npasses\n"
+    for pass in passes {
+      text += "  \(pass.instance.id)\(pass.reason.map { ", open: \($0)" } ?? "")\n"
+    }
+    if let emission {
+      text += "\ntensors\n"
+      let width = emission.tensors.map(\.name.count).max() ?? 0
+      for tensor in emission.tensors {
+        let shape = tensor.shape.map(String.init).joined(separator: "x")
+        text +=
+          "  \(tensor.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(shape)  \(tensor.format)  "
+          + "\(tensor.bytes) bytes\n"
+      }
+      let isOpen = passes.contains { $0.reason != nil }
+      text += """
+
+        checkpoint  \(sourceBytes) bytes
+        weights     \(emission.weightBytes) bytes\(isOpen ? ", as far as open passes change no formats" : "")
+        C files     \(emission.textBytes) bytes
+        context     \(emission.contextBytes) bytes while the library runs
+
+        """
+    }
+    text += """
+      memory      about \(ByteSize.text(memory.bytes)), from \(memory.from)
+      time        about \(fixed(time.seconds, time.seconds < 10 ? 1 : 0)) s, from \(time.from)
+
+      """
+    return text
+  }
+}
+
+extension ForecastOfPass {
+  /// Why it is open what the pass does; nil if it is not.
+  fileprivate var reason: String? {
+    if case .open(let reason) = forecast { return reason }
+    return nil
+  }
+}
+
+extension EmissionReport.StoredTensor {
+  /// As manifests and forecasts have it.
+  var json: JSON {
+    .object([
+      ("name", .string(name)), ("shape", .array(shape.map { .integer($0) })),
+      ("format", .string(format)), ("bytes", .integer(bytes)),
+      ("bits_per_weight", .real(bitsPerWeight)),
+    ])
+  }
+}

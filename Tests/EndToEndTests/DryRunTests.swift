@@ -1,0 +1,204 @@
+import Foundation
+import IRCSupport
+import IRCTestSupport
+import Testing
+
+@Suite("irc lower --dry-run")
+struct DryRunTests {
+  private static let keys = [
+    "output", "passes", "files", "dependencies", "compiler_flags", "tensors", "source_bytes",
+    "weight_bytes", "text_bytes", "context_bytes", "memory_bytes", "memory_from", "seconds",
+    "seconds_from",
+  ]
+
+  private func model(_ pipeline: String, in folder: TemporaryFolder) throws -> String {
+    try folder.write(
+      "model.yaml",
+      Workbench.modelFile(source: Workbench.example, pipeline: pipeline)
+        .replacing("tokens: 2048", with: "tokens: 2048, window: 64"))
+  }
+
+  private func forecast(_ model: String) throws -> JSONValue {
+    let outcome = try Program.run("lower", model, "--dry-run", "--json", "--quiet")
+    #expect(outcome.code == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+    #expect(try outcome.keys() == Self.keys)
+    return try outcome.json()
+  }
+
+  @Test(
+    "Files, tensors and sizes are those of the real run",
+    arguments: [
+      "rtn-w8a8", "rtn-w4a16", "rtn-nvfp4", "gptq-w4a16", "gptq-w3a16", "quarot-w4a8", "float",
+    ])
+  func sizes(pipeline: String) throws {
+    let folder = try TemporaryFolder()
+    let model = try model(pipeline, in: folder)
+    let forecast = try forecast(model)
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    let lowered = try Program.run("lower", model, "--json", "--quiet")
+    #expect(lowered.code == 0, "\(lowered.errors)")
+    let output = folder.file("out")
+    let manifest = try JSONValue(reading: "\(output)/manifest.json")
+    let emission = try manifest["emitted"].array()[0]
+    for key in ["files", "tensors", "weight_bytes", "context_bytes"] {
+      #expect(
+        try JSON(forecast[key]).serialized() == JSON(emission[key]).serialized(), "\(key)")
+    }
+    #expect(try forecast["source_bytes"].int() == manifest["source_bytes"].int())
+    let files = try contents(of: output)
+    #expect(try forecast["weight_bytes"].int() == files["tested.weights"]?.count)
+    let texts = try forecast["files"].array().map { try $0.string() }.filter {
+      !$0.hasSuffix(".weights")
+    }
+    #expect(try forecast["text_bytes"].int() == texts.reduce(0) { $0 + (files[$1]?.count ?? 0) })
+    #expect(try forecast["dependencies"].string() == "\(output)/tested.d")
+    #expect(
+      try forecast["passes"].array().map { try $0["instance"].string() }
+        == lowered.json()["passes"].array().map { try $0["instance"].string() })
+    #expect(try forecast["passes"].array().allSatisfy { try $0.optional("open") == nil })
+  }
+
+  @Test("Formats of static schemes are known before anything is measured")
+  func staticScheme() throws {
+    let folder = try TemporaryFolder()
+    let model = try model("rtn-w8a8-static", in: folder)
+    let forecast = try forecast(model)
+    let lowered = try Program.run("lower", model, "--json", "--quiet")
+    #expect(lowered.code == 0, "\(lowered.errors)")
+    #expect(try forecast["weight_bytes"].int() == lowered.json()["weight_bytes"].int())
+  }
+
+  @Test("What depends on calibration is open, and said to be")
+  func open() throws {
+    let folder = try TemporaryFolder()
+    let mixed = try model("mixed-w4.25a16", in: folder)
+    func open() throws -> [String: String] {
+      try forecast(mixed)["passes"].array().reduce(into: [:]) { result, pass in
+        result[try pass["instance"].string()] = try pass.optional("open")?.string()
+      }
+    }
+    let reasons = try open()
+    #expect(reasons.count == 1)
+    #expect(reasons["mixed-precision"]?.contains("4.25 bits on average") == true, "\(reasons)")
+    _ = try model("svdquant-w4a4", in: folder)
+    #expect(try Set(open().keys) == ["smooth-fusion", "low-rank-absorb"])
+    let text = try Program.run("lower", mixed, "--dry-run")
+    #expect(text.code == 0, "\(text.errors)")
+    for part in [
+      "nothing is written", "  smooth-fusion, open: what it does depends on the calibration text\n",
+      "as far as open passes change no formats", "memory      about", "time        about",
+    ] {
+      #expect(text.output.contains(part), "\(part)")
+    }
+  }
+
+  @Test("Mistakes are told as without --dry-run, and what needs a run is refused")
+  func mistakes() throws {
+    let folder = try TemporaryFolder()
+    let wrong = try model("[lower-kernels, emit-c, gptq]", in: folder)
+    let refused = try Program.run("lower", wrong, "--dry-run", "--quiet")
+    #expect(refused.code == 1 && refused.errors.contains("passes.missing-fact"))
+    let silent = try Program.run("lower", try model("[lower-kernels]", in: folder), "--dry-run")
+    #expect(silent.code == 1 && silent.errors.contains("pipeline.no-exporter"))
+    #expect(try Program.run("lower", wrong, "--dry-run", "--remarks").code == 64)
+    #expect(try Program.run("lower", wrong, "--dry-run", "--stop-after", "gptq").code == 64)
+  }
+
+  @Test("Every key is documented")
+  func documentation() throws {
+    let page = try String(
+      contentsOfFile: Workbench.repository + "/docs/commands.md", encoding: .utf8)
+    for key in Self.keys + ["open"] { #expect(page.contains("`\(key)`"), "\(key)") }
+  }
+
+  @Test("After a run, times are those of that run")
+  func times() throws {
+    let folder = try TemporaryFolder()
+    let model = try model("rtn-w8a8", in: folder)
+    let cache = ["IRC_CACHE_DIR": folder.file("cache")]
+    func from() throws -> String {
+      let outcome = try Program.run(["lower", model, "--dry-run", "--json"], environment: cache)
+      return try outcome.json()["seconds_from"].string()
+    }
+    #expect(try from().contains("GB/s"))
+    Thread.sleep(forTimeInterval: 0.1)
+    _ = try Program.run(["lower", model, "--quiet"], environment: cache)
+    #expect(try from().contains("last run"))
+  }
+
+  @Test("A checkpoint of a gigabyte is not read")
+  func large() throws {
+    let folder = try TemporaryFolder()
+    let bytes = try LargeCheckpoint.write(into: folder)
+    #expect(bytes > 1_000_000_000)
+    let model = try folder.write(
+      "model.yaml", "irc: 1\nname: large\nsource: \(folder.file("large"))\npipeline: gptq-w4a16\n")
+    let start = Date()
+    let outcome = try Program.run("lower", model, "--dry-run", "--json", "--quiet")
+    let seconds = Date().timeIntervalSince(start)
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    #expect(try outcome.json()["source_bytes"].int() == bytes)
+    #expect(try outcome.json()["weight_bytes"].int() > bytes / 8)
+    // A second on a machine that does nothing else; folding alone would take several times this.
+    #expect(seconds < 4, "\(seconds) s")
+  }
+}
+
+/// A Llama of a gigabyte, whose file has holes where weights would be.
+private enum LargeCheckpoint {
+  /// Writes the folder `large`.
+  ///
+  /// - Returns: bytes of all tensors.
+  static func write(into folder: TemporaryFolder) throws -> Int {
+    let (hidden, gated, layers, vocabulary) = (2048, 5632, 5, 4096)
+    var shapes = [("model.embed_tokens", [vocabulary, hidden])]
+    for layer in 0..<layers {
+      shapes += [
+        ("self_attn.q_proj", [hidden, hidden]), ("self_attn.k_proj", [hidden, hidden]),
+        ("self_attn.v_proj", [hidden, hidden]), ("self_attn.o_proj", [hidden, hidden]),
+        ("mlp.gate_proj", [gated, hidden]), ("mlp.up_proj", [gated, hidden]),
+        ("mlp.down_proj", [hidden, gated]), ("input_layernorm", [hidden]),
+        ("post_attention_layernorm", [hidden]),
+      ].map { ("model.layers.\(layer).\($0)", $1) }
+    }
+    shapes += [("model.norm", [hidden]), ("lm_head", [vocabulary, hidden])]
+    var offset = 0
+    var entries: [(key: String, value: JSON)] = []
+    var starts: [Int] = []
+    for (name, shape) in shapes {
+      let bytes = shape.reduce(4, *)
+      entries.append(
+        (
+          "\(name).weight",
+          .object([
+            ("dtype", "F32"), ("shape", .array(shape.map { .integer($0) })),
+            ("data_offsets", .array([.integer(offset), .integer(offset + bytes)])),
+          ])
+        ))
+      starts.append(offset)
+      offset += bytes
+    }
+    var header = Array(JSON.object(entries).serialized().utf8)
+    header += [UInt8](repeating: 0x20, count: (8 - header.count % 8) % 8)
+    let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
+    let path = try folder.write("large/model.safetensors", length + header)
+    let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+    let data = 8 + header.count
+    try file.truncate(atOffset: UInt64(data + offset))
+    // No two tensors begin alike.
+    for (index, start) in starts.enumerated() {
+      try file.seek(toOffset: UInt64(data + start))
+      file.write(withUnsafeBytes(of: Float(index + 1)) { Data($0) })
+    }
+    try file.close()
+    try folder.write(
+      "large/config.json",
+      """
+      {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": \(hidden),
+       "intermediate_size": \(gated), "num_hidden_layers": \(layers), "num_attention_heads": 16,
+       "num_key_value_heads": 16, "vocab_size": \(vocabulary), "rms_norm_eps": 1e-5,
+       "max_position_embeddings": 2048, "hidden_act": "silu", "tie_word_embeddings": false}
+      """)
+    return offset
+  }
+}
