@@ -9,6 +9,9 @@ import Testing
 struct BuildSystemTests {
   private let folder: TemporaryFolder
 
+  /// Whether tests that take long are asked for.
+  private static let isSlow = ProcessInfo.processInfo.environment["IRC_SLOW_TESTS"] != nil
+
   /// What each program writes for "The old man": token ids.
   private static let prompt = ["669", "626", "452"]
 
@@ -133,7 +136,10 @@ struct BuildSystemTests {
     }
   }
 
-  @Test("Ninja", .enabled(if: tool("ninja") != nil && tool("make") != nil, "there is no ninja"))
+  @Test(
+    "Ninja",
+    .enabled(
+      if: Self.isSlow && tool("ninja") != nil && tool("make") != nil, "slow, or there is no ninja"))
   func ninja() throws {
     let place = folder.file("examples/ninja")
     // Variables of a build file are set in it.
@@ -146,7 +152,10 @@ struct BuildSystemTests {
     #expect(try run(["ninja", "-C", place]).contains("no work to do"))
   }
 
-  @Test("CMake", .enabled(if: tool("cmake") != nil && tool("make") != nil, "there is no cmake"))
+  @Test(
+    "CMake",
+    .enabled(
+      if: Self.isSlow && tool("cmake") != nil && tool("make") != nil, "slow, or there is no cmake"))
   func cmake() throws {
     let place = folder.file("examples/cmake")
     let generators = Self.tool("ninja") == nil ? ["Unix Makefiles"] : ["Unix Makefiles", "Ninja"]
@@ -166,7 +175,7 @@ struct BuildSystemTests {
 
   @Test(
     "CMake finds the emitted library as a package",
-    .enabled(if: tool("cmake") != nil && tool("make") != nil, "no cmake"))
+    .enabled(if: Self.isSlow && tool("cmake") != nil && tool("make") != nil, "slow, or no cmake"))
   func cmakePackage() throws {
     let place = folder.file("examples/cmake")
     try run([Program.path, "lower", "\(place)/model.yaml", "-o", folder.file("moved"), "--quiet"])
@@ -212,7 +221,7 @@ struct BuildSystemTests {
 
   @Test(
     "A Swift package lowers before it builds",
-    .enabled(if: ProcessInfo.processInfo.environment["IRC_SLOW_TESTS"] != nil, "takes minutes"))
+    .enabled(if: Self.isSlow, "takes minutes"))
   func swiftPackage() throws {
     let place = folder.file("package")
     let source = Workbench.repository + "/examples/swift-package"
