@@ -127,15 +127,9 @@ IRC_CLONES void IRC_NAME(linear_q_i8_up)(
   const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch) {
   float *room = (float *)scratch + 4 * irc_padded(w->in);
   for (size_t o = 0, rows; o < w->out; o += rows) {
-    rows = irc_integer_step(w, o);
-    if (rows == 4)
-      irc_integer_rows(
-        y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens,
-        (float *)scratch, o, 4);
-    else
-      irc_integer_rows(
-        y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens,
-        (float *)scratch, o, 1);
+    rows = irc_integer_step(
+      y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, (float *)scratch,
+      o);
     irc_add_up(y + o, y_stride, hidden, hidden_stride, up, tokens, room, o, rows);
   }
 }

@@ -33,15 +33,9 @@ IRC_CLONES void IRC_NAME(linear_q_i8)(
   const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
   const float *bias, size_t tokens, void *IRC_RESTRICT scratch) {
   for (size_t o = 0, rows; o < w->out; o += rows) {
-    rows = irc_integer_step(w, o);
-    if (rows == 4)
-      irc_integer_rows(
-        y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens,
-        (float *)scratch, o, 4);
-    else
-      irc_integer_rows(
-        y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens,
-        (float *)scratch, o, 1);
+    rows = irc_integer_step(
+      y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, (float *)scratch,
+      o);
   }
 }
 

@@ -68,9 +68,20 @@ IRC_INLINE void irc_integer_rows(
   }
 }
 
-// Rows from o on that go together: four, unless so many scales leave no room in the scratch.
-IRC_INLINE size_t irc_integer_step(const irc_packed_weights *w, size_t o) {
-  return w->out - o >= 4 && 2 * w->groups <= irc_padded(w->in) ? 4 : 1;
+// Rows of the product from o on: four, unless so many scales leave no room in the scratch. Returns how many.
+IRC_INLINE size_t irc_integer_step(
+  float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
+  const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
+  const float *bias, size_t tokens, float *IRC_RESTRICT scratch, size_t o) {
+  // Each number of rows is compiled for itself.
+  if (w->out - o >= 4 && 2 * w->groups <= irc_padded(w->in)) {
+    irc_integer_rows(
+      y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, scratch, o, 4);
+    return 4;
+  }
+  irc_integer_rows(
+    y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, scratch, o, 1);
+  return 1;
 }
 
 #endif

@@ -64,7 +64,9 @@ struct CompareCommand: ParsableCommand {
   /// Prints rows as they finish, and what is wrong with those that fail.
   private func printer(for plans: [CompilationPlan]) -> (ComparisonRow) throws -> Void {
     let names = plans.map(\.model.pipeline)
-    var matrix = schemes.map { ComparisonMatrix(pipelines: names, schemes: $0) }
+    var matrix = schemes.map {
+      ComparisonMatrix(pipelines: names, schemes: CompilationPlan.schemeNames($0))
+    }
     let table = ComparisonTable(pipelines: names, comparesLogits: logits)
     var head = table.head
     return { row in

@@ -13,16 +13,13 @@ package struct ComparisonMatrix {
   ///
   /// - Parameters:
   ///   - pipelines: names of the rows, each with its scheme behind, those of one pipeline next to each other.
-  ///   - schemes: names of the schemes, with commas between them, in the same order.
-  package init(pipelines: [String], schemes: String) {
-    let names = schemes.split(separator: ",").map { name in
-      String(name.filter { !$0.isWhitespace })
-    }
-    self.schemes = names
-    let firsts = stride(from: 0, to: pipelines.count, by: max(1, names.count))
-    self.pipelines = firsts.map { String(pipelines[$0].dropLast((names.first ?? "").count + 1)) }
+  ///   - schemes: names of the schemes, in the same order.
+  package init(pipelines: [String], schemes: [String]) {
+    self.schemes = schemes
+    let firsts = stride(from: 0, to: pipelines.count, by: max(1, schemes.count))
+    self.pipelines = firsts.map { String(pipelines[$0].dropLast((schemes.first ?? "").count + 1)) }
     let first = (self.pipelines + ["bits/weight"]).map(\.count).max() ?? 0
-    widths = [first] + names.map { max($0.count, 10) }
+    widths = [first] + schemes.map { max($0.count, 10) }
   }
 
   /// Takes a row, and returns the lines that it completes.

@@ -117,33 +117,11 @@ extension PluginTemplate {
     """
   }
 
-  /// How to go on, in C, C++ and Rust.
-  var cReadme: String {
-    """
-    # \(name.kebab)
-
-    A plugin of irc: one pass, in `\(sourceName)`.
-
-    ```sh
-    irc plugin build .                                            # writes build/\(folderName).so
-    sh test.sh                                                    # builds, and compares graphs before and after
-    irc passes \(name.kebab) --plugin build/\(folderName).so
-    ```
-
-    In a model file or a pipeline, with the path from that file:
-
-    ```yaml
-    plugins: [\(folderName)/build/\(folderName).so]
-    pipeline:
-      - \(name.kebab): {sites: [activation]}
-      - include: rtn-w8a8
-    ```
-
+  /// How long the plugin lasts, and where its interface is described, in C, C++ and Rust.
+  static let cLifetime = """
     The plugin works with every irc that knows its version of the interface. The interface is described in `irc_plugin.h` and in the page "The
     plugin interface" of irc.
-
     """
-  }
 
   static let cBefore = """
     // Two layers with an activation function between them, whose channels may change places.

@@ -50,12 +50,17 @@ extension PluginTemplate {
     """
   }
 
+  private static let swiftLifetime = """
+    A plugin belongs to the build of irc that it was built with; after an update of irc, build it again. Passes, their
+    declarations and what they may ask for are described in the pages "Writing a plugin" and "Writing a pass" of irc.
+    """
+
   /// How to go on.
   var readme: String {
     """
     # \(name.kebab)
 
-    A plugin of irc: one pass, in `\(name.type).swift`.
+    A plugin of irc: one pass, in `\(sourceName)`.
 
     ```sh
     irc plugin build .                                            # writes build/\(folderName).so
@@ -68,12 +73,11 @@ extension PluginTemplate {
     ```yaml
     plugins: [\(folderName)/build/\(folderName).so]
     pipeline:
-      - \(name.kebab): {limit: 10}
+      - \(name.kebab): {\(language == .swift ? "limit: 10" : "sites: [activation]")}
       - include: rtn-w8a8
     ```
 
-    A plugin belongs to the build of irc that it was built with; after an update of irc, build it again. Passes, their
-    declarations and what they may ask for are described in the pages "Writing a plugin" and "Writing a pass" of irc.
+    \(language == .swift ? Self.swiftLifetime : Self.cLifetime)
 
     """
   }

@@ -35,7 +35,7 @@ package struct PluginName: Sendable {
 package struct PluginTemplate {
   let name: PluginName
   private let folder: String
-  private let language: PluginLanguage
+  let language: PluginLanguage
   /// What 'irc plugin build' calls the file, after the folder.
   var folderName: String { URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent }
 
@@ -99,7 +99,7 @@ package struct PluginTemplate {
       case .rust: rustPass
       }
     return [
-      (sourceName, source), ("README.md", language == .swift ? readme : cReadme),
+      (sourceName, source), ("README.md", readme),
       ("test.sh", script), (".gitignore", "build/\n"),
     ]
   }

@@ -42,7 +42,7 @@ package struct Verification {
       if let problem { problems.append(problem) } else { lines.append("\(name): as written") }
     }
     if let plan {
-      for input in try Self.changedInputs(manifest, plan, environment) { problems.append(input) }
+      problems += try Self.changedInputs(manifest, plan, environment)
       lines.append("inputs: the same")
     }
     if !problems.isEmpty { throw DiagnosticList(problems) }

@@ -3,6 +3,11 @@ package import IRCPassManager
 import IRCSupport
 
 extension CompilationPlan {
+  /// The names of `--schemes`, as `comparing` takes them.
+  package static func schemeNames(_ list: String) -> [String] {
+    NameList(list, argument: "--schemes", of: "scheme").values.compactMap(\.text)
+  }
+
   /// Reads a model file once and plans several pipelines on it, instead of the one that it names.
   ///
   /// `--set` may change a pass that only some of the pipelines have. Passes of the prefix count first: where the prefix and a

@@ -34,19 +34,27 @@ extension BranchingQuantize: EmittableOperator {
   }
 }
 
-extension BranchedIntegerLinear: EmittableOperator {
-  func emit(_ step: inout StepBuilder) throws {
-    let arguments = try product.arguments(&step)
-    let branch = try step.branch(columns: step.type(0).shape[1].fixed ?? 0)
-    step.tunable("linear_q_i8_up", arguments + branch + ["tokens", "m->scratch"])
-  }
+/// A product that a kernel joins with a branch.
+protocol BranchableProduct {
+  /// The kernel of both.
+  static var branchedKernel: String { get }
+  /// What the kernel of the product alone is called with, up to the tokens.
+  func arguments(_ step: inout StepBuilder) throws -> [String]
 }
 
-extension BranchedDequantizingLinear: EmittableOperator {
+extension IntegerLinear: BranchableProduct {
+  static let branchedKernel = "linear_q_i8_up"
+}
+
+extension DequantizingLinear: BranchableProduct {
+  static let branchedKernel = "linear_q_f32_up"
+}
+
+extension Branched: EmittableOperator where Product: BranchableProduct {
   func emit(_ step: inout StepBuilder) throws {
     let arguments = try product.arguments(&step)
     let branch = try step.branch(columns: step.type(0).shape[1].fixed ?? 0)
-    step.tunable("linear_q_f32_up", arguments + branch + ["tokens", "m->scratch"])
+    step.tunable(Product.branchedKernel, arguments + branch + ["tokens", "m->scratch"])
   }
 }
 

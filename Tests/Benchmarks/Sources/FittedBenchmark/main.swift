@@ -2,13 +2,15 @@
 // by LUT-GEMM's tables of sums.
 import CKernels
 import CLookUp
+import Foundation
 import IRCTensor
 
 let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
 guard arguments.count == 3, arguments.allSatisfy({ $0 > 0 }), arguments[1].isMultiple(of: 128)
 else {
-  print("usage: fitted-benchmark OUTPUTS INPUTS RUNS, inputs a multiple of 128")
-  fatalError("wrong arguments")
+  FileHandle.standardError.write(
+    Data("usage: fitted-benchmark OUTPUTS INPUTS RUNS, inputs a multiple of 128\n".utf8))
+  exit(64)
 }
 let (outputs, inputs, runs) = (arguments[0], arguments[1], arguments[2])
 let numbers = RandomNumbers(seed: 1)

@@ -1,23 +1,23 @@
 public import IRCGraph
 public import IRCTensor
 
-/// `integer_linear` with a branch of low rank: what it computes, plus hidden·upᵀ.
+/// A product of packed weights with a branch of low rank: what the product computes, plus hidden·upᵀ.
 ///
 /// The branch is added last and summed as `linear_f32` sums, so that the kernel, which writes each number once, equals
-/// `integer_linear`, `linear` and `add` bit for bit.
-public struct BranchedIntegerLinear: StagedOperator {
-  public static let name = "branched_integer_linear"
+/// the product, `linear` and `add` bit for bit.
+public struct Branched<Product: StagedOperator>: StagedOperator {
+  public static var name: String { "branched_" + Product.name }
 
   /// The product without the branch; its operands come first.
-  public let product: IntegerLinear
+  public let product: Product
 
   /// Makes the operator.
-  public init(_ product: IntegerLinear) {
+  public init(_ product: Product) {
     self.product = product
   }
 
   public init(reading attributes: inout AttributeReader) {
-    product = IntegerLinear(reading: &attributes)
+    product = Product(reading: &attributes)
   }
 
   public var attributes: [(name: String, value: Attribute)] { product.attributes }
@@ -42,3 +42,8 @@ public struct BranchedIntegerLinear: StagedOperator {
     return try LowRankBranch.add(to: main, operands, in: context)
   }
 }
+
+/// `integer_linear` with a branch.
+public typealias BranchedIntegerLinear = Branched<IntegerLinear>
+/// `dequantizing_linear` with a branch.
+public typealias BranchedDequantizingLinear = Branched<DequantizingLinear>
