@@ -25,6 +25,9 @@ struct Allocation {
   /// Number of weights.
   var weightCount: Int { layers.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
+  /// Bits for each weight, of so many for all.
+  func average(_ bits: Int) -> Double { Double(bits) / Double(max(1, weightCount)) }
+
   /// Bits of a choice for each layer.
   func bits(of choices: [Int]) -> Int { zip(costs, choices).reduce(0) { $0 + $1.0[$1.1] } }
 
@@ -34,11 +37,20 @@ struct Allocation {
   /// The least predicted loss for each number of bits.
   var frontier: [CostFrontier.Point] { CostFrontier(items, of: 0, limit: .max).points }
 
-  /// The best choice for each layer; nil if none keeps the budget.
-  func solve(_ solver: AllocationSolver, within budget: Int) -> [Int]? {
-    guard
-      let solution = solver.solve(AllocationProblem(items: items, budgets: [budget]))
-    else { return nil }
+  /// The choice of a solver for each layer; nil if it finds none that keeps the budget.
+  ///
+  /// - Throws: `PassError` when what the solver found is no choice, or breaks the budget; what the solver throws.
+  func solve(_ solver: any AllocationSolver, within budget: Int) throws -> [Int]? {
+    let problem = AllocationProblem(items: items, budgets: [budget])
+    guard let solution = try solver.solve(problem) else { return nil }
+    guard solution.choices.count == groups.count,
+      solution.choices.allSatisfy(specs.indices.contains),
+      problem.fits(problem.solution(solution.choices))
+    else {
+      throw PassError(
+        "solver '\(type(of: solver).info.name)' returned choices that do not keep the budget",
+        hint: "choose another solver")
+    }
     var choices = layers.map { _ in 0 }
     for (group, choice) in zip(groups, solution.choices) {
       for layer in group { choices[layer] = choice }

@@ -1,3 +1,5 @@
+public import IRCPassKit
+
 /// For every cost the least loss that it buys, exactly: dynamic programming over the items in which a state that costs more and
 /// loses no less than another is dropped.
 ///
@@ -96,6 +98,14 @@ public struct CostFrontier: Sendable {
       if points[middle].cost <= cost { low = middle + 1 } else { high = middle }
     }
     return low == 0 ? nil : low - 1
+  }
+}
+
+extension CostFrontier {
+  /// The frontier of one of the costs of a problem's items.
+  public init(_ items: [[AllocationProblem.Choice]], of cost: Int, limit: Int) {
+    self.init(
+      items.map { $0.map { Point(cost: $0.costs[cost], loss: $0.loss) } }, limit: limit)
   }
 }
 

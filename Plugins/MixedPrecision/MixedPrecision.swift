@@ -13,12 +13,15 @@ public struct MixedPrecision: Pass {
     details: """
       Works on every linear layer that `quantize` has given a format; activations and embedding tables stay as they are. The budget \
       is an average of bits for each weight of these layers, scales and zero points included: `bits`, else the `bits` of \
-      `scheme`, else what the layers take as `quantize` left them.
+      `scheme`; `bytes` limits the size of all of them together, alone or besides. With none of these it is what the layers take as \
+      `quantize` left them.
 
       `metric` says how the loss of a format is measured, one layer at a time: `kl` and `sqnr` run the network over `tokens` \
       calibration tokens for each layer and format, `output-mse` and `weighted-mse` need one pass for second moments. The \
       allocation is then measured as a whole and compared with every single format that keeps the budget; the best is \
       taken, so that the result is never worse than one format for all on the text that was measured.
+
+      Metrics and solvers are components: a plugin can bring others.
 
       Comes before passes that round anew, such as `gptq`.
       """,
@@ -44,6 +47,10 @@ public struct MixedPrecision: Pass {
 
   @PassOption("Average bits for each weight, scales included; null: what the scheme says.")
   public var bits: AverageBits? = nil
+  @PassOption(
+    "Bytes that the weights of these layers take together at most, scales included; null: no limit but that of bits.",
+    in: 1...1_000_000_000_000)
+  public var bytes: Int? = nil
   @PassOption("The scheme of `quantize`, whose bits are the budget if it states any.")
   public var scheme: QuantizationScheme? = nil
   @PassOption(
@@ -51,9 +58,9 @@ public struct MixedPrecision: Pass {
   )
   public var choices: [QuantizationScheme] = []
   @PassOption("How losses are measured.")
-  public var metric = SensitivityMetric.kl
+  public var metric = ComponentName<SensitivityMetrics>("kl")
   @PassOption("How the choice is made.")
-  public var solver = SolverChoice.exact
+  public var solver = ComponentName<AllocationSolvers>("exact")
   @PassOption("Layers that read one value share a format.")
   public var tieInputs = false
   @PassOption("Calibration tokens that logits are compared on.", in: 1...1_000_000)
@@ -64,17 +71,18 @@ public struct MixedPrecision: Pass {
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let layers = selectLayers(in: graph, context)
     if layers.isEmpty { return }
-    let average = try averageBits(of: layers, in: graph)
-    let specs = candidates(around: average, for: layers)
-    try checkBudget(average, of: layers, specs)
-    let real = withoutRounding(graph, layers)
-    let logits = try LogitMeasurements(of: real, tokens: tokens, context)
-    let losses = try self.losses(of: layers, as: specs, in: real, logits, context)
+    let metric = try context.component(metric)
+    let solver = try context.component(solver)
+    let budget = try self.budget(of: layers, in: graph)
+    let specs = candidates(within: budget, for: layers)
+    try checkBudget(budget, of: layers, specs)
+    let network = try MeasuredNetwork(withoutRounding(graph, layers), tokens: tokens, context)
+    let losses = try metric.losses(of: layers, as: specs, in: network)
+    try checkLosses(losses, of: layers, as: specs, in: network.graph)
     let allocation = Allocation(
       layers: layers, specs: specs, losses: losses, groups: groups(of: layers, in: graph))
-    let budget = Self.budget(average, for: allocation.weightCount)
     tell(allocation, upTo: budget, context)
-    let chosen = try choose(allocation, within: budget, real, logits, context)
+    let chosen = try choose(allocation, by: solver, within: budget, network, context)
     for (layer, choice) in zip(layers, chosen) {
       let spec = specs[choice]
       context.remark(
@@ -97,9 +105,9 @@ public struct MixedPrecision: Pass {
   public func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast {
     let layers = selectLayers(in: graph, context)
     if layers.isEmpty { return .certain }
-    let bits = try averageBits(of: layers, in: graph).remarkText
+    let average = try budget(of: layers, in: graph).average
     return .open(
-      "the formats of \(layers.count) weights, of \(bits) bits on average, are chosen by what they cost the predictions"
+      "the formats of \(layers.count) weights, of \(average.remarkText) bits on average, are chosen by what they cost the predictions"
     )
   }
 
@@ -133,32 +141,17 @@ public struct MixedPrecision: Pass {
     return graph
   }
 
-  /// Bits for each weight that are asked for.
-  private func averageBits(of layers: [RoundedLinear], in graph: Graph) throws -> Double {
-    if let asked = bits?.value ?? scheme?.bits { return asked }
-    if graph.facts.contains(.formatsOpen) {
-      throw PassError(
-        "the scheme of 'quantize' states a budget of bits, and this pass was not told",
-        hint: "write 'scheme: $scheme' here as there, or say 'bits'")
-    }
-    let weights = layers.reduce(0) { $0 + $1.shape.reduce(1, *) }
-    let stored = layers.reduce(0) {
-      $0 + $1.spec.storedBits(rows: $1.shape[0], columns: $1.shape[1])
-    }
-    return Double(stored) / Double(max(1, weights))
-  }
-
   /// The formats to choose from: what the user named, else integers near the budget, since a layer that would take much more or
   /// much less pays with all the others.
   private func candidates(
-    around average: Double, for layers: [RoundedLinear]
+    within budget: BitBudget, for layers: [RoundedLinear]
   ) -> [QuantizationSpec] {
     var specs = choices.map(\.weights)
     let start = layers[0].spec
     if specs.isEmpty {
       for format in NumericFormat.all {
         guard case .integer(let bits) = format,
-          (-2.5...2.5).contains(Double(bits) - min(average, 8))
+          (-2.5...2.5).contains(Double(bits) - min(budget.average, 8))
         else {
           continue
         }
@@ -175,52 +168,20 @@ public struct MixedPrecision: Pass {
     return specs.filter { seen.insert($0).inserted }
   }
 
-  private func losses(
-    of layers: [RoundedLinear], as specs: [QuantizationSpec], in real: Graph,
-    _ logits: LogitMeasurements, _ context: PassContext
-  ) throws -> [[Double]] {
-    let folder = ConstantFolder(real)
-    let sensitivity: any Sensitivity
-    switch metric {
-    case .kl:
-      sensitivity = LogitSensitivity(logits: logits, folder: folder) { $0.kullbackLeibler }
-    case .sqnr:
-      sensitivity = LogitSensitivity(logits: logits, folder: folder) { $0.noise }
-    case .outputMSE:
-      return try layers.batches { 16 * $0.shape[1] * $0.shape[1] }.flatMap { batch in
-        let statistics = try measure(batch, .secondMoment, in: real, context)
-        return try finite(
-          OutputSensitivity(folder: folder, moments: statistics.compactMapValues(\.secondMoment)),
-          of: batch, as: specs, in: real)
-      }
-    case .weightedMSE:
-      sensitivity = TraceSensitivity(
-        folder: folder, statistics: try measure(layers, .range, in: real, context))
+  /// Refuses losses that cannot be added up and compared.
+  private func checkLosses(
+    _ losses: [[Double]], of layers: [RoundedLinear], as specs: [QuantizationSpec], in real: Graph
+  ) throws {
+    guard losses.count == layers.count, losses.allSatisfy({ $0.count == specs.count }) else {
+      throw PassError(
+        "sensitivity metric '\(metric.name)' gives no loss for some layers or formats",
+        hint: "it is to give one for each format of each layer")
     }
-    return try finite(sensitivity, of: layers, as: specs, in: real)
-  }
-
-  private func measure(
-    _ layers: [RoundedLinear], _ request: StatisticRequest, in real: Graph, _ context: PassContext
-  ) throws -> [ValueID: ChannelStatistics] {
-    let requests = layers.map { ($0.realInput, request) }
-    return try context.channelStatistics(
-      of: Dictionary(requests) { first, _ in first }, in: real)
-  }
-
-  private func finite(
-    _ sensitivity: any Sensitivity, of layers: [RoundedLinear], as specs: [QuantizationSpec],
-    in real: Graph
-  ) throws -> [[Double]] {
-    try layers.map { layer in
-      let losses = try sensitivity.losses(of: layer, as: specs)
-      guard losses.allSatisfy(\.isFinite) else {
-        throw PassError(
-          "rounding '\(layer.name)' makes the network's output infinite or no number",
-          at: real.producer(of: layer.source).location,
-          hint: "leave it out with 'exclude' of quantize, or choose formats of more bits")
-      }
-      return losses
+    for (layer, losses) in zip(layers, losses) where !losses.allSatisfy(\.isFinite) {
+      throw PassError(
+        "rounding '\(layer.name)' makes the network's output infinite or no number",
+        at: real.producer(of: layer.source).location,
+        hint: "leave it out with 'exclude' of quantize, or choose formats of more bits")
     }
   }
 
@@ -240,55 +201,36 @@ public struct MixedPrecision: Pass {
     return groups
   }
 
-  /// Bits for so many weights together.
-  private static func budget(_ average: Double, for weights: Int) -> Int {
-    // An average that was computed from whole bits must give them back.
-    Int((average * Double(weights) + 0.001).rounded(.down))
-  }
-
-  /// Refuses a budget that the smallest formats exceed, before anything is measured.
-  private func checkBudget(
-    _ average: Double, of layers: [RoundedLinear], _ specs: [QuantizationSpec]
-  ) throws {
-    let weights = layers.reduce(0) { $0 + $1.shape.reduce(1, *) }
-    let least = layers.reduce(0) { sum, layer in
-      sum + (specs.map { $0.storedBits(rows: layer.shape[0], columns: layer.shape[1]) }.min() ?? 0)
-    }
-    guard Self.budget(average, for: weights) >= least else {
-      throw PassError(
-        "\(text(average)) bits for each weight are too few: the smallest formats take \(text(Double(least) / Double(weights)))",
-        hint: "raise 'bits', or add smaller formats to 'choices'")
-    }
-  }
-
   /// The frontier in a few points.
-  private func tell(_ allocation: Allocation, upTo budget: Int, _ context: PassContext) {
+  private func tell(_ allocation: Allocation, upTo budget: BitBudget, _ context: PassContext) {
     let points = allocation.frontier
     let step = max(1, (points.count + 15) / 16)
     for index in stride(from: 0, to: points.count, by: step) {
       let point = points[index]
       context.remark(
         Self.frontier, at: .unknown,
-        "\(text(Double(point.cost) / Double(allocation.weightCount))) bits: predicted \(metric.rawValue) \(point.loss)"
+        "\(allocation.average(point.cost).remarkText) bits: predicted \(metric.name) \(point.loss)"
       )
     }
   }
 
   /// The allocation with the least loss of those measured as a whole: the solver's, and each format for all.
   private func choose(
-    _ allocation: Allocation, within budget: Int, _ real: Graph, _ logits: LogitMeasurements,
-    _ context: PassContext
+    _ allocation: Allocation, by solver: any AllocationSolver, within budget: BitBudget,
+    _ network: MeasuredNetwork, _ context: PassContext
   ) throws -> [Int] {
-    guard let solved = allocation.solve(solver.solver, within: budget) else {
-      throw PassError("no choice of formats keeps the budget", hint: "raise 'bits'")
+    guard let solved = try allocation.solve(solver, within: budget.bits) else {
+      throw PassError(
+        "solver '\(self.solver.name)' finds no choice of formats that keeps the budget",
+        hint: "raise 'bits' or 'bytes', or choose another solver")
     }
     let uniform = allocation.specs.indices.map { choice in allocation.layers.map { _ in choice } }
-      .filter { allocation.bits(of: $0) <= budget }
+      .filter { allocation.bits(of: $0) <= budget.bits }
     var best: (choices: [Int], loss: Double)?
     for choices in [solved] + uniform {
       let formats = zip(allocation.layers, choices).map { ($0, allocation.specs[$1]) }
-      let divergence = try logits.divergence(
-        of: rounded(real, allocation, choices), formats
+      let divergence = try network.logits.divergence(
+        of: rounded(network.graph, allocation, choices), formats
       ).kullbackLeibler
       let name =
         choices == solved
@@ -296,8 +238,8 @@ public struct MixedPrecision: Pass {
         : "\(allocation.specs[choices[0]].format) \(allocation.specs[choices[0]].granularity) for all"
       context.remark(
         Self.measured, at: .unknown,
-        "\(name), \(text(Double(allocation.bits(of: choices)) / Double(allocation.weightCount))) bits: predicted "
-          + "\(metric.rawValue) \(allocation.loss(of: choices)), measured kl \(divergence)")
+        "\(name), \(allocation.average(allocation.bits(of: choices)).remarkText) bits: predicted "
+          + "\(metric.name) \(allocation.loss(of: choices)), measured kl \(divergence)")
       if divergence < best?.loss ?? .infinity { best = (choices, divergence) }
     }
     if let best, best.choices != solved {
@@ -320,41 +262,4 @@ public struct MixedPrecision: Pass {
     }
     return graph
   }
-
-  private func text(_ bits: Double) -> String { "\((bits * 1000).rounded() / 1000)" }
-}
-
-/// How `mixed-precision` solves the choice.
-public enum SolverChoice: String, PassOptionChoice {
-  /// The best there is.
-  case exact
-  /// Step by step; for very many layers.
-  case greedy
-
-  var solver: AllocationSolver { self == .exact ? .exact : .greedy }
-}
-
-/// An average number of bits for each weight.
-public struct AverageBits: PassOptionValue {
-  /// The number.
-  public let value: Double
-
-  public static var schema: OptionSchema { .number(1...32) }
-
-  /// States a number from 1 to 32.
-  public init(_ value: Double) {
-    precondition((1...32).contains(value), "an average of \(value) bits")
-    self.value = value
-  }
-
-  public init(option: OptionValue) throws {
-    value = try Double(option: option)
-    guard (1...32).contains(value) else {
-      throw DiagnosticList(
-        option.span.error(
-          "options.range", "expected \(Self.schema.description), found \(option.summary)"))
-    }
-  }
-
-  public var optionText: String { value.optionText }
 }

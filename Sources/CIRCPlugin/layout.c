@@ -13,7 +13,7 @@ AT(irc_plugin_table, api_minor, 32);
 AT(irc_plugin_table, kind, 36);
 AT(irc_plugin_table, compiler, 40);
 AT(irc_plugin_table, kit, 296);
-AT(irc_plugin_table, swift_passes, 360);
+AT(irc_plugin_table, swift_plugins, 360);
 AT(irc_plugin_table, passes, 368);
 AT(irc_plugin_table, pass_count, 376);
 _Static_assert(sizeof(irc_plugin_table) == 384, "version 1.0");

@@ -36,7 +36,7 @@ struct CommonOptions: ParsableArguments {
   func environment(_ caching: CacheOptions? = nil) throws -> CompilerEnvironment {
     Parallel.setThreads(jobs)
     return try CompilerEnvironment(
-      passes: IRCTool.passes, plugins: plugins, executable: Self.executable, reporter: reporter,
+      plugins: IRCTool.plugins, files: plugins, executable: Self.executable, reporter: reporter,
       cache: caching?.cache())
   }
 

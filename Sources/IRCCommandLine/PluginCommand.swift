@@ -8,7 +8,8 @@ import IRCSupport
 /// `irc plugin`: passes in files of their own.
 struct PluginCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "plugin", abstract: "Begin, build or install plugins: files with further passes.",
+    commandName: "plugin",
+    abstract: "Begin, build or install plugins: files with further passes and components.",
     subcommands: [New.self, Build.self, Kit.self])
 
   /// `irc plugin new`
@@ -63,11 +64,17 @@ struct PluginCommand: ParsableCommand {
       let kit = try PluginKit(executable: CommonOptions.executable)
       let (plugin, warnings) = try builder.build(with: kit, beside: environment.registry)
       if !warnings.isEmpty { environment.reporter.note(warnings) }
-      let names = plugin.passes.map { $0.info.name }
+      let components = plugin.components.map { component in
+        JSON.object([
+          ("kind", .string(component.kind.name)), ("name", .string(component.info.name)),
+        ])
+      }
       try common.write(
         .object([
-          ("output", .string(builder.output)), ("passes", .array(names.map { .string($0) })),
-        ]), or: "\(builder.output): \(names.joined(separator: ", "))\n")
+          ("output", .string(builder.output)),
+          ("passes", .array(plugin.passes.map { .string($0.info.name) })),
+          ("components", .array(components)),
+        ]), or: "\(builder.output): \(plugin.names.joined(separator: ", "))\n")
     }
   }
 

@@ -19,7 +19,7 @@ struct SchemaCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let writer = SchemaWriter(passes: try common.environment().registry.passes)
+    let writer = SchemaWriter(try common.environment().registry)
     let schema =
       switch kind {
       case .model: writer.modelSchema()

@@ -20,14 +20,14 @@ package struct CompilerEnvironment: Sendable {
   /// Gathers the parts.
   ///
   /// - Parameters:
-  ///   - passes: those that are linked into the program.
-  ///   - plugins: files with further passes, which are loaded.
+  ///   - plugins: those that are linked into the program.
+  ///   - files: plugins in files, which are loaded.
   ///   - executable: path of the running program; the shipped files are looked up from there.
   package init(
-    passes: [any Pass.Type], plugins: [String] = [], executable: String, reporter: Reporter,
+    plugins: [any Plugin.Type], files: [String] = [], executable: String, reporter: Reporter,
     cache: ContentCache? = nil
   ) throws {
-    registry = try PassRegistry(passes).loading(plugins)
+    registry = try PassRegistry(plugins).loading(files)
     shipped = ShippedFiles(
       directory: ShippedFiles.pipelinesDirectory(executable: executable))
     self.reporter = reporter

@@ -98,7 +98,7 @@ package struct PluginBuilder {
   /// - Throws: `Diagnostic` `plugin.build-failed` with what a compiler said, or what loading throws.
   package func build(
     with kit: PluginKit, beside registry: PassRegistry
-  ) throws -> (plugin: Plugin, warnings: String) {
+  ) throws -> (plugin: LoadedPlugin, warnings: String) {
     let scratch = ScratchFolder()
     try FileManager.default.createDirectory(
       atPath: scratch.path, withIntermediateDirectories: true)
@@ -130,8 +130,8 @@ package struct PluginBuilder {
       "table.c",
       """
       #include "irc_plugin.h"
-      void irc_plugin_swift_passes(void *passes);
-      IRC_SWIFT_PLUGIN("\(PluginHost.fingerprint)", irc_plugin_swift_passes)
+      void irc_plugin_swift_plugins(void *plugins);
+      IRC_SWIFT_PLUGIN("\(PluginHost.fingerprint)", irc_plugin_swift_plugins)
 
       """)
     try files.commit()
@@ -154,13 +154,13 @@ package struct PluginBuilder {
     return warnings
   }
 
-  /// The one function that is called from outside; `passes` is the plugin's own.
+  /// The one function that is called from outside; `plugins` is the plugin's own.
   private static let entry = """
     import IRCPassKit
 
-    @c(irc_plugin_swift_passes)
-    public func pluginPasses(_ list: UnsafeMutableRawPointer) {
-      list.assumingMemoryBound(to: [any Pass.Type].self).pointee = passes
+    @c(irc_plugin_swift_plugins)
+    public func pluginContents(_ list: UnsafeMutableRawPointer) {
+      list.assumingMemoryBound(to: [any Plugin.Type].self).pointee = plugins
     }
 
     """
@@ -196,8 +196,8 @@ package struct PluginBuilder {
 
   /// What to do about the errors that do not tell it themselves.
   private static func hint(_ said: String) -> String? {
-    if said.contains("cannot find 'passes' in scope") {
-      return "name the passes: 'let passes: [any Pass.Type] = [MyPass.self]'"
+    if said.contains("cannot find 'plugins' in scope") {
+      return "say what it adds: 'let plugins: [any Plugin.Type] = [MyPass.self]'"
     }
     if said.contains("missing required module 'CBLAS'") || said.contains("cblas.h") {
       return "the kit needs the headers of OpenBLAS: 'apt-get install libopenblas-dev'"

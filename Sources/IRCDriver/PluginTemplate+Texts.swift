@@ -5,7 +5,7 @@ extension PluginTemplate {
     public import IRCPassKit
 
     /// What this plugin adds to the compiler.
-    let passes: [any Pass.Type] = [\(name.type).self]
+    let plugins: [any Plugin.Type] = [\(name.type).self]
 
     /// Removes pairs of transposes that undo each other.
     ///

@@ -42,7 +42,7 @@ extension OptionValue {
       return range.contains(value) ? [] : [outOfRange(schema)]
     case .boolean:
       return text.flatMap(Bool.init) == nil ? mismatch(schema).diagnostics : []
-    case .text:
+    case .text, .component:
       return text == nil ? mismatch(schema).diagnostics : []
     case .choice(let words):
       return text.map(words.contains) == true ? [] : mismatch(schema).diagnostics

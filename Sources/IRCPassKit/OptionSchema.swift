@@ -10,6 +10,8 @@ public indirect enum OptionSchema: Hashable, Sendable {
   case text(String)
   /// One of these words.
   case choice([String])
+  /// The name of a component of this kind.
+  case component(String)
   /// A list of values of one kind.
   case list(OptionSchema)
   /// A mapping with these keys and no others.
@@ -51,6 +53,7 @@ public indirect enum OptionSchema: Hashable, Sendable {
     case .boolean: "true or false"
     case .text(let kind): kind
     case .choice(let words): words.joined(separator: " | ")
+    case .component(let kind): "the name of a \(kind)"
     case .list(.anything): "a list"
     case .list(let element): "a list (each element \(element.description))"
     case .mapping(let fields): "a mapping with keys \(fields.map(\.name).joined(separator: ", "))"

@@ -64,12 +64,9 @@ extension DeclaredPass {
 /// A pass does no I/O, reads no clock and keeps no state; calibration data, remarks and output go through the context. It
 /// may run on many graphs at once. So what it leaves depends on the graph, its options and what it asks the context for, and the
 /// result of a costly instance is kept and taken again for the same of these.
-public protocol Pass: DeclaredPass {
+public protocol Pass: DeclaredPass, Plugin {
   /// What it is; the same for every instance.
   static var info: PassInfo { get }
-
-  /// An instance with default options.
-  init()
 }
 
 extension Pass {

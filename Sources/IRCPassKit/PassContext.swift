@@ -21,11 +21,17 @@ public final class PassContext: Sendable {
   private let knownModel: ModelDescription
   private let knownTarget: Target
   private let services: PassServices
+  /// What options can name.
+  let components: ComponentList
   private let log = Mutex(PassLog())
 
   /// Makes the context of one run.
-  package init(instance: String, model: ModelDescription, target: Target, services: PassServices) {
+  package init(
+    instance: String, model: ModelDescription, target: Target, services: PassServices,
+    components: ComponentList = ComponentList()
+  ) {
     self.instance = instance
+    self.components = components
     knownModel = model
     knownTarget = target
     self.services = services

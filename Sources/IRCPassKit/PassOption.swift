@@ -87,6 +87,11 @@ public struct DeclaredOption: Sendable {
     self.init(key: key, help: help, schema: schema, text: text, label: "")
   }
 
+  /// The option with a schema that says more.
+  package func taking(_ schema: OptionSchema) -> DeclaredOption {
+    DeclaredOption(key: key, help: help, schema: schema, text: text, label: label)
+  }
+
   /// Sets the option of a pass from what a user wrote.
   ///
   /// - Throws: `DiagnosticList` when the value is of the wrong kind or out of bounds; `pass` is then as it was.

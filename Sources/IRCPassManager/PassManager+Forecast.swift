@@ -29,7 +29,8 @@ extension PassManager {
     return try schedule.enumerated().map { position, instance in
       if position > 0 { graph.renumber() }
       let context = PassContext(
-        instance: instance.id, model: model, target: target, services: services)
+        instance: instance.id, model: model, target: target, services: services,
+        components: registry.components)
       do {
         let forecast = try instance.guarded {
           try instance.pass.forecast(on: &graph, in: context)

@@ -10,7 +10,7 @@ public struct PassManager {
   public var instruments: [any Instrument]
   /// Results of earlier runs; nil to run every pass.
   package var results: (any PassResults)?
-  private let registry: PassRegistry
+  let registry: PassRegistry
 
   /// Prepares a schedule.
   public init(_ schedule: [PassInstance], registry: PassRegistry, instruments: [any Instrument]) {
@@ -107,7 +107,9 @@ public struct PassManager {
         try known?.result
         ?? compute(
           instance, on: before,
-          in: PassContext(instance: instance.id, model: model, target: target, services: services))
+          in: PassContext(
+            instance: instance.id, model: model, target: target, services: services,
+            components: registry.components))
       graph = result.graph
       let run = PassRun(
         instance: instance.id,

@@ -9,10 +9,10 @@ import Synchronization
 /// A Swift plugin leaves the symbols of the kit undefined and finds them in this program, so there is one copy of every type. That is
 /// sound only for the very build that the plugin was compiled against, which is checked before any of its code runs.
 package enum PluginHost {
-  private static let loaded = Mutex<[Plugin]>([])
+  private static let loaded = Mutex<[LoadedPlugin]>([])
 
   /// Every plugin that was loaded, in order.
-  package static var plugins: [Plugin] { loaded.withLock { $0 } }
+  package static var plugins: [LoadedPlugin] { loaded.withLock { $0 } }
 
   /// What tells this build of the program from every other: the build ID that the linker computed from its content.
   package static let fingerprint: String = {
@@ -25,7 +25,7 @@ package enum PluginHost {
   ///
   /// - Parameter name: how messages call the file; nil: by its path.
   /// - Throws: `Diagnostic` that says why the file cannot be used; nothing of it has run then, unless it lies about itself.
-  package static func load(_ path: String, as name: String? = nil) throws -> Plugin {
+  package static func load(_ path: String, as name: String? = nil) throws -> LoadedPlugin {
     try loaded.withLock { loaded in
       let name = name ?? path
       try checkPlace(path, name)
@@ -38,17 +38,18 @@ package enum PluginHost {
       unsafe hash.add(file.bytes)
       let digest = hash.digest()
       if let known = loaded.first(where: { $0.digest == digest }) { return known }
-      let passes = try PluginGuard.run(name, "while it was loaded") {
+      let (passes, components) = try PluginGuard.run(name, "while it was loaded") {
         try open(path, name, table)
       }
-      if passes.isEmpty {
+      if passes.isEmpty, components.isEmpty {
         throw Diagnostic(
-          "plugin.no-passes", "plugin '\(name)' has no passes",
+          "plugin.no-passes", "plugin '\(name)' has no passes\(table.isC ? "" : " or components")",
           hint: table.isC
             ? "name them in it: 'IRC_C_PLUGIN(&my_pass)'"
-            : "name them in it: 'let passes: [any Pass.Type] = [MyPass.self]'")
+            : "name them in it: 'let plugins: [any Plugin.Type] = [MyPass.self]'")
       }
-      let plugin = Plugin(path: name, digest: digest, passes: passes)
+      let plugin = LoadedPlugin(
+        path: name, digest: digest, passes: passes, components: components)
       loaded.append(plugin)
       return plugin
     }
@@ -98,10 +99,10 @@ package enum PluginHost {
         : "run 'irc plugin build \(folder)', and name the file that it makes")
   }
 
-  /// Loads the file and asks it for its passes.
+  /// Loads the file and asks it for what it brings.
   private static func open(
     _ path: String, _ name: String, _ expected: PluginTable
-  ) throws -> [any DeclaredPass] {
+  ) throws -> (passes: [any DeclaredPass], components: [any Component.Type]) {
     // A path without '/' would be looked for among the system's libraries.
     let absolute = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     guard let handle = unsafe dlopen(absolute, RTLD_NOW | RTLD_LOCAL) else {
@@ -127,14 +128,18 @@ package enum PluginHost {
         (0...1000).contains(unsafe table.pointee.pass_count)
       else { throw otherTable(name) }
       let count = unsafe table.pointee.pass_count
-      return try (0..<count).map { index in
+      let passes = try (0..<count).map { index in
         try unsafe CPass(list[index], of: name, index: index)
       }
+      return (passes, [])
     }
-    guard let list = unsafe table.pointee.swift_passes else { throw otherTable(name) }
-    var passes: [any Pass.Type] = []
-    unsafe withUnsafeMutablePointer(to: &passes) { unsafe list($0) }
-    return passes.map { $0.init() }
+    guard let list = unsafe table.pointee.swift_plugins else { throw otherTable(name) }
+    var plugins: [any Plugin.Type] = []
+    unsafe withUnsafeMutablePointer(to: &plugins) { unsafe list($0) }
+    return (
+      plugins.compactMap { $0 as? any Pass.Type }.map { $0.init() },
+      plugins.compactMap { $0 as? any Component.Type }
+    )
   }
 
   private static func otherTable(_ name: String) -> Diagnostic {

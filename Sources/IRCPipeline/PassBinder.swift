@@ -30,14 +30,25 @@ struct PassBinder {
       if isComplete { problems.append(unknown(request)) }
       return
     }
-    let options = pass.options
+    let options = registry.options(of: pass)
+    let declared = pass.options
     let before = problems.count + files.problems.count
     for entry in request.options {
-      guard let option = options.first(where: { $0.key == entry.key }) else {
+      guard let index = options.firstIndex(where: { $0.key == entry.key }) else {
         problems.append(unknownOption(entry, of: request.name, options))
         continue
       }
+      let option = options[index]
       guard let value = withSchemes(entry.value, option.schema) else { continue }
+      // Which components there are, the pass itself cannot know.
+      if option.schema != declared[index].schema, !value.isNull {
+        let unknown = value.problems(with: option.schema)
+        // One that is not there may have been in a plugin that could not be loaded.
+        if !unknown.isEmpty {
+          if isComplete { problems += unknown }
+          continue
+        }
+      }
       do {
         try option.set(value, of: &pass)
       } catch let list as DiagnosticList {

@@ -1,15 +1,16 @@
 import IRCGraph
 package import IRCPassKit
+package import IRCPassManager
 import IRCSupport
 
 /// Writes the reference of the language as Markdown, from the declarations that validation uses.
 package struct ReferenceWriter {
-  private let passes: [any DeclaredPass]
+  private let registry: PassRegistry
   private let shipped: ShippedFiles
 
   /// Prepares to describe these passes and the shipped files.
-  package init(passes: [any DeclaredPass], shipped: ShippedFiles) {
-    self.passes = passes.sorted { $0.info.name < $1.info.name }
+  package init(_ registry: PassRegistry, shipped: ShippedFiles) {
+    self.registry = registry
     self.shipped = shipped
   }
 
@@ -23,7 +24,8 @@ package struct ReferenceWriter {
     parts += modelFile + pipelines + schemes
     parts += try shippedFiles()
     parts.append("## Passes")
-    parts += passes.flatMap(section(of:))
+    parts += registry.passes.flatMap(section(of:))
+    parts += components
     return parts.joined(separator: "\n\n") + "\n"
   }
 
@@ -100,6 +102,22 @@ package struct ReferenceWriter {
     return entries.first { $0.key == "summary" }?.value.text ?? ""
   }
 
+  // MARK: - Components
+
+  /// What options of passes can name, kind by kind.
+  private var components: [String] {
+    let kinds = Dictionary(grouping: registry.components.types, by: { $0.kind.name })
+    return kinds.sorted { $0.key < $1.key }.flatMap { kind, types in
+      [
+        "## \(kind.prefix(1).uppercased())\(kind.dropFirst())s",
+        (["| name | what it does | source |", "| --- | --- | --- |"]
+          + types.map {
+            "| `\($0.info.name)` | \(cell($0.info.summary)) | \(cell($0.info.paper ?? "")) |"
+          }).joined(separator: "\n"),
+      ]
+    }
+  }
+
   // MARK: - Passes
 
   /// The section of one pass, also what `irc passes NAME` shows.
@@ -107,7 +125,7 @@ package struct ReferenceWriter {
     let info = pass.info
     var parts = ["### \(info.name)", info.summary]
     if !info.details.isEmpty { parts.append(info.details) }
-    let options = pass.options
+    let options = registry.options(of: pass)
     if !options.isEmpty {
       let rows = options.map { option in
         "| `\(option.key)` | \(cell(option.schema.description)) | `\(cell(option.text))` | \(cell(option.help)) |"

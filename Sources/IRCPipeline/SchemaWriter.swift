@@ -1,13 +1,14 @@
-package import IRCPassKit
+import IRCPassKit
+package import IRCPassManager
 package import IRCSupport
 
 /// Writes JSON Schemas (draft 2020-12) of the files that users write, for editors, from the declarations that validation uses.
 package struct SchemaWriter {
-  private let passes: [any DeclaredPass]
+  private let registry: PassRegistry
 
   /// Prepares to describe these passes.
-  package init(passes: [any DeclaredPass]) {
-    self.passes = passes.sorted { $0.info.name < $1.info.name }
+  package init(_ registry: PassRegistry) {
+    self.registry = registry
   }
 
   /// The schema of a model file.
@@ -67,8 +68,8 @@ package struct SchemaWriter {
   private func scheme() -> JSON { .object(mapping(QuantizationScheme.fields)) }
 
   private func passList() -> JSON {
-    let names = passes.map { JSON.string($0.info.name) }
-    var properties = passes.map { pass in
+    let names = registry.passes.map { JSON.string($0.info.name) }
+    var properties = registry.passes.map { pass in
       (key: pass.info.name, value: described(options(of: pass), pass.info.summary))
     }
     properties.append(
@@ -97,7 +98,7 @@ package struct SchemaWriter {
   }
 
   private func options(of pass: any DeclaredPass) -> JSON {
-    let properties = pass.options.map { option in
+    let properties = registry.options(of: pass).map { option in
       // Any option of a pass may be a variable.
       (
         key: option.key,
@@ -131,7 +132,8 @@ package struct SchemaWriter {
         [("type", "number")] + bound("minimum", .real(range.lowerBound), range.lowerBound.isFinite)
           + bound("maximum", .real(range.upperBound), range.upperBound.isFinite))
     case .boolean: return .object([("type", "boolean")])
-    case .text: return .object([("type", ["string", "number", "boolean"])])
+    case .text, .component:
+      return .object([("type", ["string", "number", "boolean"])])
     case .choice(let words): return .object([("enum", .array(words.map { .string($0) }))])
     case .list(let element):
       return .object([("type", "array"), ("items", self.schema(of: element))])

@@ -11,6 +11,7 @@ struct QuotedCodeTests {
       ("docs/writing-a-pass.md", "swift", "Tests/DocumentationTests/FuseLinears.swift"),
       ("docs/writing-a-pass.md", "swift", "Tests/DocumentationTests/FuseLinearsTests.swift"),
       ("docs/writing-a-plugin.md", "swift", "examples/own-compiler/Sources/OwnCompiler.swift"),
+      ("docs/writing-a-plugin.md", "swift", "examples/plugins/weight-change/WeightChange.swift"),
       ("docs/getting-started.md", "c", "examples/c-program/generate.c"),
     ])
   func quotesWhole(page: String, language: String, file: String) throws {

@@ -33,7 +33,7 @@ private struct MeasureStreams: Pass {
 struct CalibrationServiceTests {
   private func simulate(needed: Int, calibration: Bool = true) throws -> Compilation.Result {
     let environment = try CompilerEnvironment(
-      passes: [MeasureStreams.self], executable: Workbench.repository + "/irc",
+      plugins: [MeasureStreams.self], executable: Workbench.repository + "/irc",
       reporter: Reporter(isQuiet: true))
     let folder = try TemporaryFolder()
     var text = Workbench.modelFile(

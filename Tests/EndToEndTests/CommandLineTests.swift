@@ -141,7 +141,8 @@ struct CommandLineTests {
     _ = try check(["inspect", folder.file("out")], ["kind", "manifest"])
     _ = try check(
       ["inspect", model], ["kind", "name", "stage", "facts", "operations", "ir"])
-    let passes = try Program.run("passes", "--json").json().array()
+    let known = try check(["passes"], ["passes", "components"])
+    let passes = try known["passes"].array()
     #expect(
       try passes.map { try $0["name"].string() } == [
         "awq", "centre-norms", "clip-search", "emit-c", "fit-values", "fold-norm-gains", "gptq",
@@ -152,6 +153,12 @@ struct CommandLineTests {
       try passes[0].object().map(\.key) == [
         "name", "summary", "requires", "establishes", "preserves_function", "plugin", "options",
       ])
+    let components = try known["components"].array()
+    #expect(
+      try components.map { try $0["name"].string() } == [
+        "exact", "greedy", "kl", "output-mse", "sqnr", "weighted-mse",
+      ])
+    #expect(try components[0].object().map(\.key) == ["kind", "name", "summary", "plugin"])
   }
 
   @Test("A model that was given another name takes the place of what its old name left")

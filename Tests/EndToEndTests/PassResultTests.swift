@@ -93,7 +93,7 @@ struct PassResultTests {
     _ passes: String, target: String = "portable", check: FunctionCheckMode = .never
   ) throws -> Compilation.Result {
     let environment = try CompilerEnvironment(
-      passes: [Attach.self, Remember.self], executable: Workbench.repository + "/irc",
+      plugins: [Attach.self, Remember.self], executable: Workbench.repository + "/irc",
       reporter: Reporter(isQuiet: true), cache: cache)
     let text = Workbench.modelFile(
       source: Workbench.example, pipeline: "[\(passes)]", more: "target: \(target)")

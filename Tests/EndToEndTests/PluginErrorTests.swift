@@ -170,7 +170,7 @@ struct PluginErrorTests {
         "\(folder)/Passes.swift",
         """
         import IRCPassKit
-        let passes: [any Pass.Type] = [Own.self]
+        let plugins: [any Plugin.Type] = [Own.self]
         struct Own: Pass {
           static let info = PassInfo(name: "\(name)", summary: "Nothing.", preservesFunction: true)
           func run(on graph: inout Graph, in context: PassContext) throws {}

@@ -54,6 +54,44 @@ struct PluginTests {
         == contents(of: folder.file("plain"))["tested.weights"])
   }
 
+  @Test("A plugin's metric and solver are chosen by name like the built-in ones")
+  func components() throws {
+    let metric = installation.plugins + "/weight-change.so"
+    let built = try installation.run(
+      "plugin", "build", Workbench.repository + "/examples/plugins/weight-change", "-o", metric)
+    #expect(built.code == 0 && built.output.hasSuffix(": weight-change\n"), "\(built.errors)")
+    let (folder, model) = try project(
+      "[fold-norm-gains, quantize: {scheme: w4a16}, mixed-precision: {metric: weight-change, solver: cheapest, bits: 8}, lower-kernels]",
+      more: "plugins: [\(installation.probes), \(metric)]")
+    let text = folder.file("text.txt")
+    let outcome = try installation.run("eval", model, "--data", text, "--quiet")
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let list = try installation.run(
+      "passes", "--plugin", installation.probes, "--plugin", metric)
+    #expect(list.output.contains("weight-change  (sensitivity metric) Power of the change"))
+    #expect(list.output.contains("cheapest  (allocation solver) The cheapest choice"))
+    let schema = try installation.run("schema", "model", "--plugin", metric)
+    #expect(schema.output.contains("\"weight-change\""))
+    let unknown = try installation.run(
+      "check", model, "--set",
+      "pipeline=[quantize: {scheme: w4a16}, mixed-precision: {metric: weight-chang, solver: 3}]")
+    #expect(unknown.code == 1)
+    #expect(
+      unknown.errors.contains(
+        "expected kl | output-mse | sqnr | weight-change | weighted-mse, found 'weight-chang'"),
+      "\(unknown.errors)")
+    #expect(unknown.errors.contains("did you mean 'weight-change'?"), "\(unknown.errors)")
+    #expect(
+      unknown.errors.contains("expected cheapest | exact | greedy, found"), "\(unknown.errors)")
+    let other = try folder.write(
+      "other.yaml",
+      try String(contentsOfFile: model, encoding: .utf8)
+        .replacing(", \(metric)", with: ""))
+    let missing = try installation.run("check", other)
+    #expect(
+      missing.code == 1 && missing.errors.contains("found 'weight-change'"), "\(missing.errors)")
+  }
+
   @Test("Plugins work in every command, named in a file or on the command line")
   func commands() throws {
     let (folder, model) = try project(Self.pipeline, more: "plugins: [\(installation.probes)]")
@@ -165,8 +203,8 @@ struct PluginTests {
     #expect(try again.json()["output"].string() == copy)
     #expect(try Data(contentsOf: URL(fileURLWithPath: copy)) == before)
     for (text, hint) in [
-      ("import IRCPassKit\nlet passes: [any Pass.Type] = [Missing.self]\n", "Missing"),
-      ("import IRCPassKit\n", "name the passes: 'let passes: [any Pass.Type] = [MyPass.self]'"),
+      ("import IRCPassKit\nlet plugins: [any Plugin.Type] = [Missing.self]\n", "Missing"),
+      ("import IRCPassKit\n", "say what it adds: 'let plugins: [any Plugin.Type] = [MyPass.self]'"),
     ] {
       _ = try installation.write("wrong/Wrong.swift", text)
       let output = installation.plugins + "/wrong/build/wrong.so"

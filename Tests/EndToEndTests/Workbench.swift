@@ -24,7 +24,7 @@ enum Workbench {
   /// The passes and shipped pipelines of the program.
   static func environment() throws -> CompilerEnvironment {
     try CompilerEnvironment(
-      passes: [
+      plugins: [
         CentreNorms.self, EmitC.self, FitValues.self, FoldNormGains.self, GPTQ.self,
         LowRankAbsorb.self,
         LowerKernels.self, QuantizeTensors.self, RotationFusion.self, SmoothFusion.self,

@@ -11,7 +11,7 @@ struct PluginLayoutTests {
     #expect(MemoryLayout<irc_plugin_table>.offset(of: \.struct_size) == 24)
     #expect(MemoryLayout<irc_plugin_table>.offset(of: \.kind) == 36)
     #expect(MemoryLayout<irc_plugin_table>.offset(of: \.kit) == 296)
-    #expect(MemoryLayout<irc_plugin_table>.offset(of: \.swift_passes) == 360)
+    #expect(MemoryLayout<irc_plugin_table>.offset(of: \.swift_plugins) == 360)
     #expect(MemoryLayout<irc_plugin_table>.offset(of: \.passes) == 368)
     #expect(MemoryLayout<irc_plugin_table>.offset(of: \.pass_count) == 376)
     #expect(MemoryLayout<irc_pass>.size == 40)

@@ -1,9 +1,16 @@
+import IRCPassManager
 import IRCPipeline
 import IRCSupport
 import Testing
 
 @Suite struct WriterTests {
-  private let writer = SchemaWriter(passes: fakePasses.map { $0.init() })
+  private let registry: PassRegistry
+  private let writer: SchemaWriter
+
+  init() throws {
+    registry = try PassRegistry(fakePasses)
+    writer = SchemaWriter(registry)
+  }
 
   @Test func schemasAreJSON() throws {
     for schema in [writer.modelSchema(), writer.pipelineSchema(), writer.schemeSchema()] {
@@ -29,7 +36,7 @@ import Testing
   }
 
   @Test func reference() throws {
-    let text = try ReferenceWriter(passes: fakePasses.map { $0.init() }, shipped: shipped).text()
+    let text = try ReferenceWriter(registry, shipped: shipped).text()
     for part in [
       "# Reference\n",
       "\n| `source` | the path of a folder | The model: a Hugging Face folder. Required. |\n",

@@ -46,7 +46,7 @@ struct AllocationTests {
     for seed in UInt64(0)..<200 {
       let problem = instance(seed, budgets: budgets)
       let expected = leastLoss(problem)
-      let found = AllocationSolver.exact.solve(problem)
+      let found = ExactSolver().solve(problem)
       #expect((found == nil) == (expected == nil), "seed \(seed)")
       guard let expected, let found else { continue }
       solved += 1
@@ -61,8 +61,8 @@ struct AllocationTests {
     var ratios: [Double] = []
     for seed in UInt64(0)..<200 {
       let problem = instance(seed, budgets: budgets)
-      guard let found = AllocationSolver.greedy.solve(problem) else { continue }
-      let best = try #require(AllocationSolver.exact.solve(problem))
+      guard let found = GreedySolver().solve(problem) else { continue }
+      let best = try #require(ExactSolver().solve(problem))
       #expect(problem.fits(found))
       #expect(found.loss >= best.loss - 1e-9)
       ratios.append((found.loss + 1) / (best.loss + 1))
@@ -164,7 +164,7 @@ struct AllocationTests {
       let ends = [least, most].map { bits in (0..<19).reduce(0) { $0 + cost($1, bits) } }
       let budget = ends[0] + Int((share * Double(ends[1] - ends[0])).rounded(.down))
       let solution = try #require(
-        AllocationSolver.exact.solve(AllocationProblem(items: items, budgets: [budget])))
+        ExactSolver().solve(AllocationProblem(items: items, budgets: [budget])))
       return zip(groups, solution.choices).flatMap { $1 == 1 ? $0 : [] }.sorted()
     }
   }

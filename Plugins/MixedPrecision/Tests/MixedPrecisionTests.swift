@@ -20,6 +20,12 @@ struct MixedPrecisionTests {
     logitProbe: { try LogitProbe($0, windows: windows, tokens: $1) },
     output: { throw PassError("not asked for") })
 
+  private static let plugins: [any Plugin.Type] = [
+    QuantizeTensors.self, MixedPrecision.self, LogitDivergenceMetric.self, LogitNoiseMetric.self,
+    OutputErrorMetric.self, WeightErrorMetric.self, ExactSolver.self, GreedySolver.self,
+    ShortMetric.self, SpendthriftSolver.self,
+  ]
+
   /// One scale for a tensor, since the rows of the sample networks are too short to bear scales.
   private static let start = QuantizationScheme(
     weights: QuantizationSpec(.integer(bits: 4), .tensor), embeddings: nil)
@@ -42,7 +48,7 @@ struct MixedPrecisionTests {
       [
         PassInstance(id: "quantize", pass: quantize, span: nil),
         PassInstance(id: "mixed-precision", pass: pass, span: nil),
-      ], registry: try PassRegistry([QuantizeTensors.self, MixedPrecision.self]),
+      ], registry: try PassRegistry(Self.plugins),
       instruments: [VerifyInstrument(), recorder])
     try manager.run(
       on: &graph, model: ModelDescription(name: "m", vocabularySize: 16, contextLength: nil),
@@ -80,11 +86,11 @@ struct MixedPrecisionTests {
   @Test(
     "The budget is kept, formats differ, and less is lost than with the largest one format in it",
     arguments: [SampleNetworks.transformer, SampleNetworks.stateSpace],
-    [SensitivityMetric.kl, .sqnr])
-  func betterThanUniform(text: String, metric: SensitivityMetric) throws {
+    ["kl", "sqnr"])
+  func betterThanUniform(text: String, metric: String) throws {
     var pass = MixedPrecision()
     pass.choices = choices([2, 3, 4, 8])
-    pass.metric = metric
+    pass.metric = ComponentName(metric)
     // Room for most of the layers in 8 bits, since errors of single ones cancel by chance in a network this small.
     let budget = try 1.6 * startBits(text)
     pass.bits = AverageBits(budget)
@@ -126,14 +132,12 @@ struct MixedPrecisionTests {
 
   @Test(
     "Metrics without runs of the network keep the budget too",
-    arguments: [
-      SensitivityMetric.outputMSE, .weightedMSE,
-    ])
-  func outputError(metric: SensitivityMetric) throws {
+    arguments: ["output-mse", "weighted-mse"])
+  func outputError(metric: String) throws {
     var pass = MixedPrecision()
     pass.scheme = Self.start
     pass.choices = choices([2, 3, 4, 8])
-    pass.metric = metric
+    pass.metric = ComponentName(metric)
     let (graph, run) = try run(pass)
     #expect(
       averageBits(graph) <= averageBits(try self.run(MixedPrecision.keeping(Self.start)).graph)
@@ -164,6 +168,60 @@ struct MixedPrecisionTests {
     let error = #expect(throws: DiagnosticList.self) { try self.run(untold, scheme: scheme) }
     #expect(
       error?.description.contains("states a budget of bits, and this pass was not told") == true)
+  }
+
+  @Test("A size in bytes is a budget, alone and beside bits")
+  func bytes() throws {
+    let start = try startBits()
+    let weights = layers(try run(.keeping(Self.start)).graph).reduce(0) {
+      $0 + $1.shape.reduce(1, *)
+    }
+    var pass = MixedPrecision()
+    pass.choices = choices([2, 3, 4, 8])
+    pass.bytes = Int(1.3 * start * Double(weights) / 8)
+    let (sized, _) = try run(pass)
+    #expect(averageBits(sized) <= 1.3 * start && averageBits(sized) > start)
+    pass.bits = AverageBits(1.1 * start)
+    #expect(averageBits(try run(pass).graph) <= 1.1 * start)
+    pass.bits = AverageBits(1.6 * start)
+    #expect(averageBits(try run(pass).graph) == averageBits(sized))
+    pass.bytes = 10
+    let few = #expect(throws: DiagnosticList.self) { try run(pass) }
+    #expect(few?.description.contains("bytes in all") == true)
+  }
+
+  @Test("The greedy solver keeps the budget")
+  func greedy() throws {
+    var pass = MixedPrecision()
+    pass.choices = choices([2, 3, 4, 8])
+    let budget = try 1.4 * startBits()
+    pass.bits = AverageBits(budget)
+    pass.solver = ComponentName("greedy")
+    #expect(averageBits(try run(pass).graph) <= budget)
+  }
+
+  @Test("Components that keep not to their contract are refused by name, as are unknown ones")
+  func brokenComponents() throws {
+    func problem(_ change: (inout MixedPrecision) -> Void) -> String {
+      var pass = MixedPrecision()
+      pass.scheme = Self.start
+      pass.choices = choices([2, 8])
+      change(&pass)
+      return #expect(throws: DiagnosticList.self) { try run(pass) }?.description ?? ""
+    }
+    #expect(
+      problem { $0.metric = ComponentName("short") }.contains(
+        "sensitivity metric 'short' gives no loss for some layers or formats"))
+    #expect(
+      problem { $0.solver = ComponentName("spendthrift") }.contains(
+        "solver 'spendthrift' returned choices that do not keep the budget"))
+    #expect(
+      problem { $0.metric = ComponentName("output-mean") }.contains(
+        "there is no sensitivity metric 'output-mean'"))
+    let one = #expect(throws: Diagnostic.self) {
+      try PassRegistry(Self.plugins + [ExactSolver.self])
+    }
+    #expect(one?.message.contains("two allocation solvers are named 'exact'") == true)
   }
 
   @Test("Fitted formats can be chosen, and their values count")
@@ -225,6 +283,24 @@ struct MixedPrecisionTests {
       let input = graph[layer.operation].operands[0]
       #expect(graph.definition(of: input, as: Dequantize.self)?.spec == scheme.activations?.spec)
     }
+  }
+}
+
+/// Forgets the last layer.
+private struct ShortMetric: SensitivityMetric {
+  static let info = ComponentInfo(name: "short", summary: "Forgets a layer.")
+
+  func losses(
+    of layers: [RoundedLinear], as specs: [QuantizationSpec], in network: MeasuredNetwork
+  ) -> [[Double]] { layers.dropLast().map { _ in specs.map { _ in 0 } } }
+}
+
+/// Takes the last choice, which is the dearest here.
+private struct SpendthriftSolver: AllocationSolver {
+  static let info = ComponentInfo(name: "spendthrift", summary: "Takes the dearest choices.")
+
+  func solve(_ problem: AllocationProblem) -> AllocationProblem.Solution? {
+    problem.solution(problem.items.map { $0.count - 1 })
   }
 }
 

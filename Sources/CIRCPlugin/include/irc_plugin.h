@@ -188,8 +188,8 @@ typedef struct irc_plugin_table {
   uint32_t kind;
   char compiler[256];   /* who compiled the plugin; Swift has no stable layout of types between compilers */
   char kit[64];         /* fingerprint of the build that it was compiled against, in hexadecimal; empty in C */
-  /* IRC_PLUGIN_SWIFT: puts the passes into a Swift array, of type [any Pass.Type]. */
-  void (*swift_passes)(void *passes);
+  /* IRC_PLUGIN_SWIFT: puts what it adds into a Swift array, of type [any Plugin.Type]. */
+  void (*swift_plugins)(void *plugins);
   /* IRC_PLUGIN_C: the passes. */
   const irc_pass *const *passes;
   size_t pass_count;
@@ -221,11 +221,11 @@ IRC_PLUGIN_EXPORT const irc_plugin_table *irc_plugin_query(
   IRC_PLUGIN_QUERY
 
 /* Defines irc_plugin_query for a plugin in Swift; 'irc plugin build' writes the one line that uses it. */
-#define IRC_SWIFT_PLUGIN(kit_fingerprint, passes_function)                                         \
+#define IRC_SWIFT_PLUGIN(kit_fingerprint, plugins_function)                                         \
   static const irc_plugin_table irc_plugin_own_table = {                                           \
       IRC_PLUGIN_MARK,      (uint32_t)sizeof(irc_plugin_table), IRC_PLUGIN_API_MAJOR,              \
       IRC_PLUGIN_API_MINOR, IRC_PLUGIN_SWIFT,                   __VERSION__,                       \
-      kit_fingerprint,      passes_function,                    NULL,                              \
+      kit_fingerprint,      plugins_function,                    NULL,                              \
       0};                                                                                          \
   IRC_PLUGIN_QUERY
 

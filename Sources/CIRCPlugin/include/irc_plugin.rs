@@ -146,7 +146,7 @@ pub struct Table {
     kind: u32,
     compiler: [u8; 256],
     kit: [u8; 64],
-    swift_passes: *const c_void,
+    swift_plugins: *const c_void,
     passes: *const &'static Pass,
     pass_count: usize,
 }
@@ -177,7 +177,7 @@ impl Table {
             kind: 2,
             compiler,
             kit: [0; 64],
-            swift_passes: std::ptr::null(),
+            swift_plugins: std::ptr::null(),
             passes: passes.as_ptr(),
             pass_count: passes.len(),
         }

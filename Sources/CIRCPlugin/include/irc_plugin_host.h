@@ -5,7 +5,7 @@
 #include "irc_plugin.h"
 
 /* Bytes of a table that come before its first pointer and can be read in the file. */
-#define IRC_PLUGIN_HEAD_SIZE offsetof(irc_plugin_table, swift_passes)
+#define IRC_PLUGIN_HEAD_SIZE offsetof(irc_plugin_table, swift_plugins)
 
 /* Copies the head of the first table in a file's bytes, and tells whether there is one. The pointers of `table` become NULL. */
 _Bool irc_plugin_find_table(const void *bytes, size_t count, irc_plugin_table *table);

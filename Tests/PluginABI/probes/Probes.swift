@@ -1,7 +1,7 @@
 public import IRCPassKit
 
 /// What this plugin adds to the compiler.
-let passes: [any Pass.Type] = [Probe.self, Fail.self]
+let plugins: [any Plugin.Type] = [Probe.self, Fail.self, CheapestSolver.self]
 
 /// Uses as much of the kit as fits: options of every kind, generics, casts, sites, statistics, and an operator of its own.
 public struct Probe: Pass {
@@ -121,5 +121,17 @@ public struct Fail: Pass {
       let none = graph.operations.isEmpty ? 0 : graph.operations.count
       print([Int]()[none])
     }
+  }
+}
+
+/// The cheapest choice of each thing, whatever else there is room for.
+struct CheapestSolver: AllocationSolver {
+  static let info = ComponentInfo(name: "cheapest", summary: "The cheapest choice of each layer.")
+
+  func solve(_ problem: AllocationProblem) -> AllocationProblem.Solution? {
+    problem.solution(
+      problem.items.map { item in
+        item.indices.min { item[$0].costs.lexicographicallyPrecedes(item[$1].costs) } ?? 0
+      })
   }
 }

@@ -1,8 +1,11 @@
-import IRCPassKit
+public import IRCExecution
+public import IRCGraph
+public import IRCQuant
+public import IRCTensor
 
 /// What other weights do to the logits of a network. Each measurement runs the network over the text, so what an earlier run of the
 /// compiler measured is not measured again.
-final class LogitMeasurements {
+public final class LogitMeasurements {
   private let context: PassContext
   private let real: Graph
   private let tokens: Int
@@ -29,7 +32,10 @@ final class LogitMeasurements {
   }
 
   /// The divergence with the weights of one layer rounded to a format.
-  func divergence(
+  ///
+  /// - Parameter weights: the layer's weights before rounding, [out, in]; not asked for where the divergence is known.
+  /// - Throws: `PassError` when the model has no calibration text, `Diagnostic` when the graph cannot run.
+  public func divergence(
     of layer: RoundedLinear, as spec: QuantizationSpec, _ weights: () throws -> Tensor
   ) throws -> LogitDivergence {
     try measure("one layer", [name(of: layer, spec)]) { probe in
@@ -40,7 +46,9 @@ final class LogitMeasurements {
   }
 
   /// The divergence of `graph`, which is the network with these formats.
-  func divergence(
+  ///
+  /// - Throws: as for one layer.
+  public func divergence(
     of graph: @autoclosure () throws -> Graph, _ formats: [(RoundedLinear, QuantizationSpec)]
   ) throws -> LogitDivergence {
     try measure("all layers", formats.map(name)) { try $0.divergence(of: graph()) }
