@@ -38,7 +38,6 @@ public struct ClipSearch: Pass {
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let constants = graph.constants()
     let folder = ConstantFolder(graph)
-    let uses = graph.uses()
     for (quantize, op) in graph.operations(of: Quantize.self) {
       let (source, scales) = (quantize.operands[0], Array(quantize.operands.dropFirst()))
       guard constants.contains(source) else { continue }
@@ -65,9 +64,7 @@ public struct ClipSearch: Pass {
         parts.append(
           try graph.attach(zeros, numberedFrom: "\(prefix).zeros", before: quantize.id, at: place))
       }
-      for (old, new) in zip(scales, parts) {
-        for use in uses[old] ?? [] { graph.setOperand(use.operand, of: use.operation, to: new) }
-      }
+      for (old, new) in zip(scales, parts) { graph.replaceUses(of: old, with: new) }
       context.count(Self.searched)
       let whole = try folder.fold(scales[0])
       context.remark(
@@ -81,7 +78,11 @@ public struct ClipSearch: Pass {
 
   /// The mean of `a` as a percentage of the mean of `b`.
   private func percent(_ a: Tensor, of b: Tensor) -> Int {
-    let (part, whole) = (a.array(of: Float.self).reduce(0, +), b.array(of: Float.self).reduce(0, +))
+    // Scales of the largest weights that there are would not add up in single precision.
+    func sum(_ scales: Tensor) -> Double {
+      scales.array(of: Float.self).reduce(0) { $0 + Double($1) }
+    }
+    let (part, whole) = (sum(a), sum(b))
     return whole > 0 ? Int((part / whole * 100).rounded()) : 100
   }
 }

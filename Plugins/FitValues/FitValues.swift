@@ -42,7 +42,6 @@ public struct FitValues: Pass {
     if weights.isEmpty { return }
     let statistics = try measure(weights, in: graph, context)
     let folder = ConstantFolder(graph)
-    let uses = graph.uses()
     for readers in weights {
       let layer = readers[0]
       let place = context.derived(from: graph.producer(of: layer.source).location)
@@ -60,7 +59,7 @@ public struct FitValues: Pass {
         found.stored(as: layer.spec.scaleFormat),
         numberedFrom: "\(layer.name).\(context.instance).values",
         before: graph.producer(of: layer.scales[0]).id, at: place)
-      try replace(layer.scales[0], by: values, uses, in: &graph)
+      graph.replaceUses(of: layer.scales[0], with: values)
       context.count(Self.fitted)
       let errors = try [ScaleSet(scales: plain, zeros: nil), found].map {
         try layer.spec.nearestValues(of: source, under: $0).subtracting(source)
@@ -123,15 +122,5 @@ public struct FitValues: Pass {
       return nil
     }
     return squares.map { Float($0 / largest) }
-  }
-
-  /// Lets what reads the plain values read the fitted ones.
-  private func replace(
-    _ plain: ValueID, by fitted: ValueID,
-    _ uses: [ValueID: [(operation: OperationID, operand: Int)]], in graph: inout Graph
-  ) throws {
-    for use in uses[plain] ?? [] {
-      graph.setOperand(use.operand, of: use.operation, to: fitted)
-    }
   }
 }

@@ -67,7 +67,7 @@ public struct GPTQ: Pass {
     }
     var tokens = TokenWeights(importance, least: leastImportance, in: plan, context)
     let folder = ConstantFolder(graph)
-    let stops = groups.map { tokens.stop(for: $0.input) }
+    let stops = tokens.stops(for: groups.map(\.input))
     var result = graph
     var solved = 0
     try context.walk(over: plan, stops: stops) { index, values in

@@ -33,18 +33,21 @@ struct TokenWeights {
     if importance == .attention { blocks = graph.attentionBlocks() }
   }
 
-  /// What the walk is to hand over for the layers that read `input`.
-  func stop(for input: ValueID) -> CalibrationStop {
-    switch importance {
-    case .none: CalibrationStop([input])
-    case .norm: CalibrationStop([input, graph.unnormalised(input)])
-    case .attention:
-      if let block = blocks[input], block.isFed {
-        CalibrationStop(
-          [input, graph.unnormalised(input)],
-          ahead: Array(graph[block.attention].operands.prefix(2)))
-      } else {
-        CalibrationStop([input, graph.unnormalised(input)])
+  /// What the walk is to hand over for the layers that read each of `inputs`, which are in the order of the graph.
+  mutating func stops(for inputs: [ValueID]) -> [CalibrationStop] {
+    // Queries and keys are looked at where they are about to be computed with weights that are still real; in a block whose
+    // layers for them are not rounded, at the first layer behind them.
+    var seen = Set(inputs.compactMap { blocks[$0] }.filter(\.isFed).map(\.attention))
+    return inputs.map { input in
+      switch importance {
+      case .none: return CalibrationStop([input])
+      case .norm: return CalibrationStop([input, graph.unnormalised(input)])
+      case .attention:
+        let vectors = [input, graph.unnormalised(input)]
+        guard let block = blocks[input] else { return CalibrationStop(vectors) }
+        let pair = Array(graph[block.attention].operands.prefix(2))
+        if block.isFed { return CalibrationStop(vectors, ahead: pair) }
+        return CalibrationStop(seen.insert(block.attention).inserted ? vectors + pair : vectors)
       }
     }
   }
@@ -54,8 +57,9 @@ struct TokenWeights {
     if importance == .none { return nil }
     if importance == .attention, let id = blocks[input]?.attention {
       if let known = known[id] { return known }
-      if let op = graph[id].op as? Attention, values.ahead.count == 2 {
-        let (queries, keys) = (values.ahead[0], values.ahead[1])
+      let pair = values.ahead.isEmpty ? Array(values.values.dropFirst(2)) : values.ahead
+      if let op = graph[id].op as? Attention, pair.count == 2 {
+        let (queries, keys) = (pair[0], pair[1])
         let found = try Parallel.map(queries.count) {
           try op.concentration(queries[$0], keys[$0])
         }.map(normalised)
@@ -69,7 +73,7 @@ struct TokenWeights {
         "no attention goes with what is computed here; tokens are weighed by norms")
     }
     let vectors = values.values.count > 1 ? values.values[1] : values.values[0]
-    return try Parallel.map(vectors.count) { vectors[$0].rowNorms() }.map(normalised)
+    return try Parallel.map(vectors.count) { vectors[$0].rowNorms }.map(normalised)
   }
 
   /// Scores brought to the range from the least weight to 1, and then to a mean of 1.
@@ -83,87 +87,5 @@ struct TokenWeights {
     }
     let mean = weights.reduce(0, +) / Float(weights.count)
     return mean > 0 ? weights.map { $0 / mean } : scores.map { _ in 1 }
-  }
-}
-
-extension Graph {
-  /// The attention of a layer's block.
-  struct AttentionBlock {
-    var attention: OperationID
-    /// True if the layer computes what the attention reads.
-    var isFed: Bool
-  }
-
-  /// For each input of linear layers, the attention of its block if there is one.
-  func attentionBlocks() -> [ValueID: AttentionBlock] {
-    let uses = uses()
-    // By place in the graph's order, of which the latest is meant.
-    var last: [ValueID: (place: Int, operation: OperationID)] = [:]
-    for (place, operation) in operations.enumerated() {
-      let found =
-        operation.op is Attention
-        ? (place, operation.id)
-        : operation.operands.compactMap { last[$0] }.max { $0.place < $1.place }
-      for result in operation.results { last[result] = found }
-    }
-    var blocks: [ValueID: AttentionBlock] = [:]
-    for (operation, _) in self.operations(of: Linear.self) {
-      let input = operation.operands[0]
-      guard blocks[input] == nil else { continue }
-      if let next = attention(after: input, uses) {
-        blocks[input] = AttentionBlock(attention: next, isFed: true)
-      } else if let before = last[input] {
-        blocks[input] = AttentionBlock(attention: before.operation, isFed: false)
-      }
-    }
-    return blocks
-  }
-
-  /// The attention that reads what layers make of `input`, with neither a layer nor a sum between.
-  private func attention(
-    after input: ValueID, _ uses: [ValueID: [(operation: OperationID, operand: Int)]]
-  ) -> OperationID? {
-    var open = (uses[input] ?? []).filter { self[$0.operation].op is Linear }
-      .map { self[$0.operation].result }
-    var seen: Set<ValueID> = []
-    while let value = open.popLast() {
-      guard seen.insert(value).inserted else { continue }
-      for use in uses[value] ?? [] {
-        let reader = self[use.operation]
-        if reader.op is Attention { return reader.id }
-        if !(reader.op is Linear || reader.op is Add) { open += reader.results }
-      }
-    }
-    return nil
-  }
-
-  /// What a value was before roundings, rotations and a normalisation, which makes all vectors equally long.
-  func unnormalised(_ value: ValueID) -> ValueID {
-    var current = value
-    while true {
-      let producer = producer(of: current)
-      switch producer.op {
-      case is Dequantize, is Quantize, is HadamardTransform, is ChannelScale:
-        current = producer.operands[0]
-      case is RMSNorm, is LayerNorm: return producer.operands[0]
-      default: return value
-      }
-    }
-  }
-}
-
-extension Tensor {
-  /// The length of each row of an f32 matrix.
-  fileprivate func rowNorms() -> [Float] {
-    unsafe withElements(as: Float.self) { elements in
-      (0..<rows).map { row in
-        var sum: Float = 0
-        for column in 0..<columns {
-          let value = unsafe elements[row * columns + column]
-          sum += value * value
-        }
-        return sum.squareRoot()
-      }
-    }
   }
 }

@@ -1,6 +1,9 @@
 public import IRCPassKit
 
 /// The least loss there is: dynamic programming for one budget, branch and bound for several.
+///
+/// Exact as long as there are at most 65,536 sums of costs; beyond, costs count in units that are rounded up (see `CostFrontier`), so that
+/// a budget is kept and a share of at most one unit for each thing is left unused.
 public struct ExactSolver: AllocationSolver {
   public static let info = ComponentInfo(
     name: "exact",
@@ -13,8 +16,13 @@ public struct ExactSolver: AllocationSolver {
   public func solve(_ problem: AllocationProblem) -> AllocationProblem.Solution? {
     if problem.budgets.count != 1 { return BranchAndBound(problem).solution() }
     let frontier = CostFrontier(problem.items, of: 0, limit: problem.budgets[0])
-    guard let index = frontier.index(within: problem.budgets[0]) else { return nil }
-    return problem.solution(frontier.choices(at: index))
+    // Where costs were rounded up, a budget with little room may look broken by choices that keep it.
+    let cheapest = problem.cheapest
+    guard let index = frontier.index(within: problem.budgets[0]) else {
+      return problem.fits(cheapest) ? cheapest : nil
+    }
+    let solution = problem.solution(frontier.choices(at: index))
+    return problem.fits(cheapest) && cheapest.loss < solution.loss ? cheapest : solution
   }
 }
 

@@ -17,13 +17,9 @@ public struct GreedySolver: AllocationSolver {
     func share(_ choice: AllocationProblem.Choice) -> Double {
       zip(choice.costs, scales).reduce(0) { $0 + Double($1.0) * $1.1 }
     }
-    var choices = problem.items.map { item in
-      item.indices.min {
-        (share(item[$0]), item[$0].loss, $0) < (share(item[$1]), item[$1].loss, $1)
-      }
-        ?? 0
-    }
-    guard problem.fits(problem.solution(choices)) else { return nil }
+    let cheapest = problem.cheapest
+    guard problem.fits(cheapest) else { return nil }
+    var choices = cheapest.choices
     while true {
       var best: (gain: Double, item: Int, choice: Int)?
       let costs = problem.solution(choices).costs

@@ -18,8 +18,9 @@ public struct MixedPrecision: Pass {
 
       `metric` says how the loss of a format is measured, one layer at a time: `kl` and `sqnr` run the network over `tokens` \
       calibration tokens for each layer and format, `output-mse` and `weighted-mse` need one pass for second moments. The \
-      allocation is then measured as a whole and compared with every single format that keeps the budget; the best is \
-      taken, so that the result is never worse than one format for all on the text that was measured.
+      allocation is then measured as a whole, with activations as `quantize` left them, and compared with every single format \
+      that keeps the budget. The best is taken, so that on these tokens, with weights rounded to nearest, no single format \
+      of the size loses less.
 
       Metrics and solvers are components: a plugin can bring others.
 
@@ -63,6 +64,10 @@ public struct MixedPrecision: Pass {
   public var solver = ComponentName<AllocationSolvers>("exact")
   @PassOption("Layers that read one value share a format.")
   public var tieInputs = false
+  @PassOption(
+    "Lists of patterns of weights' names: all weights that some pattern of one list matches share a format."
+  )
+  public var ties: [[NamePattern]] = []
   @PassOption("Calibration tokens that logits are compared on.", in: 1...1_000_000)
   public var tokens = 1024
 
@@ -80,22 +85,29 @@ public struct MixedPrecision: Pass {
     let losses = try metric.losses(of: layers, as: specs, in: network)
     try checkLosses(losses, of: layers, as: specs, in: network.graph)
     let allocation = Allocation(
-      layers: layers, specs: specs, losses: losses, groups: groups(of: layers, in: graph))
+      layers: layers, specs: specs, losses: losses, groups: tiedGroups(of: layers))
     tell(allocation, upTo: budget, context)
-    let chosen = try choose(allocation, by: solver, within: budget, network, context)
+    let chosen = try choose(allocation, by: solver, within: budget, graph, network, context)
     for (layer, choice) in zip(layers, chosen) {
       let spec = specs[choice]
       context.remark(
         Self.allocated, at: graph.producer(of: layer.source).location,
         "'\(layer.name)': \(spec.format), \(spec.granularity)")
-      if spec == layer.spec {
-        context.count(Self.kept)
-        continue
-      }
+      context.count(spec == layer.spec ? Self.kept : Self.changed)
+    }
+    try apply(chosen, of: allocation, to: &graph, context)
+  }
+
+  /// Rounds each layer's weight to the format that was chosen for it.
+  private func apply(
+    _ choices: [Int], of allocation: Allocation, to graph: inout Graph, _ context: PassContext
+  ) throws {
+    for (layer, choice) in zip(allocation.layers, choices) {
+      let spec = allocation.specs[choice]
+      if spec == layer.spec { continue }
       let place = context.derived(from: graph.producer(of: layer.source).location)
       let value = try graph.round(layer.source, to: spec, before: layer.operation, at: place)
       graph.setOperand(1, of: layer.operation, to: value)
-      context.count(Self.changed)
     }
     graph.removeDeadOperations()
     graph.mergeEqualOperations()
@@ -185,22 +197,6 @@ public struct MixedPrecision: Pass {
     }
   }
 
-  /// Indices of layers that share a format.
-  private func groups(of layers: [RoundedLinear], in graph: Graph) -> [[Int]] {
-    guard tieInputs else { return layers.indices.map { [$0] } }
-    var groups: [[Int]] = []
-    var places: [ValueID: Int] = [:]
-    for (index, layer) in layers.enumerated() {
-      if let place = places[layer.realInput] {
-        groups[place].append(index)
-      } else {
-        places[layer.realInput] = groups.count
-        groups.append([index])
-      }
-    }
-    return groups
-  }
-
   /// The frontier in a few points.
   private func tell(_ allocation: Allocation, upTo budget: BitBudget, _ context: PassContext) {
     let points = allocation.frontier
@@ -217,7 +213,7 @@ public struct MixedPrecision: Pass {
   /// The allocation with the least loss of those measured as a whole: the solver's, and each format for all.
   private func choose(
     _ allocation: Allocation, by solver: any AllocationSolver, within budget: BitBudget,
-    _ network: MeasuredNetwork, _ context: PassContext
+    _ graph: Graph, _ network: MeasuredNetwork, _ context: PassContext
   ) throws -> [Int] {
     guard let solved = try allocation.solve(solver, within: budget.bits) else {
       throw PassError(
@@ -228,10 +224,9 @@ public struct MixedPrecision: Pass {
       .filter { allocation.bits(of: $0) <= budget.bits }
     var best: (choices: [Int], loss: Double)?
     for choices in [solved] + uniform {
-      let formats = zip(allocation.layers, choices).map { ($0, allocation.specs[$1]) }
-      let divergence = try network.logits.divergence(
-        of: rounded(network.graph, allocation, choices), formats
-      ).kullbackLeibler
+      var rounded = graph
+      try apply(choices, of: allocation, to: &rounded, context)
+      let divergence = try network.logits.divergence(of: rounded).kullbackLeibler
       let name =
         choices == solved
         ? "the allocation"
@@ -242,24 +237,17 @@ public struct MixedPrecision: Pass {
           + "\(metric.name) \(allocation.loss(of: choices)), measured kl \(divergence)")
       if divergence < best?.loss ?? .infinity { best = (choices, divergence) }
     }
-    if let best, best.choices != solved {
+    guard let best else {
+      throw PassError(
+        "with every choice of formats the network's output is infinite or no number",
+        hint: "raise the budget, or leave layers out with 'exclude' of quantize")
+    }
+    if best.choices != solved {
       context.remark(
         Self.measured, at: .unknown,
         "one format for all loses less than the allocation on this text, and is taken: \(allocation.specs[best.choices[0]].format) "
           + "\(allocation.specs[best.choices[0]].granularity)")
     }
-    return best?.choices ?? solved
-  }
-
-  private func rounded(
-    _ real: Graph, _ allocation: Allocation, _ choices: [Int]
-  ) throws -> Graph {
-    var graph = real
-    for (layer, choice) in zip(allocation.layers, choices) {
-      let value = try graph.round(
-        layer.source, to: allocation.specs[choice], before: layer.operation, at: .unknown)
-      graph.setOperand(1, of: layer.operation, to: value)
-    }
-    return graph
+    return best.choices
   }
 }

@@ -33,6 +33,11 @@ struct CompareCommand: ParsableCommand {
     help: "Check passes that preserve the function, as in 'lower': auto, always, never.")
   var functionCheck = FunctionCheckMode.auto
   @Flag(
+    help:
+      "Measure too how far predictions are from the float model's: the mean Kullback–Leibler divergence in nats a token."
+  )
+  var divergence = false
+  @Flag(
     help: "Compare logits too: simulation with float model, compiled library with simulation.")
   var logits = false
   @OptionGroup var evaluation: EvaluationOptions
@@ -41,9 +46,9 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if logits, schemes != nil, !common.json {
+    if logits || divergence, schemes != nil, !common.json {
       throw ValidationError(
-        "the table of '--schemes' has no room for '--logits'; ask for --json, or name the pipelines with their schemes"
+        "the table of '--schemes' has no room for '\(logits ? "--logits" : "--divergence")'; ask for --json, or name the pipelines with their schemes"
       )
     }
   }
@@ -54,7 +59,8 @@ struct CompareCommand: ParsableCommand {
         model: model, pipelines: pipelines, schemes: schemes, prefix: prefix,
         settings: overrides.settings, data: data, context: evaluation.context,
         windows: evaluation.windows,
-        functionCheck: functionCheck, comparesLogits: logits),
+        functionCheck: functionCheck, measuresDivergence: divergence,
+        comparesLogits: logits),
       in: common.environment(caching))
     let rows = try comparison.run(tell: printer(for: comparison.plans))
     if common.json { try StandardStream.output(json(rows).serialized(indent: 2) + "\n") }
@@ -67,7 +73,8 @@ struct CompareCommand: ParsableCommand {
     var matrix = schemes.map {
       ComparisonMatrix(pipelines: names, schemes: CompilationPlan.schemeNames($0))
     }
-    let table = ComparisonTable(pipelines: names, comparesLogits: logits)
+    let table = ComparisonTable(
+      pipelines: names, measuresDivergence: divergence, comparesLogits: logits)
     var head = table.head
     return { row in
       if !common.json {

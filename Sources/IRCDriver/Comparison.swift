@@ -29,6 +29,8 @@ package final class Comparison {
     package var windows: Int?
     /// Whether passes that preserve the function are checked.
     package var functionCheck: FunctionCheckMode
+    /// Whether the divergence of predictions from those of the float model is measured as well.
+    package var measuresDivergence: Bool
     /// Whether logits are compared as well: of the simulation with the float model, and of the library with the simulation.
     package var comparesLogits: Bool
 
@@ -36,7 +38,8 @@ package final class Comparison {
     package init(
       model: String, pipelines: String, schemes: String? = nil, prefix: String?,
       settings: [String], data: String, context: Int, windows: Int?,
-      functionCheck: FunctionCheckMode, comparesLogits: Bool = false
+      functionCheck: FunctionCheckMode, measuresDivergence: Bool = false,
+      comparesLogits: Bool = false
     ) {
       self.model = model
       self.pipelines = pipelines
@@ -47,6 +50,7 @@ package final class Comparison {
       self.context = context
       self.windows = windows
       self.functionCheck = functionCheck
+      self.measuresDivergence = measuresDivergence
       self.comparesLogits = comparesLogits
     }
   }
@@ -174,6 +178,8 @@ package final class Comparison {
     let simulation = try GraphLanguageModel(result.graph)
     return ComparisonRow.Figures(
       perplexity: try perplexity(simulation, windows, .simulation),
+      divergence: request.measuresDivergence
+        ? try divergence(simulation, GraphLanguageModel(model.graph), windows) : nil,
       windows: windows.count,
       bitsPerWeight: emission.map { emission in
         bits(of: emission.tensors.reduce(0) { $0 + $1.bytes }, model)
@@ -199,6 +205,15 @@ package final class Comparison {
     return ComparisonRow.LogitDifferences(
       simulation: try largest(simulation, GraphLanguageModel(model.graph)),
       compiled: try largest(library, simulation))
+  }
+
+  private func divergence(
+    _ simulation: GraphLanguageModel, _ float: GraphLanguageModel, _ windows: [[Int32]]
+  ) throws -> Double {
+    let reporter = environment.reporter
+    return try LogitDivergence(of: simulation, from: float, windows: windows) {
+      reporter.progress("compare predictions", $0, of: $1)
+    }.kullbackLeibler
   }
 
   private func perplexity(

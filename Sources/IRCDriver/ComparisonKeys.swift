@@ -5,7 +5,7 @@ import IRCSupport
 
 /// Names of the rows of a comparison in the cache.
 struct ComparisonKeys {
-  private static let kind = "comparison-row 4"
+  private static let kind = "comparison-row 5"
   private let request: Comparison.Request
   private let cache: ContentCache
   private let program: String
@@ -66,6 +66,7 @@ struct ComparisonKeys {
         "documents": "\(TextSource(path: request.data).isDocuments)",
         "context": "\(request.context)",
         "logits": "\(request.comparesLogits)", "compiler": compiler,
+        "divergence": "\(request.measuresDivergence)",
         "windows": request.windows.map { "\($0)" } ?? "all",
       ])
   }

@@ -6,6 +6,9 @@ package struct ComparisonRow: Sendable {
   package struct Figures: Hashable, Sendable {
     /// Perplexity of the float model or of the pipeline's simulation.
     package var perplexity: Double
+    /// Mean Kullback–Leibler divergence of what the simulation predicts from what the float model does, in nats for each token; nil
+    /// for the float model and where that was not asked for.
+    package var divergence: Double?
     /// Windows or documents that it was measured on.
     package var windows: Int
     /// Bits of everything that is stored, for each weight of the checkpoint; nil where no exporter tells it.
@@ -50,6 +53,7 @@ package struct ComparisonRow: Sendable {
       ("seconds", figures?.seconds.map(JSON.real) ?? .null),
       ("cached", .bool(isCached)),
     ]
+    if let divergence = figures?.divergence { members.append(("kl", .real(divergence))) }
     if let logits = figures?.logits {
       members.append(("logit_difference", .real(logits.simulation)))
       members.append(("logit_difference_compiled", .real(logits.compiled)))
@@ -66,6 +70,7 @@ extension ComparisonRow.Figures {
   var entry: [UInt8] {
     let json = JSON.object([
       ("perplexity", .real(perplexity)), ("windows", .integer(windows)),
+      ("kl", divergence.map(JSON.real) ?? .null),
       ("bits_per_weight", bitsPerWeight.map(JSON.real) ?? .null),
       ("bytes", bytes.map(JSON.integer) ?? .null), ("seconds", seconds.map(JSON.real) ?? .null),
       ("logits_simulation", logits.map { .real($0.simulation) } ?? .null),
@@ -81,6 +86,7 @@ extension ComparisonRow.Figures {
     let json = try JSONValue(parsing: String(decoding: entry, as: UTF8.self), path: "cache")
     perplexity = try json["perplexity"].double()
     windows = try json["windows"].int()
+    divergence = try json.optional("kl")?.double()
     bitsPerWeight = try json.optional("bits_per_weight")?.double()
     bytes = try json.optional("bytes")?.int()
     seconds = try json.optional("seconds")?.double()

@@ -1,24 +1,6 @@
-import CKernels
 public import IRCGraph
 import IRCSupport
 import IRCTensor
-
-/// How far the logits of a changed network lie from those of the network that it was made from.
-public struct LogitDivergence: Hashable, Sendable {
-  /// Mean over the tokens of the Kullback–Leibler divergence of what the changed network predicts, in nats.
-  public var kullbackLeibler: Double
-  /// Power of the differences of logits in relation to the power of the logits.
-  public var noise: Double
-  /// Tokens that were looked at.
-  public var tokens: Int
-
-  /// States the figures.
-  public init(kullbackLeibler: Double, noise: Double, tokens: Int) {
-    self.kullbackLeibler = kullbackLeibler
-    self.noise = noise
-    self.tokens = tokens
-  }
-}
 
 /// Measures what changes of a network's constants do to its logits over some text.
 ///
@@ -82,19 +64,9 @@ public final class LogitProbe: Sendable {
   }
 
   private func compare(_ logits: [Tensor]) throws -> LogitDivergence {
-    let parts = try Parallel.map(logits.count) { index in
-      unsafe reference[index].withElements(as: Float.self) { a in
-        unsafe logits[index].withElements(as: Float.self) { b in
-          guard let a = a.baseAddress, let b = b.baseAddress else { return irc_divergence() }
-          return unsafe irc_divergence_rows(
-            a, b, reference[index].rows, reference[index].columns)
-        }
-      }
-    }
-    let tokens = windows.reduce(0) { $0 + $1.count }
-    let signal = parts.reduce(0) { $0 + $1.signal }
-    return LogitDivergence(
-      kullbackLeibler: parts.reduce(0) { $0 + $1.kl } / Double(tokens),
-      noise: signal > 0 ? parts.reduce(0) { $0 + $1.noise } / signal : 0, tokens: tokens)
+    try LogitDivergence(
+      Parallel.map(logits.count) { index in
+        LogitDivergence.Sums(of: logits[index], from: reference[index])
+      })
   }
 }

@@ -150,16 +150,29 @@ extension Graph {
   @discardableResult
   public mutating func mergeEqualOperations() -> Int {
     var first: [OperationKey: [ValueID]] = [:]
+    // Operations come before those that read them, so one sweep renames what was merged.
+    var kept: [ValueID: ValueID] = [:]
     var merged = 0
     for id in order {
       guard let operation = table[id.index] else { continue }
-      let key = OperationKey(op: AnyHashable(operation.op), operands: operation.operands)
+      let operands = operation.operands.map { kept[$0] ?? $0 }
+      if operands != operation.operands {
+        table[id.index]?.operands = operands
+        countReaders(of: operation.operands, replacedBy: operands)
+      }
+      let key = OperationKey(op: AnyHashable(operation.op), operands: operands)
       if let earlier = first[key] {
-        for (old, new) in zip(operation.results, earlier) { replaceUses(of: old, with: new) }
+        for (old, new) in zip(operation.results, earlier) { kept[old] = new }
         merged += 1
       } else {
         first[key] = operation.results
       }
+    }
+    for index in outputs.indices {
+      if let value = kept[outputs[index].value] { outputs[index].value = value }
+    }
+    for index in nextStates.indices {
+      if let value = kept[nextStates[index].value] { nextStates[index].value = value }
     }
     removeDeadOperations()
     return merged

@@ -17,7 +17,8 @@ public struct CholeskyFactor: Sendable {
     let n = matrix.shape[0]
     let mean = (0..<n).reduce(0) { $0 + elements[$1 * n + $1] } / Double(max(1, n))
     for i in 0..<n { elements[i * n + i] += damping * mean }
-    if n > 0, BLAS.isSerial {
+    if n > 0 {
+      BLAS.prepare()
       var (size, information) = (Int32(n), Int32(0))
       // Rows for columns: the upper part is then what lies below the diagonal.
       unsafe dpotrf_("U", &size, &elements, &size, &information, 1)
@@ -40,7 +41,8 @@ public struct CholeskyFactor: Sendable {
     var elements = right.array(of: Double.self)
     let (k, n) = (right.shape[0], right.shape[1])
     precondition(n == lower.shape[0], "the width of \(right.shape) does not fit")
-    guard k > 0, n > 0, BLAS.isSerial else { return right }
+    guard k > 0, n > 0 else { return right }
+    BLAS.prepare()
     unsafe lower.withElements(as: Double.self) { factor in
       unsafe cblas_dtrsm(
         CblasRowMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, Int32(k), Int32(n), 1,

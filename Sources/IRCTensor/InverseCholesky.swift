@@ -32,7 +32,8 @@ public struct InverseCholesky: Sendable {
     let diagonal = moment.diagonal
     let live = diagonal.filter { $0 > 0 }
     let mean = live.reduce(0, +) / Double(max(1, live.count))
-    guard !live.isEmpty, mean.isFinite, BLAS.isSerial else { return nil }
+    guard !live.isEmpty, mean.isFinite else { return nil }
+    BLAS.prepare()
     deadChannels = diagonal.indices.filter { !(diagonal[$0] > 0) }
     order =
       ordered

@@ -36,7 +36,7 @@ extension Tensor {
     return unsafe Tensor(shape, of: Float.self) { target in
       unsafe withElements(as: Float.self) { unsafe _ = target.update(from: $0) }
       unsafe other.withElements(as: Float.self) { other in
-        guard BLAS.isSerial else { return }
+        BLAS.prepare()
         unsafe cblas_saxpy(
           Int32(count), factor, other.baseAddress, 1, target.baseAddress, 1)
       }
@@ -49,8 +49,19 @@ extension Tensor {
   /// The sum of the squares of the elements of a tensor of f32, in double precision.
   public var squaredNorm: Double {
     unsafe withElements(as: Float.self) { elements in
-      guard BLAS.isSerial else { return 0 }
+      BLAS.prepare()
       return unsafe cblas_dsdot(Int32(count), elements.baseAddress, 1, elements.baseAddress, 1)
+    }
+  }
+
+  /// The Euclidean length of each row of a tensor of f32, of `columns` elements each.
+  public var rowNorms: [Float] {
+    unsafe withElements(as: Float.self) { elements in
+      guard let first = elements.baseAddress else { return [Float](repeating: 0, count: rows) }
+      BLAS.prepare()
+      return (0..<rows).map { row in
+        unsafe cblas_snrm2(Int32(columns), first + row * columns, 1)
+      }
     }
   }
 

@@ -16,11 +16,12 @@ public struct MatrixInverse: Sendable {
   public init(of matrix: Tensor) throws {
     var elements = try squareMatrix(matrix)
     let n = matrix.shape[0]
-    guard n > 0, BLAS.isSerial else {
+    guard n > 0 else {
       inverse = matrix
       reciprocalCondition = 1
       return
     }
+    BLAS.prepare()
     var (size, information) = (Int32(n), Int32(0))
     var pivots = [Int32](repeating: 0, count: n)
     var norm = (0..<n).reduce(0) { most, row in

@@ -8,7 +8,8 @@ extension Tensor {
     var elements = array(of: Double.self)
     // Rows for columns: a vector in each run of n numbers.
     var (n, k) = (Int32(shape[1]), Int32(shape[0]))
-    guard n > 0, k > 0, BLAS.isSerial else { return self }
+    guard n > 0, k > 0 else { return self }
+    BLAS.prepare()
     precondition(k <= n, "more vectors than dimensions")
     var factors = [Double](repeating: 0, count: Int(k))
     var work = [Double](repeating: 0, count: 64 * Int(k))

@@ -20,12 +20,12 @@ public protocol Real: TensorElement, BinaryFloatingPoint {
   static func logarithmOnePlus(_ x: Self) -> Self
 }
 
-/// OpenBLAS, told once to stay on the calling thread.
+/// OpenBLAS.
 enum BLAS {
-  static let isSerial: Bool = {
-    openblas_set_num_threads(1)
-    return true
-  }()
+  private static let serial: Void = openblas_set_num_threads(1)
+
+  /// Tells the library, once, to stay on the calling thread; comes before every call of it.
+  static func prepare() { serial }
 }
 
 extension Float: Real {
@@ -34,7 +34,8 @@ extension Float: Real {
     _ b: UnsafePointer<Float>, ldb: Int, transposeB: Bool, beta: Float,
     _ c: UnsafeMutablePointer<Float>, ldc: Int
   ) {
-    guard m > 0, n > 0, k > 0, BLAS.isSerial else { return }
+    guard m > 0, n > 0, k > 0 else { return }
+    BLAS.prepare()
     unsafe cblas_sgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
       Int32(m), Int32(n), Int32(k), 1, a, Int32(lda), b, Int32(ldb), beta, c, Int32(ldc))
@@ -51,7 +52,8 @@ extension Double: Real {
     _ b: UnsafePointer<Double>, ldb: Int, transposeB: Bool, beta: Double,
     _ c: UnsafeMutablePointer<Double>, ldc: Int
   ) {
-    guard m > 0, n > 0, k > 0, BLAS.isSerial else { return }
+    guard m > 0, n > 0, k > 0 else { return }
+    BLAS.prepare()
     unsafe cblas_dgemm(
       CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
       Int32(m), Int32(n), Int32(k), 1, a, Int32(lda), b, Int32(ldb), beta, c, Int32(ldc))

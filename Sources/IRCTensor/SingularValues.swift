@@ -46,7 +46,7 @@ public struct SingularValues: Sendable {
     _ matrix: inout [Double], _ m: Int, _ n: Int, _ values: inout [Double],
     _ left: inout [Double], _ right: inout [Double]
   ) throws {
-    guard BLAS.isSerial else { return }
+    BLAS.prepare()
     var (rows, columns, size) = (Int32(n), Int32(m), Int32(min(m, n)))
     var (lwork, information) = (Int32(-1), Int32(0))
     var work = [0.0]

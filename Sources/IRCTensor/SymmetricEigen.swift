@@ -33,7 +33,7 @@ public struct SymmetricEigen: Sendable {
   /// Ascending values, and a vector in each run of n numbers of `matrix`.
   private static func decompose(_ matrix: inout [Double], _ values: inout [Double], _ n: Int) throws
   {
-    guard BLAS.isSerial else { return }
+    BLAS.prepare()
     var (size, information) = (Int32(n), Int32(0))
     var (lwork, liwork) = (Int32(-1), Int32(-1))
     var work = [0.0]

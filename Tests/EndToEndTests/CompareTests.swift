@@ -152,6 +152,8 @@ struct CompareTests {
       wrong.errors.contains("--schemes:1:6: error: unknown scheme 'w4a17'"), "\(wrong.errors)")
     #expect(wrong.errors.contains("did you mean 'w4a16'?"))
     #expect(wrong.errors.contains("expected the name of a scheme"))
+    let divergence = try bench.run("rtn", "--schemes", "w8a8", "--divergence")
+    #expect(divergence.code == 64 && divergence.errors.contains("'--divergence'"))
     let both = try bench.run("rtn", "--schemes", "w8a8", "--logits")
     #expect(both.code == 64 && both.errors.contains("'--logits'"), "\(both.errors)")
   }
@@ -174,6 +176,19 @@ struct CompareTests {
     }
     let table = try bench.run("rtn-w8a8", "--logits", "--windows", "2").output
     #expect(table.split(separator: "\n")[0].hasSuffix("   logits  compiled"))
+  }
+
+  @Test("Divergences are measured on request: none without quantization, less with more bits")
+  func divergence() throws {
+    let bench = try Bench()
+    let arguments = ["--divergence", "--windows", "2"]
+    let rows = try bench.rows("float,rtn-w8a8,rtn-w4a8", arguments[0], arguments[1], arguments[2])
+    #expect(try rows[0].optional("kl") == nil)
+    let kl = try rows.dropFirst().map { try $0["kl"].double() }
+    #expect(kl[0] < 1e-8 && kl[1] > 1e-5 && kl[2] > 5 * kl[1], "\(kl)")
+    let table = try bench.run("rtn-w8a8", "--divergence", "--windows", "2").output
+    #expect(table.split(separator: "\n")[0].contains("      change          kl  bits/weight"))
+    #expect(table.contains(String(format: "%.6f", kl[1])), "\(table)")
   }
 
   @Test("What is finished is not computed again, unless something that it depends on changed")

@@ -66,6 +66,20 @@ struct ClipSearchTests {
     }
   }
 
+  @Test("Weights near the largest number that there is are searched like others")
+  func largeWeights() throws {
+    var graph = Graph(name: "large")
+    let ids = try graph.add(Input(name: "ids", type: TensorType(.i32, [.named("tokens")])))[0]
+    let table = try graph.add(Generated(shape: [16, 64], values: .random(seed: 1, scale: 1)))[0]
+    let weight = try graph.add(
+      Generated(shape: [2048, 64], values: .random(seed: 2, scale: 5e37)))[0]
+    let x = try graph.add(Embedding(), [ids, table])[0]
+    graph.addOutput("logits", try graph.add(Linear(), [x, weight])[0])
+    let run = try run(ClipSearch(), QuantizationSpec(.integer(bits: 8), .row), on: &graph)
+    #expect(run.counters[0].value == 1)
+    #expect(run.remarks.contains { $0.message.contains(" % of the whole on average") })
+  }
+
   @Test("Scales that were chosen before stay")
   func keeps() throws {
     let spec = QuantizationSpec(.integer(bits: 3), .row)

@@ -244,6 +244,23 @@ struct GPTQTests {
     }
   }
 
+  @Test("A block whose layers for queries and keys stay real weighs its other layers by attention")
+  func importanceWithoutQueries() throws {
+    var scheme = QuantizeTensors()
+    scheme.scheme = QuantizationScheme(weights: QuantizationSpec(.integer(bits: 3), .row))
+    scheme.exclude = ["q.weight", "k.weight", "v.weight"].map { NamePattern($0) }
+    var gptq = GPTQ()
+    var codes: [TokenImportance: [UInt32]] = [:]
+    for importance in [TokenImportance.attention, .norm] {
+      gptq.importance = importance
+      var graph = try SampleNetworks.graph(SampleNetworks.transformer)
+      let runs = try run([scheme, gptq], on: &graph)
+      #expect(runs.last?.remarks.contains { $0.kind.name == "plain-norms" } == false)
+      codes[importance] = try logits(graph).map(\.bitPattern)
+    }
+    #expect(codes[.attention] != codes[.norm])
+  }
+
   @Test("A weight that is read in two ways keeps its codes, with a remark")
   func shared() throws {
     // Table and head are one tensor and get the same format.

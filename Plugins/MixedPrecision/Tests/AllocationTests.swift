@@ -91,6 +91,17 @@ struct AllocationTests {
     }
   }
 
+  @Test("A budget that only the cheapest choices keep is kept, however costs are rounded")
+  func noRoom() throws {
+    // Two costs without a common divisor: sums are counted in units of 4.
+    let problem = AllocationProblem(
+      items: [100_003, 99_991].map { [Choice(loss: 1, costs: [$0])] }, budgets: [199_994])
+    #expect(ExactSolver().solve(problem)?.costs == [199_994])
+    var tooFew = problem
+    tooFew.budgets = [199_993]
+    #expect(ExactSolver().solve(tooFew) == nil)
+  }
+
   @Test("With too many sums of costs a budget is still kept, and little is lost")
   func rounded() throws {
     let random = RandomNumbers(seed: 7)

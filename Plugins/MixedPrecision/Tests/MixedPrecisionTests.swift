@@ -258,6 +258,31 @@ struct MixedPrecisionTests {
     #expect(layers(graph).count > formats.count)
   }
 
+  @Test(
+    "Layers whose names match patterns of one list share a format, and lists that overlap tie together"
+  )
+  func namedTies() throws {
+    var pass = MixedPrecision()
+    pass.bits = AverageBits(try 1.4 * startBits())
+    pass.choices = choices([2, 3, 4, 8])
+    let free = layers(try run(pass).graph)
+    let names = free.map(\.name)
+    try #require(Set(names).count >= 4)
+    let half = names.count / 2
+    pass.ties = [names[...half], names[half...]].map { $0.map { NamePattern($0) } }
+    #expect(Set(layers(try run(pass).graph).map(\.spec)).count == 1)
+    // The layer that gets the most bits and the one that gets the fewest are made alike.
+    let bits = free.map(\.spec.format.bits)
+    let (low, high) = (
+      try #require(free.indices.min { bits[$0] < bits[$1] }),
+      try #require(free.indices.max { bits[$0] < bits[$1] })
+    )
+    try #require(bits[low] < bits[high])
+    pass.ties = [[NamePattern(names[low]), NamePattern(names[high])]]
+    let tied = layers(try run(pass).graph)
+    #expect(tied[low].spec == tied[high].spec)
+  }
+
   @Test("Budgets that nothing keeps and missing calibration are told")
   func errors() throws {
     var pass = MixedPrecision()
@@ -278,7 +303,11 @@ struct MixedPrecisionTests {
     var pass = MixedPrecision()
     pass.scheme = scheme
     pass.choices = choices([2, 3, 4, 8])
-    let (graph, _) = try run(pass, scheme: scheme)
+    let (graph, run) = try run(pass, scheme: scheme)
+    // What is measured has the rounding of activations in it.
+    let said = run.remarks.filter { $0.kind.name == "measured" }.map(\.message)
+    let measured = try divergence(graph)
+    #expect(said.contains { $0.hasSuffix("measured kl \(measured)") }, "\(measured): \(said)")
     for layer in layers(graph) {
       let input = graph[layer.operation].operands[0]
       #expect(graph.definition(of: input, as: Dequantize.self)?.spec == scheme.activations?.spec)

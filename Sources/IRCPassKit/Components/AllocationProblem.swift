@@ -35,6 +35,20 @@ public struct AllocationProblem: Sendable {
     self.budgets = budgets
   }
 
+  /// For each thing the choice that takes the smallest shares of the budgets; of equal ones that with the least loss, then the first.
+  public var cheapest: Solution {
+    let scales = budgets.map { 1 / Double(max(1, $0)) }
+    func share(_ choice: Choice) -> Double {
+      zip(choice.costs, scales).reduce(0) { $0 + Double($1.0) * $1.1 }
+    }
+    return solution(
+      items.map { item in
+        item.indices.min {
+          (share(item[$0]), item[$0].loss, $0) < (share(item[$1]), item[$1].loss, $1)
+        } ?? 0
+      })
+  }
+
   /// Adds up what choices bring.
   public func solution(_ choices: [Int]) -> Solution {
     var result = Solution(choices: choices, loss: 0, costs: budgets.map { _ in 0 })

@@ -16,7 +16,7 @@ public final class LogitMeasurements {
   private var probe: LogitProbe?
 
   /// Changes when the same network and text give other figures than before.
-  private static let version = 1
+  private static let version = 2
 
   /// Measures `real`, a network without rounding, over about so many tokens; nothing runs yet.
   init(of real: Graph, tokens: Int, _ context: PassContext) throws {
@@ -38,20 +38,19 @@ public final class LogitMeasurements {
   public func divergence(
     of layer: RoundedLinear, as spec: QuantizationSpec, _ weights: () throws -> Tensor
   ) throws -> LogitDivergence {
-    try measure("one layer", [name(of: layer, spec)]) { probe in
+    try measure("one layer", [], [name(of: layer, spec)]) { probe in
       let value = try spec.nearestValues(of: weights())
       return try probe.divergence(
         replacing: [OperandReplacement(layer.operation, operand: 1, value)])
     }
   }
 
-  /// The divergence of `graph`, which is the network with these formats.
+  /// The divergence of a graph that computes what the network does, with other weights and with values rounded.
   ///
   /// - Throws: as for one layer.
-  public func divergence(
-    of graph: @autoclosure () throws -> Graph, _ formats: [(RoundedLinear, QuantizationSpec)]
-  ) throws -> LogitDivergence {
-    try measure("all layers", formats.map(name)) { try $0.divergence(of: graph()) }
+  public func divergence(of graph: Graph) throws -> LogitDivergence {
+    let changed = try context.fingerprint(of: graph.outputs.map(\.value), in: graph)
+    return try measure("all layers", [changed], []) { try $0.divergence(of: graph) }
   }
 
   private func name(of layer: RoundedLinear, _ spec: QuantizationSpec) -> String {
@@ -59,10 +58,12 @@ public final class LogitMeasurements {
   }
 
   private func measure(
-    _ action: String, _ options: [String], _ body: (LogitProbe) throws -> LogitDivergence
+    _ action: String, _ changed: [Fingerprint], _ options: [String],
+    _ body: (LogitProbe) throws -> LogitDivergence
   ) throws -> LogitDivergence {
     let found = try context.cached(
-      action, version: Self.version, inputs: inputs, options: ["\(tokens) tokens"] + options
+      action, version: Self.version, inputs: inputs + changed,
+      options: ["\(tokens) tokens"] + options
     ) {
       let divergence = try body(preparedProbe())
       return [
