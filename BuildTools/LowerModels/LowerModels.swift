@@ -1,7 +1,10 @@
 import Foundation
 import PackagePlugin
 
-/// Lowers `model.yaml` of a target into the target's own folder, before each build.
+/// Lowers `model.yaml` of a target into the target's own folder, before each build that SwiftPM plans.
+///
+/// It keeps plans, and runs the plugin again when a file of the package comes or goes, but not when one changes (as of 6.3): with
+/// `--disable-build-manifest-caching` it plans each time.
 ///
 /// SwiftPM compiles no C files that plugins make elsewhere (as of 6.3 it says "C source file generation not enabled"), so the files
 /// have to lie among the target's sources. What does not change is not touched, so nothing is compiled again without need.

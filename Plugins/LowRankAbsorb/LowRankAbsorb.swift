@@ -60,6 +60,8 @@ public struct LowRankAbsorb: Pass {
     return []
   }
 
+  public var needsCalibration: Bool { objective == .whitened }
+
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let layers = try selectLayers(in: graph, context)
     // Values mean the same before and after, so everything is measured where the pass began.

@@ -42,8 +42,11 @@ public struct QuantizeTensors: Pass {
     return effects
   }
 
+  /// Static scales are measured; dynamic ones are found as it runs.
+  public var needsCalibration: Bool { scheme.activations?.isStatic == true }
+
   /// Static scales take a pass over the calibration text; all else is left to whoever writes the weights.
-  public var isCostly: Bool { scheme.activations?.isStatic == true }
+  public var isCostly: Bool { needsCalibration }
 
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let targets = try selectTargets(in: graph, context)

@@ -73,6 +73,8 @@ public struct RotationFusion: Pass {
     return effects
   }
 
+  public var needsCalibration: Bool { kind.needsMoments }
+
   /// Hadamard matrices come from tables; all others are computed.
   public var isCostly: Bool { kind != .hadamard }
 

@@ -152,7 +152,7 @@ public struct CEmitter: Sendable {
       names: draft.names, files: texts.map(\.name) + [draft.names.weights],
       tensors: program.weights.tensors.map { tensor in
         EmissionReport.StoredTensor(
-          name: tensor.name, shape: tensor.shape, format: tensor.format,
+          name: tensor.name, constant: tensor.constant, shape: tensor.shape, format: tensor.format,
           bytes: tensor.sections.reduce(0) { $0 + $1.bytes })
       }, textBytes: texts.reduce(0) { $0 + $1.text.utf8.count },
       weightBytes: WeightFile.fileBytes(body: draft.source.bodyBytes),

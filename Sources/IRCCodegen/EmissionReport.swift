@@ -2,8 +2,11 @@
 public struct EmissionReport: Hashable, Sendable {
   /// One tensor of the weights file.
   public struct StoredTensor: Hashable, Sendable {
-    /// Name of the checkpoint tensor that it comes from.
+    /// Name of the checkpoint tensor that it comes from; the first if it comes from several.
     public let name: String
+    /// Name of the constant that a pass computed from that tensor, such as codes or a factor of a branch; nil if the elements are
+    /// the tensor's own, or operators of the graph make them of it.
+    public let constant: String?
     /// Extents.
     public let shape: [Int]
     /// How it is kept, such as `f32`, `f16` or `int4 group(32) f16`.

@@ -15,10 +15,11 @@ struct OptCommand: ParsableCommand {
   @Option(help: "A Hugging Face folder whose tensors the graph's parameters are.")
   var weights: String?
   @OptionGroup var pipeline: PipelineOptions
+  @OptionGroup var caching: CacheOptions
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let environment = try common.environment()
+    let environment = try common.environment(caching)
     let result = try Optimization(
       of: graph, passes: passes, weights: weights, pipeline.options, in: environment
     ).result

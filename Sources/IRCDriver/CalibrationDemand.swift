@@ -18,7 +18,7 @@ struct CalibrationDemand {
   private let width: Int
 
   init(_ graph: Graph, _ plan: CompilationPlan) {
-    runs = plan.passes.count { $0.info.usesCalibration && $0.pass.isCostly }
+    runs = plan.passes.count { $0.pass.needsCalibration && $0.pass.isCostly }
     tokens = plan.model.calibration?.tokens ?? 0
     let shapes = graph.operations(of: Linear.self).compactMap {
       graph.type(of: $0.operation.operands[1]).fixedShape

@@ -1,6 +1,7 @@
 import IRCCodegen
 import IRCExecution
 import IRCFrontend
+import IRCPassManager
 package import IRCPipeline
 import IRCSupport
 
@@ -64,13 +65,16 @@ package final class Comparison {
 
   /// Checks the request; nothing is computed yet.
   ///
-  /// - Throws: `DiagnosticList` with everything that is wrong with the model file and the arguments.
+  /// - Throws: `DiagnosticList` with everything that is wrong with the model file and the arguments, and for every pipeline that needs
+  ///   calibration text where there is none.
   package init(_ request: Request, in environment: CompilerEnvironment) throws {
     self.request = request
     self.environment = environment
     plans = try environment.plans(
       request.model, pipelines: request.pipelines, schemes: request.schemes,
       prefix: request.prefix, settings: request.settings)
+    let problems = plans.compactMap { $0.manager().calibrationProblem }
+    if !problems.isEmpty { throw DiagnosticList(problems) }
   }
 
   /// The rows in order, the float model first; a pipeline that fails does not keep the others from running.

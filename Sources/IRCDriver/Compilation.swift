@@ -48,6 +48,13 @@ package struct Compilation {
       runs.reduce(0) { $0 + max(0, ($1.earlierSeconds ?? $1.seconds) - $1.seconds) }
     }
 
+    /// Tells the user which passes did not have to run.
+    func tellKnown(_ reporter: Reporter) {
+      let known = runs.filter { $0.earlierSeconds != nil }.map(\.instance)
+      if known.isEmpty { return }
+      reporter.note("known from earlier runs: \(known.joined(separator: ", "))")
+    }
+
     /// What exporters wrote.
     package var emissions: [EmissionReport] { runs.flatMap(\.emissions) }
 
@@ -129,7 +136,7 @@ package struct Compilation {
     notes.forEach(environment.reporter.note)
     let instruments =
       watch.instruments + [AnnouncingInstrument(environment.reporter, count: passes.count)]
-    var manager = PassManager(passes, registry: plan.registry, instruments: instruments)
+    var manager = plan.manager(of: passes, instruments)
     var graph = model.graph
     graph.name = plan.model.name
     graph.renumber()
@@ -156,10 +163,7 @@ package struct Compilation {
     var result = Result(
       graph: graph, sourceBytes: model.checkpoint.byteCount, watch, calibration: calibration.use)
     result.notes = notes + (calibration.record?.notes ?? [])
-    let known = result.runs.filter { $0.earlierSeconds != nil }.map(\.instance)
-    if !known.isEmpty {
-      environment.reporter.note("known from earlier runs: \(known.joined(separator: ", "))")
-    }
+    result.tellKnown(environment.reporter)
     return result
   }
 

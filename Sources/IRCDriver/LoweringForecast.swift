@@ -33,8 +33,8 @@ package struct LoweringForecast {
     graph.name = plan.model.name
     graph.renumber()
     let demand = CalibrationDemand(graph, plan)
-    passes = try PassManager(plan.passes, registry: plan.registry, instruments: [])
-      .forecast(on: &graph, model: compilation.facts, target: plan.model.target)
+    passes = try plan.manager().forecast(
+      on: &graph, model: compilation.facts, target: plan.model.target)
     sourceBytes = compilation.model.checkpoint.byteCount
     memory = demand.memory
     if let lastRun {
@@ -90,7 +90,7 @@ package struct LoweringForecast {
         let shape = tensor.shape.map(String.init).joined(separator: "x")
         text +=
           "  \(tensor.name.padding(toLength: width, withPad: " ", startingAt: 0))  \(shape)  \(tensor.format)  "
-          + "\(tensor.bytes) bytes\n"
+          + "\(tensor.bytes) bytes\(tensor.constant.map { "  as '\($0)'" } ?? "")\n"
       }
       let isOpen = passes.contains { $0.reason != nil }
       text += """
@@ -123,7 +123,8 @@ extension EmissionReport.StoredTensor {
   /// As manifests and forecasts have it.
   var json: JSON {
     .object([
-      ("name", .string(name)), ("shape", .array(shape.map { .integer($0) })),
+      ("name", .string(name)), ("constant", constant.map(JSON.string) ?? .null),
+      ("shape", .array(shape.map { .integer($0) })),
       ("format", .string(format)), ("bytes", .integer(bytes)),
       ("bits_per_weight", .real(bitsPerWeight)),
     ])

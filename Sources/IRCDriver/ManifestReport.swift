@@ -64,6 +64,7 @@ struct ManifestReport {
       try tensor["name"].string(), shape, try tensor["format"].string(),
       "\(try tensor["bytes"].int()) bytes",
       "\(fixed(try tensor["bits_per_weight"].double(), 2)) bits",
+      try tensor.optional("constant").map { "as '\(try $0.string())'" } ?? "",
     ]
   }
 

@@ -34,8 +34,7 @@ package struct ModelCheck {
     var model: LoadedModel?
     try attempt { model = try ModelFolder.load(plan.model.source) }
     try attempt { try plan.checkExporter() }
-    let manager = PassManager(plan.passes, registry: plan.registry, instruments: [])
-    problems += manager.factProblems(startingWith: model?.graph.facts ?? [])
+    problems += plan.manager().problems(startingWith: model?.graph.facts ?? [])
     if let calibration = plan.model.calibration {
       try attempt { _ = try MappedFile(path: calibration.source.path) }
       // Ids need no tokenizer.

@@ -35,13 +35,16 @@ package struct Optimization {
       : try TextualPasses.read(
         passes, registry: environment.registry, shipped: environment.shipped)
     let watch = Watch(options, probe: nil)
-    let manager = PassManager(
+    var manager = PassManager(
       schedule, registry: environment.registry, instruments: watch.instruments)
+    let model = ModelDescription(name: graph.name, vocabularySize: 0, contextLength: nil)
+    let basis = ResultBasis(environment.cache, environment.reporter)
+    defer { basis?.save() }
+    manager.results = basis.map { PassResultCache($0, model: model, target: .native, nil) }
     try manager.run(
-      on: &graph,
-      model: ModelDescription(name: graph.name, vocabularySize: 0, contextLength: nil),
-      target: .native, services: .none, until: options.stopAfter)
+      on: &graph, model: model, target: .native, services: .none, until: options.stopAfter)
     result = Compilation.Result(graph: graph, sourceBytes: 0, watch)
+    result.tellKnown(environment.reporter)
   }
 
   /// The tensors of a folder, if they are those that the graph names.

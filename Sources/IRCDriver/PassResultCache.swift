@@ -15,10 +15,12 @@ final class PassResultCache: PassResults {
   private let basis: ResultBasis
   private let model: ModelDescription
   private let target: Target
-  private let calibration: CalibrationService
+  private let calibration: CalibrationService?
 
+  /// - Parameter calibration: what passes measure with; nil where they cannot.
   init(
-    _ basis: ResultBasis, model: ModelDescription, target: Target, _ calibration: CalibrationService
+    _ basis: ResultBasis, model: ModelDescription, target: Target,
+    _ calibration: CalibrationService?
   ) {
     self.basis = basis
     self.model = model
@@ -85,7 +87,7 @@ final class PassResultCache: PassResults {
     }
     if surroundings.contains(.target) { seen.append("target \(target.rawValue)") }
     if surroundings.contains(.calibration) {
-      guard let identity = calibration.identity(knownTo: basis.cache) else { return nil }
+      guard let identity = calibration?.identity(knownTo: basis.cache) else { return nil }
       seen.append("calibration \(identity)")
     }
     return ContentKey(
@@ -129,7 +131,7 @@ final class PassResultCache: PassResults {
       ),
       (
         "calibration",
-        result.said.surroundings.contains(.calibration) ? calibration.record?.json ?? .null : .null
+        result.said.surroundings.contains(.calibration) ? calibration?.record?.json ?? .null : .null
       ),
     ])
   }
@@ -163,7 +165,7 @@ final class PassResultCache: PassResults {
     let seconds = try bundle.note["seconds"].double()
     // Only now is it certain that the result is taken.
     if let record = try bundle.note.optional("calibration") {
-      calibration.adopt(try CalibrationRecord(record))
+      calibration?.adopt(try CalibrationRecord(record))
     }
     return PassResult(graph: result, said: said, seconds: seconds)
   }

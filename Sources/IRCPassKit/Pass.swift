@@ -19,6 +19,10 @@ public protocol DeclaredPass: Sendable {
   /// What this instance, with its options, needs of facts and does to them; by default what `info` says of all.
   var effects: PassEffects { get }
 
+  /// True if this instance, with its options, asks for calibration statistics where it finds something to do: without a text that is
+  /// told before anything runs. By default what `info` says of all instances.
+  var needsCalibration: Bool { get }
+
   /// True if running this instance takes longer than reading its result again, which is then kept between runs of the program.
   ///
   /// By default that of passes that use calibration and emit no files. Rewriting the graph alone takes milliseconds; computing
@@ -45,13 +49,14 @@ public protocol DeclaredPass: Sendable {
 extension DeclaredPass {
   public func check() -> [String] { [] }
   public var effects: PassEffects { info.effects }
+  public var needsCalibration: Bool { info.usesCalibration }
   public var isCostly: Bool { info.usesCalibration && !info.emitsFiles }
 
   public func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast {
     if info.emitsFiles { return .open("the files that it writes are not known before") }
     if isCostly {
       return .open(
-        info.usesCalibration
+        needsCalibration
           ? "what it does depends on the calibration text" : "what it does depends on the weights")
     }
     try run(on: &graph, in: context)

@@ -21,7 +21,7 @@ extension PassManager {
   package func forecast(
     on graph: inout Graph, model: ModelDescription, target: Target
   ) throws -> [ForecastOfPass] {
-    let problems = factProblems(startingWith: graph.facts)
+    let problems = problems(startingWith: graph.facts)
     if !problems.isEmpty { throw DiagnosticList(problems) }
     let services = PassServices(
       statistics: { values, _ in Dictionary(values.map { ($0, .standIn) }) { first, _ in first } },

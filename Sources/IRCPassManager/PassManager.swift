@@ -10,6 +10,8 @@ public struct PassManager {
   public var instruments: [any Instrument]
   /// Results of earlier runs; nil to run every pass.
   package var results: (any PassResults)?
+  /// False if there is no calibration text, so that a pass that needs it is an error before anything runs.
+  public var hasCalibration = true
   let registry: PassRegistry
 
   /// Prepares a schedule.
@@ -59,6 +61,24 @@ public struct PassManager {
     return problems
   }
 
+  /// Everything that is known to be wrong with the schedule before anything runs: facts, and calibration text that is not there.
+  public func problems(startingWith facts: Set<Fact>) -> [Diagnostic] {
+    factProblems(startingWith: facts) + [calibrationProblem].compactMap(\.self)
+  }
+
+  /// An error at the entry of the first pass that needs calibration text, if there is none; one text serves them all.
+  public var calibrationProblem: Diagnostic? {
+    if hasCalibration { return nil }
+    let needy = schedule.filter(\.pass.needsCalibration)
+    guard let first = needy.first else { return nil }
+    let others = needy.dropFirst().map { "'\($0.id)'" }
+    return first.error(
+      "passes.missing-calibration",
+      "pass '\(first.id)' needs calibration text, and the model file names none",
+      hint: "add 'calibration: {text: FILE}' to the model file",
+      notes: others.isEmpty ? [] : ["needed by \(others.joined(separator: ", ")) too"])
+  }
+
   /// Names that no instance of the schedule has.
   private func instanceProblems(_ names: [String]) -> [Diagnostic] {
     let known = schedule.map(\.id)
@@ -75,14 +95,14 @@ public struct PassManager {
   /// Runs the schedule, or the part of it up to the instance `lastInstance`.
   ///
   /// - Throws: `DiagnosticList` naming the pass that failed; `graph` is then as it was before that pass. Nothing runs when a
-  ///   fact is missing, or an instance that `lastInstance` or an instrument names.
+  ///   fact or the calibration text is missing, or an instance that `lastInstance` or an instrument names.
   package func run(
     on graph: inout Graph, model: ModelDescription, target: Target, services: PassServices,
     until lastInstance: String? = nil
   ) throws {
     let problems =
       instanceProblems(instruments.flatMap(\.awaited) + (lastInstance.map { [$0] } ?? []))
-      + factProblems(startingWith: graph.facts)
+      + problems(startingWith: graph.facts)
     if !problems.isEmpty { throw DiagnosticList(problems) }
     for (position, instance) in schedule.enumerated() {
       // So that what a pass is given does not tell how earlier passes came to it.

@@ -209,12 +209,18 @@ struct BadInputTests {
       .split(separator: "\n").filter { !$0.hasPrefix("calibration") }.joined(separator: "\n")
     try model.folder.write("model.yaml", text)
     let before = try contents(of: model.output)
-    expect(
-      try Program.run("lower", model.modelFile, "--quiet"),
-      [
-        "model.yaml:4:11: error: pass 'quantize'", "calibration: {text: FILE}",
-        "note: pass 'quantize' stands at",
-      ])
+    for arguments in [
+      ["lower", model.modelFile], ["lower", model.modelFile, "--dry-run"],
+      ["check", model.modelFile], ["eval", model.modelFile, "--data", Workbench.prose],
+    ] {
+      expect(
+        try Program.run(arguments + ["--quiet"]),
+        [
+          "model.yaml:4:11: error: pass 'quantize' needs calibration text",
+          "passes.missing-calibration", "calibration: {text: FILE}",
+          "note: pass 'quantize' stands at",
+        ])
+    }
     #expect(try contents(of: model.output) == before)
   }
 

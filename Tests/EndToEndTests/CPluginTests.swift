@@ -95,6 +95,19 @@ struct CPluginTests {
       let numbers = message.matches(of: /(\d\.\d{4})/).compactMap { Double($0.1) }
       #expect(numbers.count == 2 && numbers[0] < numbers[1], "\(message)")
     }
+    let model = folder.file("model.yaml")
+    let forecast = try installation.run("lower", model, "--dry-run", "--json", "--quiet")
+    #expect(forecast.code == 0, "\(forecast.errors)")
+    #expect(try forecast.json()["passes"].array().allSatisfy { try $0.optional("open") == nil })
+    #expect(
+      try forecast.json()["weight_bytes"].int()
+        == contents(of: folder.file("out"))["tested.weights"]?.count)
+    let unmeasured = try String(contentsOfFile: model, encoding: .utf8)
+      .replacing(/calibration: .*\n/, with: "")
+    let refused = try installation.run(
+      "check", folder.write("unmeasured.yaml", unmeasured), "--quiet")
+    #expect(refused.code == 1, "\(refused.errors)")
+    #expect(refused.errors.contains("pass 'error-diffusion' needs calibration text"))
     let rounded = try perplexity("[\(before), error-diffusion]", in: folder)
     let nearest = try perplexity("[\(before)]", in: folder)
     #expect(rounded < nearest, "\(rounded) against \(nearest)")

@@ -121,6 +121,33 @@ struct CachingTests {
     }
   }
 
+  @Test("irc opt takes results too, from its own runs and those on the same graph")
+  func optimization() throws {
+    let printed = try Program.run(
+      "lower", model, "--stop-after", "fold-norm-gains", "--quiet", "--no-cache")
+    let graph = try folder.write("graph.irc", printed.output)
+    func optimize(_ passes: String, _ more: String...) throws -> Program.Outcome {
+      try Program.run(
+        ["opt", graph, "--weights", Workbench.example, "--passes", passes, "--json"] + more,
+        environment: ["IRC_CACHE_DIR": folder.file("cache")])
+    }
+    let passes = "quantize{scheme: w4a16},clip-search"
+    let plain = try optimize(passes, "--no-cache", "--quiet")
+    #expect(!FileManager.default.fileExists(atPath: folder.file("cache")))
+    let first = try optimize(passes, "--quiet")
+    let second = try optimize(passes)
+    #expect(try known(plain).isEmpty && known(first).isEmpty)
+    #expect(try known(second) == ["clip-search"])
+    #expect(second.errors.contains("known from earlier runs: clip-search"))
+    #expect(try told(plain) == told(first) && told(first) == told(second))
+    for outcome in [first, second] {
+      #expect(try outcome.json()["ir"].string() == plain.json()["ir"].string())
+    }
+    #expect(try known(optimize("quantize{scheme: w4a16},clip-search{norm: 2}")).isEmpty)
+    #expect(try known(optimize("quantize{scheme: w3a16},clip-search")).isEmpty)
+    #expect(try known(optimize("\(passes),lower-kernels", "--quiet")) == ["clip-search"])
+  }
+
   @Test("Statistics and results of evaluation come from there too")
   func evaluation() throws {
     let text = try folder.write(

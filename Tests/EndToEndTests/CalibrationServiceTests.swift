@@ -95,6 +95,6 @@ struct CalibrationServiceTests {
     #expect(message.contains("at least 1000000 calibration tokens"))
     #expect(message.contains("raise 'calibration.tokens'"))
     let none = #expect(throws: DiagnosticList.self) { try simulate(needed: 0, calibration: false) }
-    #expect(none.map { "\($0)" }?.contains("there is no calibration text") == true)
+    #expect(none.map { "\($0)" }?.contains("'measure-streams' needs calibration text, and") == true)
   }
 }

@@ -351,23 +351,48 @@ struct CompareTests {
 
   @Test("A pipeline that fails says so in its row; the others go on, and the exit code is 1")
   func failingRow() throws {
-    // Static scales need calibration, and this model file has no text for it.
-    let bench = try Bench(calibration: false)
-    let outcome = try bench.run("rtn-w8a8-static,rtn-w8a8", "--json")
+    // No text is as long as that.
+    let bench = try Bench()
+    let failing = try bench.folder.write(
+      "failing.yaml",
+      """
+      irc: 1
+      summary: Rotates by axes of text that there is not enough of.
+      passes:
+        - fold-norm-gains
+        - rotation-fusion: {kind: klt, rows_per_channel: 1000000}
+        - include: lower-and-emit
+      """)
+    let outcome = try bench.run("\(failing),rtn-w8a8", "--json")
     #expect(outcome.code == 1)
-    #expect(outcome.errors.contains("calibration"))
+    #expect(outcome.errors.contains("calibration.tokens"))
     let rows = Array(try outcome.json()["rows"].array())
     #expect(rows.count == 3)
     #expect(try rows[1].optional("perplexity") == nil)
-    #expect(try rows[1]["error"].string().contains("calibration"))
+    #expect(try rows[1]["error"].string().contains("calibration tokens"))
     #expect(try rows[2]["perplexity"].double() > 1)
-    let text = try bench.run("rtn-w8a8-static,rtn-w8a8")
+    let text = try bench.run("\(failing),rtn-w8a8")
     #expect(text.code == 1)
     let lines = text.output.split(separator: "\n")
-    #expect(lines.count == 4 && lines[2].contains("failed: pass 'quantize'"))
+    #expect(lines.count == 4 && lines[2].contains("failed: pass 'rotation-fusion'"))
     // What failed is tried again, what succeeded is not.
-    let again = try bench.run("rtn-w8a8-static,rtn-w8a8", "--json")
+    let again = try bench.run("\(failing),rtn-w8a8", "--json")
     #expect(again.code == 1)
     #expect(try again.json()["rows"].array().map(isCached) == [true, false, true])
+  }
+
+  @Test("Calibration text that is not there is told of every pipeline before anything is measured")
+  func missingCalibration() throws {
+    let bench = try Bench(calibration: false)
+    let outcome = try bench.run("rtn-w8a8-static,rtn-w8a8,gptq-w4a16")
+    #expect(outcome.code == 1 && outcome.output.isEmpty)
+    for message in [
+      "--pipelines:1:1: error: pass 'quantize' needs calibration text",
+      "--pipelines:1:26: error: pass 'gptq' needs calibration text",
+    ] {
+      #expect(outcome.errors.contains(message), "\(message)\n\(outcome.errors)")
+    }
+    #expect(outcome.errors.components(separatedBy: "passes.missing-calibration").count == 3)
+    #expect(try bench.run("rtn-w8a8", "--windows", "1").code == 0)
   }
 }

@@ -132,7 +132,9 @@ struct DryRunTests {
     let bytes = try LargeCheckpoint.write(into: folder)
     #expect(bytes > 1_000_000_000)
     let model = try folder.write(
-      "model.yaml", "irc: 1\nname: large\nsource: \(folder.file("large"))\npipeline: gptq-w4a16\n")
+      "model.yaml",
+      "irc: 1\nname: large\nsource: \(folder.file("large"))\npipeline: gptq-w4a16\ncalibration: {text: \(Workbench.prose)}\n"
+    )
     let start = Date()
     let outcome = try Program.run("lower", model, "--dry-run", "--json", "--quiet")
     let seconds = Date().timeIntervalSince(start)

@@ -38,7 +38,7 @@ struct OwnCompilerTests {
       [
         swift, "build", "-c", "release", "--package-path",
         Workbench.repository + "/examples/own-compiler", "--scratch-path", folder.file("build"),
-      ], executable: "/usr/bin/env")
+      ], executable: "/usr/bin/env", limit: Program.longest)
     #expect(built.code == 0, "\(built.output) \(built.errors)")
     let program = folder.file("build/release/own-compiler")
     let lowered = try Program.run(

@@ -11,6 +11,9 @@ enum Program {
     return places.first { FileManager.default.isExecutableFile(atPath: $0) } ?? "irc"
   }()
 
+  /// How long building all of the compiler may take where much else runs; minutes if nothing does.
+  static let longest = Duration.seconds(3600)
+
   /// What a run left.
   struct Outcome {
     /// Exit code; minus the signal when one ended the program.
@@ -28,56 +31,49 @@ enum Program {
 
   /// Runs `irc`, or another program, with these arguments.
   ///
-  /// - Parameter environment: variables that differ from those of the tests.
+  /// - Parameters:
+  ///   - environment: variables that differ from those of the tests.
+  ///   - limit: how long it may take; a test fails rather than hang.
   static func run(
-    _ arguments: [String], executable: String = path, environment: [String: String] = [:]
+    _ arguments: [String], executable: String = path, environment: [String: String] = [:],
+    limit: Duration = .seconds(900)
   ) throws -> Outcome {
-    try start(arguments, executable: executable, environment: environment).wait()
+    try start(arguments, executable: executable, environment: environment, limit: limit).wait()
   }
 
   /// A program that runs.
   struct Running {
-    fileprivate let process: Process
+    fileprivate let process: ChildProcess
     fileprivate let folder: TemporaryFolder
 
     /// Ends it at once, as the system does when memory runs out.
-    func kill() { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
+    func kill() { process.kill() }
 
     /// What it leaves when it ends.
     func wait() throws -> Outcome {
-      process.waitUntilExit()
+      let code = try process.wait()
       func text(_ name: String) throws -> String {
         try String(
           decoding: Data(contentsOf: URL(fileURLWithPath: folder.file(name))), as: UTF8.self)
       }
-      let status = process.terminationStatus
-      return try Outcome(
-        code: process.terminationReason == .exit ? status : -status, output: text("output"),
-        errors: text("errors"))
+      return try Outcome(code: code, output: text("output"), errors: text("errors"))
     }
   }
 
   /// Starts a program without waiting for it; see `run`.
   static func start(
-    _ arguments: [String], executable: String = path, environment: [String: String] = [:]
+    _ arguments: [String], executable: String = path, environment: [String: String] = [:],
+    limit: Duration = .seconds(900)
   ) throws -> Running {
     // Files instead of pipes: neither can fill up while the other is read.
     let folder = try TemporaryFolder()
-    func handle(_ name: String) throws -> FileHandle {
-      try folder.write(name, "")
-      return try FileHandle(forWritingTo: URL(fileURLWithPath: folder.file(name)))
-    }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: executable)
-    process.arguments = arguments
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = try handle("output")
-    process.standardError = try handle("errors")
     // Nothing is kept in the user's folder, and nothing taken from there; a test that names a folder tests the cache.
     let keepsNothing = environment["IRC_CACHE_DIR"] == nil ? ["IRC_CACHE_SIZE": "0"] : [:]
-    process.environment = ProcessInfo.processInfo.environment.merging(keepsNothing) { $1 }
+    let variables = ProcessInfo.processInfo.environment.merging(keepsNothing) { $1 }
       .merging(environment) { $1 }
-    try process.run()
+    let process = try ChildProcess(
+      executable, arguments, environment: variables, output: folder.write("output", ""),
+      errors: folder.write("errors", ""), limit: limit)
     return Running(process: process, folder: folder)
   }
 

@@ -72,6 +72,15 @@ private struct Overreach: Pass {
   }
 }
 
+/// Asks for statistics unless it is told a number.
+private struct Measure: Pass {
+  static let info = PassInfo(
+    name: "measure", summary: "Measures.", preservesFunction: true, usesCalibration: true)
+  @PassOption("A number.", in: 0...9) var number: Int? = nil
+  var needsCalibration: Bool { number == nil }
+  func run(on graph: inout Graph, in context: PassContext) throws {}
+}
+
 @Suite("Pass manager")
 struct PassManagerTests {
   private let all: [any Pass.Type] = [
@@ -151,6 +160,39 @@ struct PassManagerTests {
     #expect(manager.factProblems(startingWith: []).first?.hint == "no known pass establishes it")
     try run([Forget()], on: &given)
     #expect(given.facts.isEmpty)
+  }
+
+  @Test(
+    "Calibration text that is not there is told once, at the first instance whose options need it")
+  func missingCalibration() throws {
+    var told = Measure()
+    told.number = 3
+    var manager = PassManager(
+      schedule([told, Consume(), Measure(), Measure()]), registry: try PassRegistry([]),
+      instruments: [])
+    #expect(manager.problems(startingWith: [.prepared]).isEmpty)
+    manager.hasCalibration = false
+    let problems = manager.problems(startingWith: [])
+    #expect(problems.map(\.id) == ["passes.missing-fact", "passes.missing-calibration"])
+    #expect(
+      problems.last?.message
+        == "pass 'measure#2' needs calibration text, and the model file names none")
+    #expect(problems.last?.notes == ["needed by 'measure#3' too"])
+    #expect(problems.last?.hint == "add 'calibration: {text: FILE}' to the model file")
+    var graph = try graph()
+    #expect(throws: DiagnosticList.self) {
+      try manager.run(
+        on: &graph, model: ModelDescription(name: "g", vocabularySize: 4, contextLength: nil),
+        target: .portable, services: .none)
+    }
+    #expect(throws: DiagnosticList.self) {
+      try manager.forecast(
+        on: &graph, model: ModelDescription(name: "g", vocabularySize: 4, contextLength: nil),
+        target: .portable)
+    }
+    let modest = PassManager(
+      schedule([told]), registry: try PassRegistry([]), instruments: [])
+    #expect(modest.calibrationProblem == nil)
   }
 
   @Test("An invalid graph is blamed on the pass that left it")

@@ -23,7 +23,10 @@ struct StoredTensor {
     var bytes: Int
   }
 
+  /// Name of the checkpoint tensor that it stands for.
   var name: String
+  /// Name of the constant that a pass computed from that tensor; nil if it is made of the tensor itself.
+  var constant: String?
   var content: Content
   var shape: [Int]
   var sections: [Section]

@@ -91,8 +91,8 @@ final class TensorPacker: Sendable {
       switch tensor.content {
       case .floats(let value):
         made = .floats(try RealRows(value, name: tensor.name, graph, folder))
-      case .halves:
-        made = .halves(try storedHalves())
+      case .halves(let value):
+        made = .halves(try storedHalves(value))
       case .packed(let packed):
         if let value = plainSource(of: packed) {
           made = .encoded(try RealRows(value, name: tensor.name, graph, folder), packed)
@@ -107,8 +107,9 @@ final class TensorPacker: Sendable {
     }
   }
 
-  private func storedHalves() throws -> Tensor {
-    let stored = try graph.parameters.tensor(named: tensor.name)
+  private func storedHalves(_ value: ValueID) throws -> Tensor {
+    let stored = try graph.parameters.tensor(
+      named: graph.constantName(of: value) ?? tensor.name)
     guard stored.shape == tensor.shape, stored.elementType == .f16 else {
       throw Diagnostic(
         "weights.mismatch",

@@ -17,8 +17,7 @@ struct WeightLayout {
   /// The place of a real constant in single precision.
   mutating func floats(_ value: ValueID, _ graph: Graph) throws -> StoredTensor {
     let shape = try fixedShape(value, graph)
-    return add(
-      .floats(value), name(of: value, graph), shape, [("values", shape.reduce(4, *))])
+    return add(.floats(value), of: value, graph, shape, [("values", shape.reduce(4, *))])
   }
 
   /// The place of a constant that the checkpoint has in half precision; nil if it has it otherwise or the graph changes it.
@@ -27,7 +26,8 @@ struct WeightLayout {
       parameter.stored == .f16
     else { return nil }
     return add(
-      .halves(value), parameter.name, parameter.shape, [("values", parameter.shape.reduce(2, *))])
+      .halves(value), of: value, graph, parameter.shape,
+      [("values", parameter.shape.reduce(2, *))])
   }
 
   /// The place of a matrix of codes.
@@ -50,11 +50,11 @@ struct WeightLayout {
     ]
     if zero != nil { sections.append(("zeros", packed.scaleCount)) }
     if packed.hasTensorScale { sections.append(("tensor scale", 4)) }
-    return (add(.packed(packed), name(of: codes, graph), shape, sections), packed)
+    return (add(.packed(packed), of: codes, graph, shape, sections), packed)
   }
 
   private mutating func add(
-    _ content: StoredTensor.Content, _ name: String, _ shape: [Int],
+    _ content: StoredTensor.Content, of value: ValueID, _ graph: Graph, _ shape: [Int],
     _ sections: [(role: String, bytes: Int)]
   ) -> StoredTensor {
     if let index = indices[content] { return tensors[index] }
@@ -63,7 +63,12 @@ struct WeightLayout {
       placed.append(.init(role: section.role, offset: dataBytes, bytes: section.bytes))
       dataBytes += aligned(section.bytes)
     }
-    let tensor = StoredTensor(name: name, content: content, shape: shape, sections: placed)
+    // What is made from no tensor goes by the one in whose place it is, if that is known.
+    let own = graph.constantName(of: value) ?? "constant.\(tensors.count)"
+    let name = graph.parameterName(of: value) ?? graph.checkpointPlace(of: value) ?? own
+    let constant = own == name ? nil : own
+    let tensor = StoredTensor(
+      name: name, constant: constant, content: content, shape: shape, sections: placed)
     indices[content] = tensors.count
     tensors.append(tensor)
     return tensor
@@ -74,11 +79,6 @@ struct WeightLayout {
       throw OperatorError("a constant of type \(graph.type(of: value))")
     }
     return shape
-  }
-
-  /// The checkpoint tensor that a constant is made from first of all, or a name of its own.
-  private func name(of value: ValueID, _ graph: Graph) -> String {
-    graph.parameterName(of: value) ?? "constant.\(tensors.count)"
   }
 }
 

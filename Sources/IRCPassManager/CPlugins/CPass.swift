@@ -81,8 +81,15 @@ struct CPass: DeclaredPass {
     graph = call.graph
   }
 
-  /// Its description does not tell what it does to shapes and formats.
+  /// New codes have the shapes and formats of the old ones; what else it does its description does not tell.
   func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast {
-    .open("what it does is known to the plugin alone")
+    guard description.onlyRounds else { return .open("what it does is known to the plugin alone") }
+    let call = CPassCall(self, on: graph, in: context)
+    _ = try call.findWeights(nil)
+    for weight in call.weights
+    where graph.readerCount(of: weight.target.rounded) > weight.layers.count {
+      return .open("'\(weight.target.name)' is read in other places too, where it stays as it is")
+    }
+    return .certain
   }
 }

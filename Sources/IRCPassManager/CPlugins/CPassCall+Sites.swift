@@ -98,6 +98,9 @@ extension CPassCall {
   /// Applies a transform to a site, once.
   func apply(_ transform: ChannelTransform, at index: Int, _ flags: UInt32) throws {
     let site = try site(index)
+    guard !pass.description.onlyRounds else {
+      throw PassError.misuse("the plugin transforms a site, and its description has 'only_rounds'")
+    }
     guard flags & ~UInt32(IRC_ALLOW_ONLINE) == 0 else {
       throw PassError.misuse("the flags \(flags) of a transform are not known")
     }

@@ -10,10 +10,13 @@ struct CPassDescription: Sendable {
   let isCostly: Bool?
   /// What is to be measured wherever it asks for statistics; nil if it does not ask.
   let measures: StatisticRequest?
+  /// Whether it does nothing but give rounded weights other codes and scales.
+  let onlyRounds: Bool
 
   private static let keys = [
     "name", "summary", "details", "paper", "options", "requires", "conflicts", "establishes",
     "drops", "preserves_function", "tolerance", "calibration", "costly", "counters", "remarks",
+    "only_rounds",
   ]
   /// What can be asked for in `calibration`.
   private static let measurements = ["mean", "mean-square", "absolute-maximum", "second-moment"]
@@ -50,6 +53,12 @@ struct CPassDescription: Sendable {
       throw json.diagnostic("plugin.description", "there are two options '\(option.key)'")
     }
     let preservesFunction = try json["preserves_function"].bool()
+    onlyRounds = try json.optional("only_rounds")?.bool() ?? false
+    if onlyRounds, preservesFunction {
+      throw json.diagnostic(
+        "plugin.description", "a pass cannot both round and preserve the function",
+        hint: "leave out one of 'only_rounds' and 'preserves_function'")
+    }
     // What the compiler itself remarks on where sites are transformed.
     let own: [RemarkKind] = preservesFunction ? [.absentRole, .untied] : []
     let dropped = try json.texts("drops").map { Fact($0) }

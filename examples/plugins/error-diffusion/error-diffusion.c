@@ -31,6 +31,7 @@ static const char description[] =
     "  \"establishes\": [\"codes-solved\"],\n"
     "  \"preserves_function\": false,\n"
     "  \"calibration\": [\"second-moment\"],\n"
+    "  \"only_rounds\": true,\n"
     "  \"counters\": [{\"name\": \"rounded\", \"help\": \"Weights that were rounded.\"},\n"
     "                {\"name\": \"skipped\", \"help\": \"Weights of formats that are no integers.\"}],\n"
     "  \"remarks\": [{\"name\": \"solved\", \"outcome\": \"passed\", \"help\": \"A weight was rounded.\"},\n"
