@@ -55,21 +55,3 @@ func copyBlocks(
       from: source + block * sourceStride, byteCount: bytes)
   }
 }
-
-/// An address that several threads read.
-///
-/// SAFETY: made from a tensor that outlives the parallel loop; nobody writes there.
-@safe
-struct SharedPointer<Element>: @unchecked Sendable {
-  let start: UnsafePointer<Element>
-  init(_ start: UnsafePointer<Element>) { unsafe self.start = start }
-}
-
-/// An address where several threads write, each its own elements.
-///
-/// SAFETY: made from memory that outlives the parallel loop; the pieces of the loop do not overlap.
-@safe
-struct SharedMutablePointer<Element>: @unchecked Sendable {
-  let start: UnsafeMutablePointer<Element>
-  init(_ start: UnsafeMutablePointer<Element>) { unsafe self.start = start }
-}

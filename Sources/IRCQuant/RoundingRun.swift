@@ -1,4 +1,5 @@
 import CKernels
+import IRCSupport
 import IRCTensor
 
 /// Some output channels on their way through GPTQ.
@@ -185,15 +186,16 @@ struct RoundingRun {
 
   /// Brings codes and scales back into rows and decodes them.
   private func write(_ columnCodes: [Int8], to target: RoundingTarget) {
-    let zeros = unsafe method.spec.hasZeroPoints ? target.zeros : nil
+    let zeros = unsafe method.spec.hasZeroPoints ? target.zeros.start : nil
     unsafe irc_scatter_columns_i8(
-      target.codes, columns, columnCodes, method.factor.order, rows, columns)
-    unsafe irc_swap_groups_f32(target.scales, scale, groups, rows, numbers)
+      target.codes.start, columns, columnCodes, method.factor.order, rows, columns)
+    unsafe irc_swap_groups_f32(target.scales.start, scale, groups, rows, numbers)
     if let zeros = unsafe zeros {
       unsafe irc_gather_columns_i8(zeros, zero, rows, nil, groups, rows)
     }
     let spec = groups == 1 ? code.singleGroup : code
     unsafe irc_decode_rows(
-      target.values, columns, target.codes, columns, target.scales, zeros, rows, columns, spec)
+      target.values.start, columns, target.codes.start, columns, target.scales.start, zeros, rows,
+      columns, spec)
   }
 }

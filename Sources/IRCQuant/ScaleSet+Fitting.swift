@@ -24,12 +24,12 @@ extension ScaleSet {
     var zeros = [Int8](repeating: 0, count: hasZeros ? shape[0] * shape[1] : 0)
     scales = try unsafe weights.withElements(as: Float.self) { elements in
       guard let start = elements.baseAddress else { return Tensor(zeros: shape, .f32) }
-      let source = unsafe Shared(start)
+      let source = unsafe SharedPointer(start)
       return try unsafe Tensor(shape, of: Float.self) { scale in
         try unsafe zeros.withUnsafeMutableBufferPointer { zero in
           guard let scale = scale.baseAddress else { return }
-          let scales = unsafe Exclusive(scale)
-          let zeros = unsafe zero.baseAddress.map { unsafe Exclusive($0) }
+          let scales = unsafe SharedMutablePointer(scale)
+          let zeros = unsafe zero.baseAddress.map { unsafe SharedMutablePointer($0) }
           try Parallel.forChunks(of: rows, chunk: max(1, (1 << 16) / max(1, columns))) { range in
             let first = range.lowerBound
             unsafe importance.withUnsafeBufferPointer { importance in
@@ -48,22 +48,4 @@ extension ScaleSet {
     }
     self.zeros = hasZeros ? Tensor(shape, zeros) : nil
   }
-}
-
-/// An address that several threads read.
-///
-/// SAFETY: made from a tensor that outlives the parallel loop; nobody writes there.
-@safe
-struct Shared<Element>: @unchecked Sendable {
-  let start: UnsafePointer<Element>
-  init(_ start: UnsafePointer<Element>) { unsafe self.start = start }
-}
-
-/// An address where several threads write, each its own elements.
-///
-/// SAFETY: made from memory that outlives the parallel loop; the pieces of the loop do not overlap.
-@safe
-struct Exclusive<Element>: @unchecked Sendable {
-  let start: UnsafeMutablePointer<Element>
-  init(_ start: UnsafeMutablePointer<Element>) { unsafe self.start = start }
 }

@@ -61,7 +61,8 @@ public struct SecondOrderRounding: Sendable {
               let scales = scales.baseAddress, let zeros = zeros.baseAddress
             else { return }
             let target = unsafe RoundingTarget(
-              values: values, codes: codes, scales: scales, zeros: zeros)
+              values: SharedMutablePointer(values), codes: SharedMutablePointer(codes),
+              scales: SharedMutablePointer(scales), zeros: SharedMutablePointer(zeros))
             error = try round(weights, fixed, groups: groups, into: target)
           }
         }
@@ -94,32 +95,21 @@ public struct SecondOrderRounding: Sendable {
 }
 
 /// Where codes, scales and values go, row by row; runs of rows may be written at the same time.
-///
-/// SAFETY: made from memory that outlives the parallel loop; the pieces of the loop do not overlap.
-@safe
-struct RoundingTarget: @unchecked Sendable {
-  let values: UnsafeMutablePointer<Float>
-  let codes: UnsafeMutablePointer<Int8>
-  let scales: UnsafeMutablePointer<Float>
-  let zeros: UnsafeMutablePointer<Int8>
-
-  init(
-    values: UnsafeMutablePointer<Float>, codes: UnsafeMutablePointer<Int8>,
-    scales: UnsafeMutablePointer<Float>, zeros: UnsafeMutablePointer<Int8>
-  ) {
-    unsafe self.values = values
-    unsafe self.codes = codes
-    unsafe self.scales = scales
-    unsafe self.zeros = zeros
-  }
+struct RoundingTarget: Sendable {
+  let values: SharedMutablePointer<Float>
+  let codes: SharedMutablePointer<Int8>
+  let scales: SharedMutablePointer<Float>
+  let zeros: SharedMutablePointer<Int8>
 
   /// The part from a row on.
   func advanced(
     to row: Int, _ columns: Int, _ groups: Int, _ numbersPerGroup: Int
   ) -> RoundingTarget {
     unsafe RoundingTarget(
-      values: values + row * columns, codes: codes + row * columns,
-      scales: scales + row * groups * numbersPerGroup, zeros: zeros + row * groups)
+      values: SharedMutablePointer(values.start + row * columns),
+      codes: SharedMutablePointer(codes.start + row * columns),
+      scales: SharedMutablePointer(scales.start + row * groups * numbersPerGroup),
+      zeros: SharedMutablePointer(zeros.start + row * groups))
   }
 }
 

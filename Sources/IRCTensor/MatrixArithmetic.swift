@@ -18,12 +18,14 @@ extension Tensor {
         try unsafe other.withElements(as: Float.self) { b in
           guard let a = a.baseAddress, let b = b.baseAddress, let c = target.baseAddress
           else { return }
-          let places = unsafe ProductPlaces(a: a, b: b, c: c)
+          let (left, right) = unsafe (SharedPointer(a), SharedPointer(b))
+          let product = unsafe SharedMutablePointer(c)
           try Parallel.forChunks(of: m, chunk: 256) { rows in
             unsafe Float.multiply(
-              m: rows.count, n: n, k: k, places.a + rows.lowerBound * k, lda: k, transposeA: false,
-              places.b, ldb: n, transposeB: false, beta: addend == nil ? 0 : factor,
-              places.c + rows.lowerBound * n, ldc: n)
+              m: rows.count, n: n, k: k, left.start + rows.lowerBound * k, lda: k,
+              transposeA: false,
+              right.start, ldb: n, transposeB: false, beta: addend == nil ? 0 : factor,
+              product.start + rows.lowerBound * n, ldc: n)
           }
         }
       }
@@ -83,21 +85,5 @@ extension Tensor {
         unsafe irc_f16_to_f32(target, source.assumingMemoryBound(to: UInt16.self), count)
       }
     }
-  }
-}
-
-/// Where the pieces of a product read and write.
-///
-/// SAFETY: lent for the time of the parallel loop, whose pieces write different rows.
-@safe
-private struct ProductPlaces: @unchecked Sendable {
-  let a: UnsafePointer<Float>
-  let b: UnsafePointer<Float>
-  let c: UnsafeMutablePointer<Float>
-
-  init(a: UnsafePointer<Float>, b: UnsafePointer<Float>, c: UnsafeMutablePointer<Float>) {
-    unsafe self.a = a
-    unsafe self.b = b
-    unsafe self.c = c
   }
 }

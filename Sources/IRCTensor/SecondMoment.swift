@@ -79,7 +79,7 @@ public struct SecondMoment: Sendable {
     var result = [Double](repeating: 0, count: width * width)
     try unsafe result.withUnsafeMutableBufferPointer { result in
       guard let start = result.baseAddress else { return }
-      let target = unsafe SharedMutable(start)
+      let target = unsafe SharedMutablePointer(start)
       try Parallel.forEach(stripes.count) { index in
         let first = index * Self.height
         unsafe irc_place_symmetric_f64(
@@ -142,15 +142,6 @@ public struct SecondMoment: Sendable {
     if pending > 0 { unsafe irc_accumulate_f64(&sums, product, sums.count) }
     return sums
   }
-}
-
-/// An address where several threads write, each its own elements.
-///
-/// SAFETY: made from memory that outlives the parallel loop; the pieces of the loop do not overlap.
-@safe
-struct SharedMutable<Element>: @unchecked Sendable {
-  let start: UnsafeMutablePointer<Element>
-  init(_ start: UnsafeMutablePointer<Element>) { unsafe self.start = start }
 }
 
 extension Tensor {

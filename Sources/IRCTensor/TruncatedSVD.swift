@@ -138,31 +138,14 @@ private struct RangeFinder<Scalar: Real> {
           guard let panel = panel.baseAddress, let a = a.baseAddress,
             let target = target.baseAddress
           else { return }
-          let places = unsafe Places(panel: panel, a: a, target: target)
+          let (left, right) = unsafe (SharedPointer(panel), SharedPointer(a))
+          let product = unsafe SharedMutablePointer(target)
           try Parallel.forChunks(of: columns, chunk: 512) { range in
-            unsafe body(places.panel, places.a, places.target, range)
+            unsafe body(left.start, right.start, product.start, range)
           }
         }
       }
     }
     return product.inDouble
-  }
-
-  /// Where the pieces of a product read and write.
-  ///
-  /// SAFETY: lent for the time of the parallel loop, whose pieces write different columns.
-  @safe
-  private struct Places: @unchecked Sendable {
-    let panel: UnsafePointer<Scalar>
-    let a: UnsafePointer<Scalar>
-    let target: UnsafeMutablePointer<Scalar>
-
-    init(
-      panel: UnsafePointer<Scalar>, a: UnsafePointer<Scalar>, target: UnsafeMutablePointer<Scalar>
-    ) {
-      unsafe self.panel = panel
-      unsafe self.a = a
-      unsafe self.target = target
-    }
   }
 }
