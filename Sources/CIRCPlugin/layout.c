@@ -1,5 +1,5 @@
 /* The layout of irc_plugin.h, which compiled plugins rely on: what stands here never changes, and new fields come behind. */
-#include "irc_plugin.h"
+#include "irc_plugin_host.h"
 
 #define AT(type, field, place) \
   _Static_assert(offsetof(type, field) == (place), #type "." #field " has moved")
@@ -16,7 +16,7 @@ AT(irc_plugin_table, kit, 296);
 AT(irc_plugin_table, swift_plugins, 360);
 AT(irc_plugin_table, passes, 368);
 AT(irc_plugin_table, pass_count, 376);
-_Static_assert(sizeof(irc_plugin_table) == 384, "version 1.0");
+_Static_assert(sizeof(irc_plugin_table) == IRC_PLUGIN_TABLE_SIZE_1_0, "version 1.0");
 
 AT(irc_pass, struct_size, 0);
 AT(irc_pass, api_major, 4);
@@ -25,7 +25,7 @@ AT(irc_pass, reserved, 12);
 AT(irc_pass, description, 16);
 AT(irc_pass, check, 24);
 AT(irc_pass, run, 32);
-_Static_assert(sizeof(irc_pass) == 40, "version 1.0");
+_Static_assert(sizeof(irc_pass) == IRC_PASS_SIZE_1_0, "version 1.0");
 
 AT(irc_host, struct_size, 0);
 AT(irc_host, api_major, 4);
@@ -63,7 +63,7 @@ AT(irc_site, group, 24);
 AT(irc_site, width, 32);
 AT(irc_site, blocks, 40);
 AT(irc_site, online, 48);
-_Static_assert(sizeof(irc_site) == 56, "version 1.0");
+_Static_assert(sizeof(irc_site) == IRC_SITE_SIZE_1_0, "version 1.0");
 
 AT(irc_statistics, struct_size, 0);
 AT(irc_statistics, reserved, 4);
@@ -74,7 +74,7 @@ AT(irc_statistics, mean_square, 32);
 AT(irc_statistics, absolute_maximum, 40);
 AT(irc_statistics, blocks, 48);
 AT(irc_statistics, second_moment, 56);
-_Static_assert(sizeof(irc_statistics) == 64, "version 1.0");
+_Static_assert(sizeof(irc_statistics) == IRC_STATISTICS_SIZE_1_0, "version 1.0");
 
 AT(irc_weight, struct_size, 0);
 AT(irc_weight, has_zeros, 4);
@@ -91,4 +91,4 @@ AT(irc_weight, highest_code, 76);
 AT(irc_weight, values, 80);
 AT(irc_weight, value_count, 88);
 AT(irc_weight, numbers, 96);
-_Static_assert(sizeof(irc_weight) == 104, "version 1.0");
+_Static_assert(sizeof(irc_weight) == IRC_WEIGHT_SIZE_1_0, "version 1.0");

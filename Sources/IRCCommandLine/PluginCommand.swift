@@ -74,6 +74,7 @@ struct PluginCommand: ParsableCommand {
           ("output", .string(builder.output)),
           ("passes", .array(plugin.passes.map { .string($0.info.name) })),
           ("components", .array(components)),
+          ("operators", .array(plugin.operators.map { .string($0.name) })),
         ]), or: "\(builder.output): \(plugin.names.joined(separator: ", "))\n")
     }
   }

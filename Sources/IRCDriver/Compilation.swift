@@ -148,7 +148,9 @@ package struct Compilation {
       cache: basis.map { DiskStatisticsCache(basis: $0) },
       fingerprints: basis?.fingerprints ?? ContentFingerprints())
     manager.results = basis.map {
-      PassResultCache($0, model: facts, target: plan.model.target, calibration)
+      PassResultCache(
+        $0, model: facts, target: plan.model.target, calibration,
+        operators: plan.registry.operators)
     }
     let services = PassServices(
       statistics: calibration.statistics(of:in:),

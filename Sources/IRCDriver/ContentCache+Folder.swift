@@ -12,6 +12,13 @@ extension ContentCache {
     package let used: Int
     /// True for an entry that is being written, or was when its process was killed.
     package let isPartial: Bool
+
+    /// Seconds since the last use.
+    fileprivate var age: Int { Int(Date().timeIntervalSince1970) - used / 1_000_000_000 }
+
+    /// True for what somebody may still be writing, who would fail without it. Nobody writes an entry for an hour. Asking for the process
+    /// would not do: it may be one of another machine.
+    var isBeingWritten: Bool { isPartial && age <= PartialFile.patience }
   }
 
   /// The files of the folder that are entries by their names, half-written ones included; whatever else lies there is not ours to
@@ -36,24 +43,20 @@ extension ContentCache {
   }
 
   /// Removes what processes left that were killed while they wrote, from among files of the folder.
-  ///
-  /// Nobody writes an entry for an hour. Asking for the process would not do: it may be one of another machine.
   func removeAbandoned(_ files: [File]) {
-    let now = Int(Date().timeIntervalSince1970)
-    for file in files where file.isPartial && now - file.used / 1_000_000_000 > 3600 {
+    for file in files where file.isPartial && !file.isBeingWritten {
       unsafe unlink(file.path)
     }
   }
 
-  /// Removes entries.
+  /// Removes entries; what is being written stays.
   ///
   /// - Parameter age: seconds since the last use that an entry must have to be removed; nil for all entries.
   /// - Returns: what was removed.
   package func clear(olderThan age: Int? = nil) -> (entries: Int, bytes: Int) {
-    let now = Int(Date().timeIntervalSince1970)
     var removed = (entries: 0, bytes: 0)
-    for file in files() {
-      if let age, now - file.used / 1_000_000_000 < age { continue }
+    for file in files() where !file.isBeingWritten {
+      if let age, file.age < age { continue }
       guard unsafe unlink(file.path) == 0 else { continue }
       removed.entries += 1
       removed.bytes += file.bytes

@@ -13,7 +13,14 @@ package final class ContentCache: Sendable {
   /// Bytes of all entries together at most.
   package let limit: Int
   /// Bytes in the folder, as far as this process knows; nil before they were counted.
-  private let total = Mutex<Int?>(nil)
+  private let total = Mutex<Total?>(nil)
+
+  private struct Total {
+    /// Bytes when the files were last looked at.
+    var counted: Int
+    /// Bytes that this process has added since. What others did shows only when the files are looked at again.
+    var added = 0
+  }
 
   /// Bytes of all entries together, by default: 5 GiB.
   package static let standardLimit = 5 << 30
@@ -68,7 +75,7 @@ package final class ContentCache: Sendable {
     }
     let name = (place as NSString).lastPathComponent
     // Threads and processes of other machines may write the same entry at the same time.
-    let temporary = "\(folder)/\(PartialFile.name(of: "\(name).\(UInt32.random(in: 0...(.max)))"))"
+    let temporary = "\(folder)/\(PartialFile.name(of: name))"
     let descriptor = unsafe open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw Self.unwritable(temporary, errno) }
     defer { close(descriptor) }
@@ -103,16 +110,19 @@ package final class ContentCache: Sendable {
   // MARK: - Size
 
   /// Takes note of an entry that was added, and makes room if that was too much.
+  ///
+  /// Each process may add a sixteenth of the limit before it counts what others have added.
   private func count(_ bytes: Int) {
     let isOver = total.withLock { total in
-      if let known = total {
-        total = known + bytes
-        return known + bytes > limit
+      if var known = total, known.added + bytes <= limit / 16 {
+        known.added += bytes
+        total = known
+        return known.counted + known.added > limit
       }
       let files = files()
       removeAbandoned(files)
       let sum = files.reduce(0) { $0 + $1.bytes }
-      total = sum
+      total = Total(counted: sum)
       return sum > limit
     }
     if isOver { trim() }
@@ -123,12 +133,12 @@ package final class ContentCache: Sendable {
     total.withLock { total in
       let files = files().sorted { ($0.used, $0.path) < ($1.used, $1.path) }
       var sum = files.reduce(0) { $0 + $1.bytes }
-      for file in files where sum > limit - limit / 8 {
+      for file in files where sum > limit - limit / 8 && !file.isBeingWritten {
         // Another process may have been faster, which is as well.
         unsafe unlink(file.path)
         sum -= file.bytes
       }
-      total = sum
+      total = Total(counted: sum)
     }
   }
 }

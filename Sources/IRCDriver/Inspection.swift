@@ -51,7 +51,9 @@ package struct Inspection {
         hint: "leave --graph and --sites out, or give the model file that it was made from")
     }
     switch kind {
-    case .graph: try self.init(graph: GraphFile.read(path), view)
+    case .graph:
+      let operators = environment.registry.operators
+      try self.init(graph: GraphFile.read(path, operators: operators), view)
     case .output: try self.init(manifest: "\(path)/manifest.json")
     case .checkpoint:
       let model = try ModelFolder.load(path)
@@ -208,9 +210,10 @@ extension CompilationPlan {
 package enum GraphFile {
   /// Reads `path`.
   ///
+  /// - Parameter operators: those that the graph can name.
   /// - Throws: `DiagnosticList` with every error of the file.
-  package static func read(_ path: String) throws -> Graph {
+  package static func read(_ path: String, operators: OperatorRegistry) throws -> Graph {
     let file = try TextFile(reading: path)
-    return try GraphParser.parse(file.text, file: path, registry: .standard)
+    return try GraphParser.parse(file.text, file: path, registry: operators)
   }
 }

@@ -23,7 +23,7 @@ package struct Optimization {
     of path: String, passes: String, weights: String?, _ options: Compilation.Options,
     in environment: CompilerEnvironment
   ) throws {
-    var graph = try GraphFile.read(path)
+    var graph = try GraphFile.read(path, operators: environment.registry.operators)
     if let weights {
       graph.parameters = try Self.parameters(of: graph, in: weights)
     } else if !graph.operations(of: Parameter.self).isEmpty {
@@ -40,7 +40,10 @@ package struct Optimization {
     let model = ModelDescription(name: graph.name, vocabularySize: 0, contextLength: nil)
     let basis = ResultBasis(environment.cache, environment.reporter)
     defer { basis?.save() }
-    manager.results = basis.map { PassResultCache($0, model: model, target: .native, nil) }
+    manager.results = basis.map {
+      PassResultCache(
+        $0, model: model, target: .native, nil, operators: environment.registry.operators)
+    }
     try manager.run(
       on: &graph, model: model, target: .native, services: .none, until: options.stopAfter)
     result = Compilation.Result(graph: graph, sourceBytes: 0, watch)

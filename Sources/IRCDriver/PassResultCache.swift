@@ -16,12 +16,14 @@ final class PassResultCache: PassResults {
   private let model: ModelDescription
   private let target: Target
   private let calibration: CalibrationService?
+  private let operators: OperatorRegistry
 
   /// - Parameter calibration: what passes measure with; nil where they cannot.
   init(
     _ basis: ResultBasis, model: ModelDescription, target: Target,
-    _ calibration: CalibrationService?
+    _ calibration: CalibrationService?, operators: OperatorRegistry
   ) {
+    self.operators = operators
     self.basis = basis
     self.model = model
     self.target = target
@@ -48,10 +50,7 @@ final class PassResultCache: PassResults {
     var isKept = false
     basis.keep {
       let items = try newTensors(in: result.graph, since: graph)
-      // What does not read back is not kept, such as an operator that only a plugin knows.
-      guard let again = try? parse(result.graph.text), again.text == result.graph.text else {
-        return
-      }
+      try checkReads(result.graph, of: instance)
       try TensorBundle(note(of: result), items).put(into: basis.cache, for: key)
       isKept = true
     }
@@ -137,7 +136,19 @@ final class PassResultCache: PassResults {
   }
 
   private func parse(_ text: String) throws -> Graph {
-    try GraphParser.parse(text, file: "cache", registry: .standard)
+    try GraphParser.parse(text, file: "cache", registry: operators)
+  }
+
+  /// Complains of a graph whose text does not read back, as where a plugin does not list an operator of its own.
+  private func checkReads(_ graph: Graph, of instance: PassInstance) throws {
+    var reason = "what is read differs"
+    do {
+      if try parse(graph.text).text == graph.text { return }
+    } catch let problems as DiagnosticList {
+      reason = problems.diagnostics.first?.message ?? reason
+    }
+    throw Diagnostic(
+      "cache.graph", "the graph after pass '\(instance.id)' does not read back (\(reason))")
   }
 
   /// What an entry says that the pass made of `graph`.

@@ -11,6 +11,11 @@ public struct OperatorRegistry: Sendable {
     precondition(types.count == operators.count, "two operators have one name")
   }
 
+  /// The operators with more of them, whose names are new.
+  public func adding(_ operators: [any Operator.Type]) -> OperatorRegistry {
+    operators.isEmpty ? self : OperatorRegistry(types.values + operators)
+  }
+
   /// The operator of that name.
   public subscript(name: String) -> (any Operator.Type)? { types[name] }
 }

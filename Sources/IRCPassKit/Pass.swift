@@ -72,6 +72,8 @@ extension DeclaredPass {
 public protocol Pass: DeclaredPass, Plugin {
   /// What it is; the same for every instance.
   static var info: PassInfo { get }
+  /// One with default options.
+  init()
 }
 
 extension Pass {

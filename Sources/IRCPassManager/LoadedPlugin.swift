@@ -1,3 +1,4 @@
+package import IRCGraph
 package import IRCPassKit
 package import IRCSupport
 
@@ -9,85 +10,139 @@ package struct LoadedPlugin: Sendable {
   package let digest: SHA256.Digest
   /// The passes that it brings, each with its default options.
   package let passes: [any DeclaredPass]
-  /// The components that it brings; there is a pass or a component at least.
+  /// The components that it brings.
   package let components: [any Component.Type]
+  /// The operators that it brings.
+  package let operators: [any Operator.Type]
+
+  /// True if it brings nothing.
+  var isEmpty: Bool { passes.isEmpty && components.isEmpty && operators.isEmpty }
 
   /// The names of what it brings, passes first.
-  package var names: [String] { passes.map { $0.info.name } + components.map { $0.info.name } }
+  package var names: [String] {
+    passes.map { $0.info.name } + components.map { $0.info.name } + operators.map { $0.name }
+  }
 }
 
 extension PassRegistry {
   /// The registry with what a plugin brings; as it is if it has that already.
   ///
-  /// - Throws: `Diagnostic` `passes.duplicate-name` when there is a pass or component of that name, `plugin.pass-name` when a name is
-  ///   none.
+  /// - Throws: `Diagnostic` `passes.duplicate-name` when there is a pass, component or operator of that name, `plugin.pass-name` when a
+  ///   name is none.
   package func adding(_ plugin: LoadedPlugin) throws -> PassRegistry {
     if plugins.contains(where: { $0.digest == plugin.digest }) { return self }
-    var known = Set(passes.map { $0.info.name })
-    for pass in plugin.passes {
-      try check(pass.info.name, "pass", of: plugin, &known)
-    }
-    for (kind, components) in Dictionary(grouping: plugin.components, by: { $0.kind.name })
-      .sorted(by: { $0.key < $1.key })
-    {
-      var known = Set(self.components.names(ofKind: kind))
-      for component in components { try check(component.info.name, kind, of: plugin, &known) }
-    }
-    return try PassRegistry(
-      passes + plugin.passes, components.types + plugin.components, plugins: plugins + [plugin])
-  }
-
-  private func check(
-    _ name: String, _ what: String, of plugin: LoadedPlugin, _ known: inout Set<String>
-  ) throws {
-    if !Self.isName(name) {
-      throw Diagnostic(
-        "plugin.pass-name", "plugin '\(plugin.path)' has a \(what) that is named '\(name)'",
-        hint:
-          "names are of small letters, digits and '-', a letter first; 'emit' and 'include' are taken"
-      )
-    }
-    if !known.insert(name).inserted {
-      let maker = plugins.first { what == "pass" ? $0.has(pass: name) : $0.has(name, of: what) }
-      let isBuiltIn =
-        what == "pass" ? self[name] != nil : components.names(ofKind: what).contains(name)
-      let other =
-        maker.map { "plugin '\($0.path)'" }
-        ?? (isBuiltIn ? "the compiler itself" : "the same plugin")
-      throw Diagnostic(
-        "passes.duplicate-name",
-        "plugin '\(plugin.path)' has a \(what) '\(name)', and so has \(other)",
-        hint: "give the \(what) another name, or leave one of the two out")
+    // What a type says of itself may be code of the plugin.
+    return try PluginGuard.run(plugin.path, "while it was added") {
+      var names = Names(registry: self, plugin: plugin)
+      for pass in plugin.passes {
+        try names.add(pass.info.name, "pass", isTaken: self[pass.info.name] != nil)
+      }
+      for component in plugin.components {
+        let (kind, name) = (component.kind.name, component.info.name)
+        try names.add(name, kind, isTaken: components.names(ofKind: kind).contains(name))
+      }
+      for type in plugin.operators {
+        try names.add(type.name, "operator", isTaken: operators[type.name] != nil)
+      }
+      return try PassRegistry(
+        passes + plugin.passes, components.types + plugin.components,
+        operators.adding(plugin.operators), plugins: plugins + [plugin])
     }
   }
 
   /// The plugin that a pass comes from; nil if it is linked into the program, or there is none of that name.
-  package func plugin(of name: String) -> LoadedPlugin? { plugins.first { $0.has(pass: name) } }
+  package func plugin(of name: String) -> LoadedPlugin? {
+    plugins.first { $0.has(name, "pass") }
+  }
 
   /// The plugin that a component comes from; nil if it is linked into the program, or there is none of that name.
   package func plugin(of component: any Component.Type) -> LoadedPlugin? {
-    plugins.first { $0.has(component.info.name, of: component.kind.name) }
+    plugins.first { $0.has(component.info.name, component.kind.name) }
   }
 
-  /// True for names that a pipeline can say.
-  private static func isName(_ name: String) -> Bool {
-    name.utf8.first.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) } == true
-      && !["emit", "include"].contains(name)
-      && name.utf8.allSatisfy {
-        switch $0 {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-          UInt8(ascii: "-"):
-          true
-        default: false
-        }
+  /// Files of the plugins whose components the options of a pass name.
+  package func plugins(helping pass: any DeclaredPass) -> [String] {
+    guard components.types.contains(where: { plugin(of: $0) != nil }) else { return [] }
+    let named = pass.options.flatMap { option in
+      option.schema.componentKinds.flatMap { kind in
+        components.types(ofKind: kind).filter { $0.info.name == option.text }
       }
+    }
+    var seen: Set<String> = []
+    return named.compactMap { plugin(of: $0)?.path }.filter { seen.insert($0).inserted }
+  }
+}
+
+extension OptionSchema {
+  /// The kinds of components whose names a value may be.
+  fileprivate var componentKinds: [String] {
+    switch self {
+    case .component(let kind): [kind]
+    case .either(let schemas): schemas.flatMap(\.componentKinds)
+    default: []
+    }
   }
 }
 
 extension LoadedPlugin {
-  fileprivate func has(pass name: String) -> Bool { passes.contains { $0.info.name == name } }
+  /// True if it brings a pass, an operator or a component of a kind with that name.
+  fileprivate func has(_ name: String, _ what: String) -> Bool {
+    switch what {
+    case "pass": passes.contains { $0.info.name == name }
+    case "operator": operators.contains { $0.name == name }
+    default: components.contains { $0.info.name == name && $0.kind.name == what }
+    }
+  }
+}
 
-  fileprivate func has(_ name: String, of kind: String) -> Bool {
-    components.contains { $0.info.name == name && $0.kind.name == kind }
+/// The names that a plugin adds, each checked as it comes.
+private struct Names {
+  let registry: PassRegistry
+  let plugin: LoadedPlugin
+  private var added: Set<[String]> = []
+
+  init(registry: PassRegistry, plugin: LoadedPlugin) {
+    self.registry = registry
+    self.plugin = plugin
+  }
+
+  /// - Parameter isTaken: whether the registry has something of that kind and name.
+  mutating func add(_ name: String, _ what: String, isTaken: Bool) throws {
+    let isOperator = what == "operator"
+    guard Self.isName(name, joinedBy: isOperator ? "_" : "-"),
+      isOperator || !["emit", "include"].contains(name)
+    else {
+      throw Diagnostic(
+        "plugin.pass-name",
+        "plugin '\(plugin.path)' has \(Self.article(what)) \(what) that is named '\(name)'",
+        hint: isOperator
+          ? "names of operators are of small letters, digits and '_', a letter first"
+          : "names are of small letters, digits and '-', a letter first; 'emit' and 'include' are taken"
+      )
+    }
+    guard added.insert([what, name]).inserted, !isTaken else {
+      let maker = registry.plugins.first { $0.has(name, what) }
+      let other =
+        maker.map { "plugin '\($0.path)'" }
+        ?? (isTaken ? "the compiler itself" : "the same plugin")
+      throw Diagnostic(
+        "passes.duplicate-name",
+        "plugin '\(plugin.path)' has \(Self.article(what)) \(what) '\(name)', and so has \(other)",
+        hint: "give the \(what) another name, or leave one of the two out")
+    }
+  }
+
+  private static func article(_ what: String) -> String {
+    what.first.map { "aeio".contains($0) } == true ? "an" : "a"
+  }
+
+  /// True for names that a pipeline, or a graph, can say.
+  private static func isName(_ name: String, joinedBy sign: Character) -> Bool {
+    let letters: ClosedRange<Character> = "a"..."z"
+    let digits: ClosedRange<Character> = "0"..."9"
+    return name.first.map(letters.contains) == true
+      && name.allSatisfy {
+        $0.isASCII && (letters.contains($0) || digits.contains($0) || $0 == sign)
+      }
   }
 }

@@ -13,11 +13,13 @@ public struct PassInstance: Sendable {
   public let notes: [String]
   /// The file of the plugin that the pass comes from; nil if it is linked into the program.
   public let plugin: String?
+  /// Files of the plugins whose components its options name.
+  public let helpers: [String]
 
   /// Makes an entry.
   public init(
     id: String, pass: any DeclaredPass, span: SourceSpan?, notes: [String] = [],
-    plugin: String? = nil
+    plugin: String? = nil, helpers: [String] = []
   ) {
     self.id = id
     self.pass = pass
@@ -26,6 +28,7 @@ public struct PassInstance: Sendable {
       notes
       + (plugin.map { ["pass '\(pass.info.name)' comes from plugin '\($0)'"] } ?? [])
     self.plugin = plugin
+    self.helpers = helpers
   }
 
   /// What the pass declares.
@@ -40,15 +43,18 @@ public struct PassInstance: Sendable {
       ?? Diagnostic(id, message, hint: hint, notes: notes)
   }
 
-  /// Calls code of the pass; if it is a plugin's and ends the process by a signal, that is told.
+  /// Calls code of the pass; if that is a plugin's, or calls a plugin's, and ends the process by a signal, that is told.
   func guarded<Result>(_ body: () throws -> Result) rethrows -> Result {
-    guard let plugin else { return try body() }
+    let who: String
+    if let plugin {
+      who = "pass '\(id)' of plugin '\(plugin)'"
+    } else if !helpers.isEmpty {
+      who = "pass '\(id)' with \(helpers.map { "plugin '\($0)'" }.joined(separator: " and "))"
+    } else {
+      return try body()
+    }
     return try PluginGuard.run(
-      crash: { signal in
-        error(
-          "plugin.crashed", "pass '\(id)' of plugin '\(plugin)' crashed (\(signal))",
-          hint: PluginGuard.hint)
-      }, body)
+      crash: { error("plugin.crashed", "\(who) crashed (\($0))", hint: PluginGuard.hint) }, body)
   }
 
   /// An error that came up while the pass ran: whoever wrote a plugin wants to know that it was theirs.

@@ -2,28 +2,33 @@ public import IRCGraph
 public import IRCPassKit
 import IRCSupport
 
-/// Every pass that a pipeline can name, and every component that an option of a pass can name.
+/// Every pass that a pipeline can name, every component that an option of a pass can name, and every operator that a graph can name.
 public struct PassRegistry: Sendable {
   /// The passes, each with its default options, sorted by name.
   public let passes: [any DeclaredPass]
   /// The components, sorted by kind and name.
   package let components: ComponentList
+  /// The operators: those of the compiler, and what plugins add.
+  package let operators: OperatorRegistry
   /// The plugins that some of them come from, in the order in which they were added.
   package let plugins: [LoadedPlugin]
 
-  /// Lists passes and components.
+  /// Lists passes, components and operators.
   ///
   /// - Throws: `Diagnostic` `passes.duplicate-name` when two have one name.
   public init(_ plugins: [any Plugin.Type]) throws {
     try self.init(
       plugins.compactMap { $0 as? any Pass.Type }.map { $0.init() },
-      plugins.compactMap { $0 as? any Component.Type }, plugins: [])
+      plugins.compactMap { $0 as? any Component.Type },
+      Self.merged(.standard, plugins.compactMap { $0 as? any Operator.Type }), plugins: [])
   }
 
   init(
-    _ passes: [any DeclaredPass], _ components: [any Component.Type], plugins: [LoadedPlugin]
+    _ passes: [any DeclaredPass], _ components: [any Component.Type],
+    _ operators: OperatorRegistry, plugins: [LoadedPlugin]
   ) throws {
     self.plugins = plugins
+    self.operators = operators
     self.components = ComponentList(components)
     self.passes = passes.sorted { $0.info.name < $1.info.name }
     for (a, b) in zip(self.passes, self.passes.dropFirst()) where a.info.name == b.info.name {
@@ -34,6 +39,18 @@ public struct PassRegistry: Sendable {
     where a.kind == b.kind && a.info.name == b.info.name {
       throw Self.duplicate("\(a.kind.name)s", a.info.name, a, b)
     }
+  }
+
+  private static func merged(
+    _ operators: OperatorRegistry, _ more: [any Operator.Type]
+  ) throws -> OperatorRegistry {
+    var names: [String: any Operator.Type] = [:]
+    for type in more {
+      if let other = operators[type.name] ?? names.updateValue(type, forKey: type.name) {
+        throw duplicate("operators", type.name, other, type)
+      }
+    }
+    return operators.adding(more)
   }
 
   private static func duplicate(

@@ -1,5 +1,6 @@
 import CIRCPlugin
 import Foundation
+import IRCGraph
 import IRCPassKit
 import IRCSupport
 import Synchronization
@@ -38,18 +39,20 @@ package enum PluginHost {
       unsafe hash.add(file.bytes)
       let digest = hash.digest()
       if let known = loaded.first(where: { $0.digest == digest }) { return known }
-      let (passes, components) = try PluginGuard.run(name, "while it was loaded") {
+      let content = try PluginGuard.run(name, "while it was loaded") {
         try open(path, name, table)
       }
-      if passes.isEmpty, components.isEmpty {
+      let plugin = LoadedPlugin(
+        path: name, digest: digest, passes: content.passes, components: content.components,
+        operators: content.operators)
+      if plugin.isEmpty {
         throw Diagnostic(
-          "plugin.no-passes", "plugin '\(name)' has no passes\(table.isC ? "" : " or components")",
+          "plugin.no-passes",
+          "plugin '\(name)' has no passes\(table.isC ? "" : ", components or operators")",
           hint: table.isC
             ? "name them in it: 'IRC_C_PLUGIN(&my_pass)'"
             : "name them in it: 'let plugins: [any Plugin.Type] = [MyPass.self]'")
       }
-      let plugin = LoadedPlugin(
-        path: name, digest: digest, passes: passes, components: components)
       loaded.append(plugin)
       return plugin
     }
@@ -99,10 +102,14 @@ package enum PluginHost {
         : "run 'irc plugin build \(folder)', and name the file that it makes")
   }
 
+  private typealias Content = (
+    passes: [any DeclaredPass], components: [any Component.Type], operators: [any Operator.Type]
+  )
+
   /// Loads the file and asks it for what it brings.
   private static func open(
     _ path: String, _ name: String, _ expected: PluginTable
-  ) throws -> (passes: [any DeclaredPass], components: [any Component.Type]) {
+  ) throws -> Content {
     // A path without '/' would be looked for among the system's libraries.
     let absolute = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     guard let handle = unsafe dlopen(absolute, RTLD_NOW | RTLD_LOCAL) else {
@@ -119,26 +126,28 @@ package enum PluginHost {
     }
     typealias Query = @convention(c) (UInt32, UInt32) -> UnsafePointer<irc_plugin_table>?
     let query = unsafe unsafeBitCast(symbol, to: Query.self)
-    guard let table = unsafe query(IRC_PLUGIN_API_MAJOR, IRC_PLUGIN_API_MINOR),
-      unsafe table.pointee.struct_size >= UInt32(MemoryLayout<irc_plugin_table>.size),
-      unsafe PluginTable(table.pointee) == expected
+    guard let place = unsafe query(IRC_PLUGIN_API_MAJOR, IRC_PLUGIN_API_MINOR),
+      let table = unsafe CRecord.copy(
+        UnsafeRawPointer(place), size: place.pointee.struct_size,
+        atLeast: Int(IRC_PLUGIN_TABLE_SIZE_1_0), into: irc_plugin_table()),
+      unsafe PluginTable(table) == expected
     else { throw otherTable(name) }
     if expected.isC {
-      guard let list = unsafe table.pointee.passes,
-        (0...1000).contains(unsafe table.pointee.pass_count)
-      else { throw otherTable(name) }
-      let count = unsafe table.pointee.pass_count
-      let passes = try (0..<count).map { index in
-        try unsafe CPass(list[index], of: name, index: index)
+      guard let list = unsafe table.passes, (0...1000).contains(unsafe table.pass_count) else {
+        throw otherTable(name)
       }
-      return (passes, [])
+      let passes = try (0..<(unsafe table.pass_count)).map { index in
+        try GuardedPass(unsafe CPass(list[index], of: name, index: index), of: name)
+      }
+      return (passes, [], [])
     }
-    guard let list = unsafe table.pointee.swift_plugins else { throw otherTable(name) }
+    guard let list = unsafe table.swift_plugins else { throw otherTable(name) }
     var plugins: [any Plugin.Type] = []
     unsafe withUnsafeMutablePointer(to: &plugins) { unsafe list($0) }
     return (
-      plugins.compactMap { $0 as? any Pass.Type }.map { $0.init() },
-      plugins.compactMap { $0 as? any Component.Type }
+      plugins.compactMap { $0 as? any Pass.Type }.map { GuardedPass($0.init(), of: name) },
+      plugins.compactMap { $0 as? any Component.Type },
+      plugins.compactMap { $0 as? any Operator.Type }
     )
   }
 

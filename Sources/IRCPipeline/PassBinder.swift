@@ -61,20 +61,12 @@ struct PassBinder {
     }
     // Whether options go together is a question only when each of them is right.
     if problems.count + files.problems.count == before {
-      problems += complaints(of: pass).map { request.error("options.constraint", $0) }
+      problems += pass.check().map { request.error("options.constraint", $0) }
     }
     bound.append(
       PassInstance(
         id: request.instance, pass: pass, span: request.place, notes: request.notes,
-        plugin: registry.plugin(of: request.name)?.path))
-  }
-
-  /// What a pass says of its options; code of a plugin runs for that.
-  private func complaints(of pass: any DeclaredPass) -> [String] {
-    guard let plugin = registry.plugin(of: pass.info.name) else { return pass.check() }
-    return PluginGuard.run(plugin.path, "while it checked options of '\(pass.info.name)'") {
-      pass.check()
-    }
+        plugin: registry.plugin(of: request.name)?.path, helpers: registry.plugins(helping: pass)))
   }
 
   private func unknown(_ request: PassRequest) -> Diagnostic {

@@ -3,7 +3,10 @@ import Foundation
 /// Files that are written beside their place and moved in only when all of them are complete.
 ///
 /// Nothing of an earlier output is touched until `commit`; a file whose bytes did not change keeps its time stamp; a run that
-/// fails or is dropped leaves no half-written file; what a run that was killed left goes with the next one.
+/// fails or is dropped leaves no half-written file; what a run that was killed left goes with one that comes an hour later.
+///
+/// Files move one by one, so a process that is killed within `commit` leaves a folder with some files of the earlier output and some of the
+/// new one, each of them whole. Whoever reads such a folder can tell: the manifest has the digests of all files of one output.
 public final class OutputFiles {
   /// Folder that the files go to; made on first use.
   public let directory: String
@@ -201,9 +204,12 @@ private struct Move {
 
   /// Moves the file; the `errno` of what failed, after which everything is as it was, else 0.
   func make() -> Int32 {
-    if removes { return unsafe rename(final, backup) == 0 ? 0 : errno }
+    // Where another process was faster, the file is gone all the same.
+    if removes { return unsafe rename(final, backup) == 0 || errno == ENOENT ? 0 : errno }
     // A second name for the earlier file, so that there is one in place at any time; without links it is moved aside.
-    if unsafe link(final, backup) != 0, errno != ENOENT, unsafe rename(final, backup) != 0 {
+    if unsafe link(final, backup) != 0, errno != ENOENT, unsafe rename(final, backup) != 0,
+      errno != ENOENT
+    {
       return errno
     }
     if unsafe rename(temporary, final) == 0 { return 0 }
@@ -214,7 +220,12 @@ private struct Move {
 
   /// Brings the earlier file back, or leaves none if there was none.
   func undo() {
-    if unsafe rename(backup, final) != 0 { unsafe unlink(final) }
+    if unsafe rename(backup, final) == 0 {
+      // Two names of one file are left as they are.
+      unsafe unlink(backup)
+    } else if !removes {
+      unsafe unlink(final)
+    }
   }
 
   /// Drops the earlier file.

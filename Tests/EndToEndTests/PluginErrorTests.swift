@@ -183,6 +183,24 @@ struct PluginErrorTests {
     #expect(
       builtIn.errors.contains(
         "has a pass 'quantize', and so has the compiler itself [passes.duplicate-name]"))
+    _ = try installation.write(
+      "fourth/Operators.swift",
+      """
+      import IRCPassKit
+      let plugins: [any Plugin.Type] = [Own.self]
+      struct Own: PlainOperator, Plugin {
+        static let name = "linear"
+        func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] { operands }
+        func invariance(_ operands: [TensorType]) -> InvarianceRule { InvarianceRule(ties: []) }
+        func evaluate(_ operands: [Tensor], in context: EvaluationContext) throws -> [Tensor] { operands }
+      }
+      """)
+    let fourth = try installation.run("plugin", "build", "\(installation.plugins)/fourth")
+    #expect(fourth.code == 1)
+    #expect(
+      fourth.errors.contains(
+        "has an operator 'linear', and so has the compiler itself [passes.duplicate-name]"),
+      "\(fourth.errors)")
     let word = try plugin("second", "include")
     #expect(word.code == 1 && word.errors.contains("[plugin.pass-name]"), "\(word.errors)")
     #expect(try plugin("third", "probe").code == 0)

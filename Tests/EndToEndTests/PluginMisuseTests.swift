@@ -88,6 +88,7 @@ struct PluginMisuseTests {
       ("codes-null", "no codes were given"), ("codes-count", "31 codes were given"),
       ("codes-range", "code 100"), ("scales-count", "scales, and 5 were given"),
       ("scales-nan", "scale 0 of 'weight' is nan"), ("scales-negative", "is -1.0"),
+      ("scales-odd", "cannot be stored as f16"),
       ("zeros", "has no zero points, and some"), ("zeros-alone", "zero points without scales"),
       ("codes-twice", "has been given codes already"),
     ])
@@ -165,6 +166,75 @@ struct PluginMisuseTests {
       "\(loaded.errors)")
   }
 
+  @Test("A crash while a plugin says what it is, or in a component of one, is told too")
+  func declaringCrashes() throws {
+    func build(_ name: String, _ source: String) throws -> Program.Outcome {
+      _ = try installation.write("\(name)/Traps.swift", "import IRCPassKit\n\(source)")
+      return try installation.run("plugin", "build", installation.plugins + "/\(name)")
+    }
+    let silent = try build(
+      "silent-trap",
+      """
+      let plugins: [any Plugin.Type] = [Silent.self]
+      struct Silent: Pass {
+        static let info: PassInfo = { fatalError("no words") }()
+        func run(on graph: inout Graph, in context: PassContext) throws {}
+      }
+      """)
+    #expect(silent.code < 0)
+    #expect(silent.errors.contains("crashed while it told of a pass (SIG"), "\(silent.errors)")
+    let mute = try build(
+      "mute-trap",
+      """
+      let plugins: [any Plugin.Type] = [Mute.self]
+      struct Mute: AllocationSolver {
+        static let info: ComponentInfo = { fatalError("no words") }()
+        func solve(_ problem: AllocationProblem) -> AllocationProblem.Solution? { nil }
+      }
+      """)
+    #expect(mute.code < 0)
+    #expect(mute.errors.contains("crashed while it was added (SIG"), "\(mute.errors)")
+    let late = try build(
+      "late-trap",
+      """
+      let plugins: [any Plugin.Type] = [Late.self, Desperate.self]
+      struct Late: Pass {
+        static let info = PassInfo(name: "late", summary: "Trap.", preservesFunction: true)
+        @PassOption("Where to trap.") var place = "nowhere"
+        var effects: PassEffects { if place == "effects" { fatalError() } else { PassEffects() } }
+        var isCostly: Bool { if place == "costs" { fatalError() } else { false } }
+        func run(on graph: inout Graph, in context: PassContext) throws {}
+      }
+      struct Desperate: AllocationSolver {
+        static let info = ComponentInfo(name: "desperate", summary: "Trap.")
+        func solve(_ problem: AllocationProblem) -> AllocationProblem.Solution? { fatalError() }
+      }
+      """)
+    #expect(late.code == 0, "\(late.errors)")
+    let plugin = installation.plugins + "/late-trap/build/late-trap.so"
+    for place in ["effects", "costs"] {
+      let told = try installation.run(
+        "opt", graph, "--plugin", plugin, "--passes", "late{place: \(place)}")
+      #expect(told.code < 0)
+      #expect(
+        told.errors.contains("plugin '\(plugin)' crashed while it told \(place) of 'late' (SIG"),
+        "\(told.errors)")
+    }
+    let folder = try TemporaryFolder()
+    let model = try folder.write(
+      "model.yaml",
+      Workbench.modelFile(
+        source: Workbench.example,
+        pipeline:
+          "[quantize: {scheme: w4a16}, mixed-precision: {solver: desperate, metric: sqnr, bits: 8}]",
+        more: "plugins: [\(plugin)]"))
+    let solved = try installation.run("eval", model, "--data", Workbench.prose, "--quiet")
+    #expect(solved.code < 0)
+    #expect(
+      solved.errors.contains("pass 'mixed-precision' with plugin '\(plugin)' crashed (SIG"),
+      "\(solved.errors)")
+  }
+
   @Test("Descriptions that are wrong are told with their place")
   func descriptions() throws {
     let good = #""name": "d", "summary": "s", "preserves_function": true"#
@@ -219,6 +289,19 @@ struct PluginMisuseTests {
       #expect(
         outcome.code == 1 && outcome.errors.contains("[plugin.other-table]"), "\(outcome.errors)")
     }
+    // One that knows more than this irc, of the same version, is longer.
+    let longer = try installation.library(
+      "longer",
+      #"""
+      #include "irc_plugin.h"
+      static int32_t run(const irc_host *host, irc_call *call) { return host->fail(call, "I ran", NULL); }
+      static const struct { irc_pass pass; void *more; } longer = {
+        {sizeof longer, IRC_PLUGIN_API_MAJOR, IRC_PLUGIN_API_MINOR, 0,
+         "{\"name\": \"longer\", \"summary\": \"s\", \"preserves_function\": true}", NULL, run}, NULL};
+      IRC_C_PLUGIN(&longer.pass)
+      """#)
+    let ran = try installation.run("opt", graph, "--plugin", longer, "--passes", "longer")
+    #expect(ran.code == 1 && ran.errors.contains("I ran"), "\(ran.errors)")
     let null = try installation.library(
       "null-pass",
       """

@@ -92,6 +92,65 @@ struct PluginTests {
       missing.code == 1 && missing.errors.contains("found 'weight-change'"), "\(missing.errors)")
   }
 
+  @Test("An operator of a plugin is read again: graphs with it go to and fro, and results are kept")
+  func operators() throws {
+    let (folder, model) = try project(Self.pipeline, more: "plugins: [\(installation.probes)]")
+    let plugin = ["--plugin", installation.probes]
+    let text = try installation.run("inspect", model, "--quiet").output
+    #expect(text.contains(" = probe_scaled %"))
+    let graph = try folder.write("graph.irc", text)
+    for command in [["opt", graph], ["inspect", graph]] {
+      let known = try installation.run(command + plugin)
+      #expect(known.code == 0 && known.output == text, "\(known.errors)")
+      let unknown = try installation.run(command)
+      #expect(unknown.code == 1 && unknown.errors.contains("[ir.unknown-operator]"))
+    }
+    for isKnown in [false, true] {
+      let lowered = try installation.run(
+        ["lower", model, "--json", "--timing"],
+        environment: ["IRC_CACHE_DIR": folder.file("cache")])
+      #expect(lowered.code == 0 && !lowered.errors.contains("not kept"), "\(lowered.errors)")
+      let probe = try #require(
+        try lowered.json()["passes"].array().first { try $0["instance"].string() == "probe" })
+      #expect(try (probe.optional("earlier_seconds") != nil) == isKnown)
+    }
+  }
+
+  @Test("An operator that the plugin does not list is no error, and it is told once what it costs")
+  func unlistedOperator() throws {
+    _ = try installation.write(
+      "hidden/Hide.swift",
+      """
+      import IRCPassKit
+      let plugins: [any Plugin.Type] = [Hide.self]
+      struct Hide: Pass {
+        static let info = PassInfo(name: "hide", summary: "Hide.", preservesFunction: true)
+        var isCostly: Bool { true }
+        func run(on graph: inout Graph, in context: PassContext) throws {
+          let output = graph.outputs[0]
+          graph.setOutput(output.name, try graph.add(Hidden(), [output.value])[0])
+        }
+      }
+      struct Hidden: Operator, PlainOperator {
+        static let name = "hidden"
+        func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] { operands }
+        func invariance(_ operands: [TensorType]) -> InvarianceRule { InvarianceRule(ties: []) }
+        func evaluate(_ operands: [Tensor], in context: EvaluationContext) throws -> [Tensor] { operands }
+      }
+      """)
+    let plugin = installation.plugins + "/hidden/build/hidden.so"
+    let built = try installation.run("plugin", "build", installation.plugins + "/hidden")
+    #expect(built.code == 0, "\(built.errors)")
+    let (folder, model) = try project("[hide, hide]", more: "plugins: [\(plugin)]")
+    let outcome = try installation.run(
+      ["eval", model, "--data", folder.file("text.txt")],
+      environment: ["IRC_CACHE_DIR": folder.file("cache")])
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let notes = outcome.errors.split(separator: "\n").filter { $0.contains("not kept") }
+    #expect(notes.count == 1, "\(outcome.errors)")
+    #expect(notes.first?.contains("after pass 'hide' does not read back") == true, "\(notes)")
+  }
+
   @Test("Plugins work in every command, named in a file or on the command line")
   func commands() throws {
     let (folder, model) = try project(Self.pipeline, more: "plugins: [\(installation.probes)]")

@@ -109,6 +109,24 @@ struct VerifyTests {
     #expect(try Program.run(["verify", output]).code == 0)
   }
 
+  @Test(
+    "A folder with files of two outputs, as a process leaves that is killed between them, is refused"
+  )
+  func mixed() throws {
+    try lower()
+    let other = folder.file("other")
+    try lower("-o", other, "--set", "pipeline=rtn-w4a16")
+    #expect(try Program.run(["verify", other]).code == 0)
+    let names = ["tested.weights", "tested.c", "manifest.json"]
+    for name in names {
+      let mixed = folder.file("mixed-\(name)")
+      try FileManager.default.copyItem(atPath: output, toPath: mixed)
+      try FileManager.default.removeItem(atPath: "\(mixed)/\(name)")
+      try FileManager.default.copyItem(atPath: "\(other)/\(name)", toPath: "\(mixed)/\(name)")
+      try refused(["verify", mixed], "verify.")
+    }
+  }
+
   @Test("Check reports problems of files, options, facts and texts at once, and writes nothing")
   func check() throws {
     let fine = try Program.run(["check", model, "--json"])

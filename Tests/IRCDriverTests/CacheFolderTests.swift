@@ -82,6 +82,39 @@ struct CacheFolderTests {
     #expect(FileManager.default.fileExists(atPath: new))
   }
 
+  @Test("What another process is writing stays where room is made, and where everything is cleared")
+  func unfinished() throws {
+    let folder = try TemporaryFolder()
+    let cache = ContentCache(directory: folder.path, limit: 4000)
+    try cache.put([1], for: key("a"))
+    let path = cache.files()[0].path as NSString
+    let partial = "\(path.deletingLastPathComponent)/.\(path.lastPathComponent).1.1.partial"
+    try Data(repeating: 1, count: 3000).write(to: URL(fileURLWithPath: partial))
+    // The oldest of all, and yet not old enough.
+    try age(partial, 3000)
+    for name in ["b", "c", "d"] {
+      try cache.put([UInt8](repeating: 1, count: 900), for: key(name))
+    }
+    #expect(FileManager.default.fileExists(atPath: partial))
+    _ = cache.clear()
+    _ = cache.clear(olderThan: 60)
+    #expect(cache.files().map(\.path) == [partial])
+    try age(partial, 3700)
+    #expect(cache.clear().entries == 1)
+  }
+
+  @Test("Processes that share a folder keep to the limit together")
+  func sharedLimit() throws {
+    let folder = try TemporaryFolder()
+    let limit = 16_000
+    let caches = (0..<2).map { _ in ContentCache(directory: folder.path, limit: limit) }
+    let bytes = [UInt8](repeating: 1, count: 404)
+    for number in 0..<120 { try caches[number % 2].put(bytes, for: key("\(number)")) }
+    let sum = caches[0].files().reduce(0) { $0 + $1.bytes }
+    // Each may have added a sixteenth that the other does not know of.
+    #expect(sum <= limit + limit / 8, "\(sum)")
+  }
+
   @Test("The report counts by kind, without versions")
   func report() throws {
     let folder = try TemporaryFolder()

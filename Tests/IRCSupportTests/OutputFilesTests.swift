@@ -105,7 +105,32 @@ struct OutputFilesTests {
     #expect(try contents(folder) == ["a": "earlier a", "b": "earlier b"])
   }
 
-  @Test("What killed runs left goes with the next one; what living ones write stays")
+  @Test("A file that cannot be replaced leaves no second name of the earlier one")
+  func failingReplacement() throws {
+    let (folder, files) = try staged()
+    try folder.write("c", "earlier c")
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    let last = try #require(names.first { $0.hasPrefix(".c.") })
+    try FileManager.default.removeItem(atPath: folder.file(last))
+    #expect(throws: Diagnostic.self) { try files.commit() }
+    files.discard()
+    #expect(
+      try contents(folder) == ["a": "earlier a", "b": "earlier b", "c": "earlier c"])
+  }
+
+  @Test("Two that write one file at a time do not meet, though their processes have one number")
+  func distinctNames() throws {
+    let folder = try TemporaryFolder()
+    let (one, other) = (OutputFiles(directory: folder.path), OutputFiles(directory: folder.path))
+    try one.write("a", "one")
+    try other.write("a", "other")
+    try one.commit()
+    #expect(try contents(folder)["a"] == "one")
+    try other.commit()
+    #expect(try contents(folder) == ["a": "other"])
+  }
+
+  @Test("What killed runs left goes an hour later; what others may still write stays")
   func abandoned() throws {
     let folder = try TemporaryFolder()
     // A process that has ended, and whose number is therefore nobody's.
@@ -120,9 +145,20 @@ struct OutputFilesTests {
     ] {
       try folder.write(name, name)
     }
+    let left = try Set(contents(folder).keys)
     let files = OutputFiles(directory: folder.path)
     try files.write("a.c", "new")
     try files.commit()
+    // The process may be one of another machine.
+    #expect(try Set(contents(folder).keys) == left.union(["a.c"]))
+    // An earlier file has its own time of writing.
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSinceNow: -7200)],
+      ofItemAtPath: folder.file(".b.\(dead).partial.earlier"))
+    let now = Int(Date().timeIntervalSince1970)
+    PartialFile.removeAbandoned(in: folder.path, now: now + 3500)
+    #expect(try Set(contents(folder).keys) == left.union(["a.c"]))
+    PartialFile.removeAbandoned(in: folder.path, now: now + 3700)
     #expect(
       try Set(contents(folder).keys) == [
         "a.c", ".c.\(living).partial", ".d.0.partial", ".e.partial", "f.\(dead).partial",

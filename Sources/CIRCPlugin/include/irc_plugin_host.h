@@ -7,6 +7,15 @@
 /* Bytes of a table that come before its first pointer and can be read in the file. */
 #define IRC_PLUGIN_HEAD_SIZE offsetof(irc_plugin_table, swift_plugins)
 
+/* Bytes of tables and records in version 1.0. Later versions add fields behind these, so whoever has as many can be served. */
+enum {
+  IRC_PLUGIN_TABLE_SIZE_1_0 = 384,
+  IRC_PASS_SIZE_1_0 = 40,
+  IRC_SITE_SIZE_1_0 = 56,
+  IRC_STATISTICS_SIZE_1_0 = 64,
+  IRC_WEIGHT_SIZE_1_0 = 104
+};
+
 /* Copies the head of the first table in a file's bytes, and tells whether there is one. The pointers of `table` become NULL. */
 _Bool irc_plugin_find_table(const void *bytes, size_t count, irc_plugin_table *table);
 

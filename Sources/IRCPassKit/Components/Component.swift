@@ -8,6 +8,8 @@ public protocol Component: Plugin {
   static var info: ComponentInfo { get }
   /// Which options can name it; the protocol of the kind says so.
   static var kind: any ComponentKind.Type { get }
+  /// Makes one.
+  init()
 }
 
 /// What a component declares about itself, once.

@@ -196,20 +196,27 @@ private func put<Value>(_ value: Value, _ place: UnsafeMutablePointer<Value>?) t
   unsafe place.pointee = value
 }
 
-/// Fills a record that begins with its size, as far as the plugin knows it.
-private func fill<Record>(
+/// Fills a record as far as the plugin knows it.
+private func fill<Record: GrowingRecord>(
   _ place: UnsafeMutablePointer<Record>?, _ record: Record
 ) throws {
   guard let place = unsafe place else { throw PassError.misuse("there is no room for a result") }
-  let target = UnsafeMutableRawPointer(place)
-  let size = Int(unsafe target.load(as: UInt32.self))
-  // All of its fields are in version 1.0; later ones come behind them.
-  guard size >= MemoryLayout<Record>.size else {
+  guard
+    unsafe CRecord.fill(
+      UnsafeMutableRawPointer(place), atLeast: Int(Record.firstSize), from: record)
+  else {
     throw PassError.misuse("the plugin has not set 'struct_size' of what it wants to know")
   }
-  unsafe withUnsafeBytes(of: record) { bytes in
-    let start = MemoryLayout<UInt32>.size
-    guard let source = bytes.baseAddress else { return }
-    unsafe (target + start).copyMemory(from: source + start, byteCount: bytes.count - start)
-  }
 }
+
+/// A record that begins with its size.
+private protocol GrowingRecord {
+  /// Its bytes in version 1.0.
+  static var firstSize: Int32 { get }
+}
+
+extension irc_site: GrowingRecord { static var firstSize: Int32 { Int32(IRC_SITE_SIZE_1_0) } }
+extension irc_statistics: GrowingRecord {
+  static var firstSize: Int32 { Int32(IRC_STATISTICS_SIZE_1_0) }
+}
+extension irc_weight: GrowingRecord { static var firstSize: Int32 { Int32(IRC_WEIGHT_SIZE_1_0) } }

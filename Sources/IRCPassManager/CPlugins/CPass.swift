@@ -10,22 +10,25 @@ struct CPass: DeclaredPass {
   /// The values of the options, in the order of the description.
   private(set) var values: [CPassOption.Value]
 
-  /// The functions of the plugin, which is never unloaded.
+  /// The functions of the plugin, which is never unloaded; those that came after its version are NULL.
   ///
   /// SAFETY: the plugin says that its tables are constants.
   @safe private struct Table: @unchecked Sendable {
-    let pass: UnsafePointer<irc_pass>
+    let pass: irc_pass
   }
 
   /// Takes a pass of a plugin that was loaded.
   ///
   /// - Throws: `Diagnostic` `plugin.other-table` or `plugin.description`.
-  init(_ pass: UnsafePointer<irc_pass>?, of plugin: String, index: Int) throws {
-    guard let pass = unsafe pass,
-      unsafe pass.pointee.struct_size >= UInt32(MemoryLayout<irc_pass>.size),
-      unsafe pass.pointee.api_major == IRC_PLUGIN_API_MAJOR,
-      unsafe pass.pointee.api_minor <= IRC_PLUGIN_API_MINOR,
-      unsafe pass.pointee.run != nil, let text = unsafe pass.pointee.description
+  init(_ place: UnsafePointer<irc_pass>?, of plugin: String, index: Int) throws {
+    let pass = unsafe place.flatMap { place in
+      unsafe CRecord.copy(
+        UnsafeRawPointer(place), size: place.pointee.struct_size, atLeast: Int(IRC_PASS_SIZE_1_0),
+        into: irc_pass())
+    }
+    guard let pass = unsafe pass, unsafe pass.api_major == IRC_PLUGIN_API_MAJOR,
+      unsafe pass.api_minor <= IRC_PLUGIN_API_MINOR, unsafe pass.run != nil,
+      let text = unsafe pass.description
     else {
       throw Diagnostic(
         "plugin.other-table", "plugin '\(plugin)' has no right table of its pass \(index + 1)",
@@ -62,7 +65,7 @@ struct CPass: DeclaredPass {
   }
 
   func check() -> [String] {
-    guard let check = unsafe table.pass.pointee.check else { return [] }
+    guard let check = unsafe table.pass.check else { return [] }
     let call = CPassCall(self)
     do {
       try unsafe call.perform { unsafe check(CHost.table, $0) }
@@ -75,7 +78,7 @@ struct CPass: DeclaredPass {
   }
 
   func run(on graph: inout Graph, in context: PassContext) throws {
-    guard let run = unsafe table.pass.pointee.run else { return }
+    guard let run = unsafe table.pass.run else { return }
     let call = CPassCall(self, on: graph, in: context)
     try unsafe call.perform { unsafe run(CHost.table, $0) }
     graph = call.graph

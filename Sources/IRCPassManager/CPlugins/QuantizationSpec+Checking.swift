@@ -44,7 +44,7 @@ extension QuantizationSpec {
     let wrong: Int
     switch scaleFormat {
     case .f32: return
-    case .f16: wrong = elements.firstIndex { abs($0) > 65504 } ?? elements.count
+    case .f16: wrong = elements.firstIndex { Float(Float16($0)) != $0 } ?? elements.count
     case .e8m0, .e8m0Floor:
       wrong = unsafe irc_pack_scales(&packed, elements, elements.count, IRC_SCALE_E8M0, 0)
     case .e4m3:

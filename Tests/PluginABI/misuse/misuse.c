@@ -171,6 +171,7 @@ static int32_t round_weight(const irc_host *host, irc_call *call) {
   WAY("scales-count") return host->attach_codes(call, 0, codes, size, scales, NULL, groups + 1);
   WAY("scales-nan") scales[0] = NAN;
   WAY("scales-negative") scales[groups - 1] = -1;
+  WAY("scales-odd") scales[0] *= 1.0001f;
   WAY("zeros") return host->attach_codes(call, 0, codes, size, scales, zeros, groups);
   WAY("zeros-alone") return host->attach_codes(call, 0, codes, size, NULL, zeros, groups);
   if (host->attach_codes(call, 0, codes, size, scales, NULL, groups) != IRC_OK) return IRC_FAILED;

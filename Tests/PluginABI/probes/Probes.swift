@@ -1,7 +1,9 @@
 public import IRCPassKit
 
 /// What this plugin adds to the compiler.
-let plugins: [any Plugin.Type] = [Probe.self, Fail.self, CheapestSolver.self]
+let plugins: [any Plugin.Type] = [
+  Probe.self, Fail.self, CheapestSolver.self, Scaled.self,
+]
 
 /// Uses as much of the kit as fits: options of every kind, generics, casts, sites, statistics, and an operator of its own.
 public struct Probe: Pass {
@@ -66,7 +68,7 @@ public struct Probe: Pass {
 }
 
 /// An operator that the compiler has never heard of.
-struct Scaled: RealOperator {
+struct Scaled: RealOperator, Plugin {
   static let name = "probe_scaled"
   var factor: Double
 

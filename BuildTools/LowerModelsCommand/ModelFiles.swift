@@ -1,0 +1,1 @@
+../LowerModels/ModelFiles.swift
