@@ -40,7 +40,7 @@ func module(
 /// The names of the built-in passes: one folder each under `Plugins/`.
 let plugins = [
   "FoldNormGains", "CentreNorms", "RotationFusion", "SmoothFusion", "InjectOutliers",
-  "LowRankAbsorb", "QuantizeTensors", "MixedPrecision", "ClipSearch", "FitValues", "GPTQ",
+  "AWQ", "LowRankAbsorb", "QuantizeTensors", "MixedPrecision", "ClipSearch", "FitValues", "GPTQ",
   "LowerKernels",
   "EmitC",
 ]
@@ -65,7 +65,7 @@ let core: [Target] =
   + module("IRCTensor", ["IRCSupport", "CBLAS", "CKernels"])
   + module("IRCQuant", ["IRCSupport", "IRCTensor", "CKernels"])
   + module(
-    "IRCGraph", ["IRCSupport", "IRCTensor", "IRCQuant"], tests: ["IRCOps", "IRCTestSupport"])
+    "IRCGraph", ["IRCSupport", "IRCTensor"], tests: ["IRCOps", "IRCTestSupport"])
   + module(
     "IRCOps", ["IRCSupport", "IRCTensor", "IRCQuant", "IRCGraph", "CKernels"],
     tests: ["IRCTestSupport"])
@@ -89,10 +89,11 @@ let core: [Target] =
     "IRCPassManager",
     [
       "IRCPassKit", "IRCSupport", "IRCGraph", "IRCExecution", "IRCTensor", "IRCQuant", "IRCOps",
-      "CIRCPlugin", "CKernels",
+      "IRCCodegen", "CIRCPlugin", "CKernels",
     ])
   + module(
-    "IRCPipeline", ["IRCSupport", "IRCPassKit", "IRCPassManager", "CYAML"],
+    "IRCPipeline",
+    ["IRCSupport", "IRCGraph", "IRCCodegen", "IRCPassKit", "IRCPassManager", "CYAML"],
     tests: ["IRCTestSupport"])
   + module(
     "IRCDriver",
@@ -105,6 +106,7 @@ let core: [Target] =
 let companions = [
   // Smoothing is shown to take away what was injected.
   "SmoothFusion": ["InjectOutliers"],
+  "AWQ": ["InjectOutliers"],
   // Rotation follows the folding of gains.
   "RotationFusion": ["FoldNormGains"],
   // Centring makes way for rotations.

@@ -53,7 +53,7 @@ public struct CentreNorms: Pass {
       let producer = graph.producer(of: operation.operands[0])
       keep(
         operation,
-        "its input is no residual stream; '\(producer.op.operatorName)' (\(producer.location.text)) makes it",
+        "its input is no residual stream; \(producer.title) makes it",
         context)
     }
     graph.mergeEqualOperations()

@@ -77,6 +77,6 @@ extension Site {
   }
 
   private func name(of operation: Operation) -> String {
-    "'\(operation.op.operatorName)' (\(operation.location.text))"
+    "\(operation.title)"
   }
 }

@@ -73,7 +73,7 @@ public struct FitValues: Pass {
   }
 
   /// The layers whose weights have values to fit; those that read one rounded weight together.
-  private func select(in graph: Graph, _ context: PassContext) -> [[RoundedLinear]] {
+  func select(in graph: Graph, _ context: PassContext) -> [[RoundedLinear]] {
     let constants = graph.constants()
     var groups: [[RoundedLinear]] = []
     var places: [ValueID: Int] = [:]

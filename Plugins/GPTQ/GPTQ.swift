@@ -29,15 +29,17 @@ public struct GPTQ: Pass {
     requires: [.quantized],
     conflicts: [FactConflict(.codesSolved, "would find nothing left to round")],
     establishes: [.codesSolved], preservesFunction: false, usesCalibration: true,
-    statistics: [rounded, kept], remarks: [solved, fallback, damped, plainNorms])
+    statistics: [rounded, kept], remarks: [layer, fallback, damped, skipped, plainNorms])
 
   static let rounded = Statistic("rounded", "Weights that were rounded by their inputs.")
   static let kept = Statistic("kept", "Weights that keep their rounding to nearest.")
-  static let solved = RemarkKind("solved", .passed, "A weight was rounded by its inputs.")
+  static let layer = RemarkKind("layer", .passed, "A weight was rounded by its inputs.")
   static let fallback = RemarkKind(
     "fallback", .missed, "A weight keeps its rounding to nearest.")
   static let damped = RemarkKind(
     "damped", .analysis, "A second moment needed more damping than was asked for.")
+  static let skipped = RemarkKind(
+    "skipped", .missed, "Tokens whose inputs are not finite do not count.")
   static let plainNorms = RemarkKind(
     "plain-norms", .missed, "There is no attention to weigh tokens by, so that norms do it.")
 
@@ -69,12 +71,13 @@ public struct GPTQ: Pass {
     let folder = ConstantFolder(graph)
     let stops = tokens.stops(for: groups.map(\.input))
     var result = graph
-    var solved = 0
+    var (solved, rows) = (0, 0)
     try context.walk(over: plan, stops: stops) { index, values in
       let group = groups[index]
       let inputs = values.values.first ?? []
       let moment = try SecondMoment(
         of: inputs, weights: tokens.weights(for: group.input, values))
+      rows = max(rows, moment.rows)
       let factor = try factor(of: moment, for: group, context)
       return try group.targets.map { target in
         let value: Tensor
@@ -90,11 +93,8 @@ public struct GPTQ: Pass {
         return OperandReplacement(target.operation, operand: 1, value)
       }
     }
-    if solved == 0, let first = groups.first {
-      throw PassError(
-        "no layer could be rounded by its inputs, as remarks say of each",
-        at: first.targets[0].location,
-        hint: "raise 'calibration.tokens' in the model file and name a text that is long enough")
+    if solved == 0, !groups.isEmpty {
+      throw nothingSolved(groups.compactMap { graph.type(of: $0.input).shape.last?.fixed }, rows)
     }
     graph = result
   }
@@ -130,7 +130,7 @@ public struct GPTQ: Pass {
     var targets: [RoundedLinear]
   }
 
-  private func selectGroups(in graph: Graph, _ context: PassContext) -> [Group] {
+  func selectGroups(in graph: Graph, _ context: PassContext) -> [Group] {
     let constants = graph.constants()
     let uses = graph.uses()
     var groups: [Group] = []
@@ -168,6 +168,20 @@ public struct GPTQ: Pass {
     return groups
   }
 
+  /// The error that none of the layers could be rounded, which read so many channels each, from so many tokens.
+  private func nothingSolved(_ widths: [Int], _ rows: Int) -> PassError {
+    guard let least = widths.min(), rows < least else {
+      return PassError(
+        "no layer could be rounded by its inputs, whose second moments are zero, infinite or not positive",
+        hint: "calibrate on other text")
+    }
+    return PassError(
+      "no layer could be rounded by its inputs: calibration has \(rows) tokens, and the layer with the fewest inputs needs \(least)",
+      hint:
+        "raise 'calibration.tokens' in the model file and name a text that is long enough; \(widths.max() ?? least) tokens serve every layer"
+    )
+  }
+
   private func keep(_ reason: String, _ operation: Operation, _ context: PassContext) {
     context.count(Self.kept)
     context.remark(Self.fallback, at: operation.location, reason)
@@ -192,6 +206,12 @@ public struct GPTQ: Pass {
         "\(names): the second moment of the inputs is zero, infinite or not positive",
         hint: "look at the inputs with 'irc inspect', and calibrate on other text")
       return nil
+    }
+    if moment.skippedRows > 0 {
+      context.remark(
+        Self.skipped, at: location,
+        "\(names): \(moment.skippedRows) tokens with infinite inputs or NaNs are left out",
+        hint: "look for the layer that makes them with 'irc inspect'")
     }
     if factor.damping > damping {
       context.remark(
@@ -225,6 +245,6 @@ public struct GPTQ: Pass {
     let outputs = Double(max(1, rounded.codes.rows))
     let error = Float((rounded.error / outputs).squareRoot())
     context.remark(
-      Self.solved, at: place, "'\(target.name)': root mean square error of an output \(error)")
+      Self.layer, at: place, "'\(target.name)': root mean square error of an output \(error)")
   }
 }

@@ -82,7 +82,7 @@ public struct LowRankAbsorb: Pass {
   }
 
   /// Linear layers by the value that they read, in the graph's order.
-  private func selectLayers(in graph: Graph, _ context: PassContext) throws -> [LowRankLayer] {
+  func selectLayers(in graph: Graph, _ context: PassContext) throws -> [LowRankLayer] {
     let constants = graph.constants()
     let patterns = WeightPatterns(include: include, exclude: exclude)
     var names: [String] = []

@@ -60,11 +60,7 @@ extension Graph {
 
   /// True if one operand place reads the value and it is neither an output nor the next value of a state.
   private func hasOneReader(_ value: ValueID) -> Bool {
-    readerCount(of: value) == 1 && !leaves(value)
-  }
-
-  private func leaves(_ value: ValueID) -> Bool {
-    outputs.contains { $0.value == value } || nextStates.contains { $0.value == value }
+    readerCount(of: value) == 1 && !isObserved(value)
   }
 
   /// The operation, if a value is the product of a matrix with a real constant, without bias.
@@ -116,7 +112,8 @@ extension Graph {
     for (id, operand) in readers[x] ?? [] where operand == 0 {
       let result = self[id].results[0]
       // One that went to a quantizer before has no readers any more.
-      guard narrowProduct(result, constants) != nil, readerCount(of: result) > 0, !leaves(result)
+      guard narrowProduct(result, constants) != nil, readerCount(of: result) > 0,
+        !isObserved(result)
       else { continue }
       let isBranch = (readers[result] ?? []).allSatisfy { id, operand in
         let reader = self[id]

@@ -123,7 +123,7 @@ public struct MixedPrecision: Pass {
     )
   }
 
-  private func selectLayers(in graph: Graph, _ context: PassContext) -> [RoundedLinear] {
+  func selectLayers(in graph: Graph, _ context: PassContext) -> [RoundedLinear] {
     let constants = graph.constants()
     return graph.operations(of: Linear.self).compactMap { operation, _ in
       if constants.contains(operation.result) { return nil }
@@ -155,7 +155,7 @@ public struct MixedPrecision: Pass {
 
   /// The formats to choose from: what the user named, else integers near the budget, since a layer that would take much more or
   /// much less pays with all the others.
-  private func candidates(
+  func candidates(
     within budget: BitBudget, for layers: [RoundedLinear]
   ) -> [QuantizationSpec] {
     var specs = choices.map(\.weights)

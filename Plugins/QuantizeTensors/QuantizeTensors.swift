@@ -72,6 +72,13 @@ public struct QuantizeTensors: Pass {
     graph.stage = .quantized
   }
 
+  /// Static scales take a run over the text.
+  public func work(
+    on graph: Graph, calibrationTokens tokens: Int, in context: PassContext
+  ) throws -> PassWork {
+    PassWork(networkTokens: isCostly ? tokens : 0)
+  }
+
   /// Formats are the scheme's, whatever ranges are measured.
   public func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast {
     try run(on: &graph, in: context)

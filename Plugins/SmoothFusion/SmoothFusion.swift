@@ -12,7 +12,7 @@ public struct SmoothFusion: Pass {
     name: "smooth-fusion",
     summary: "Divide outlying channels by factors that the weights around them take up.",
     details: """
-      The factor of channel j is max|xⱼ|^α / max|Wⱼ|^(1−α) from calibration. With `alpha: 0` (the default means search) each \
+      The factor of channel j is max|xⱼ|^α / max|Wⱼ|^(1−α) from calibration. Without `alpha` each \
       site gets the α of a grid whose estimated error of the linear layers' outputs is least, for the formats of `scheme`.
 
       Sites are chosen by role (`norm`, `activation`, `product`, `value`, `scan`, `state`, `convolution`, `low-rank`) or by name. \
@@ -31,8 +31,9 @@ public struct SmoothFusion: Pass {
     remarks: [SiteScaling.factors, .absentRole, .untied])
 
   @PassOption(
-    "Share of the difficulty that moves from activations to weights; 0 searches for it.", in: 0...1)
-  public var alpha = 0.0
+    "Share of the difficulty that moves from activations to weights; null: searched for, site by site.",
+    in: 0...1)
+  public var alpha: Double? = nil
   @PassOption("Sites to smooth, by role or name; * and ? as in globs.")
   public var sites = [
     NamePattern("norm"), NamePattern("value"), NamePattern("product"), NamePattern("activation"),
@@ -48,14 +49,7 @@ public struct SmoothFusion: Pass {
   public init() {}
 
   /// Gains of normalisations are in use afterwards.
-  public var effects: PassEffects {
-    var effects = Self.info.effects
-    if sites.contains(where: { SiteSelection.mayMatch($0, .norm) }) {
-      effects.establishes = [.normInputsSmoothed]
-      effects.preserves = .except([.normGainsFolded])
-    }
-    return effects
-  }
+  public var effects: PassEffects { SiteScaling.effects(Self.info.effects, dividing: sites) }
 
   public func run(on graph: inout Graph, in context: PassContext) throws {
     try SiteScaling(context).visit(sites, in: &graph) { chosen, graph in

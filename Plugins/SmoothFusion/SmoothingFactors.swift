@@ -12,13 +12,11 @@ struct SmoothingFactors {
     self.limit = limit
   }
 
-  /// The factors for an alpha, or for the one of a grid with the least estimated error if it is 0.
-  func best(_ alpha: Double) -> (alpha: Double, factors: [Double]) {
+  /// The factors for an alpha, or for the one of a grid with the least estimated error if there is none.
+  func best(_ alpha: Double?) -> (alpha: Double, factors: [Double]) {
+    if let alpha { return (alpha, factors(alpha)) }
     // Between two activations there is no error to estimate: both get the same range.
-    if alpha > 0 || sides.allSatisfy({ $0.weights == nil }) {
-      let alpha = alpha > 0 ? alpha : 0.5
-      return (alpha, factors(alpha))
-    }
+    if sides.allSatisfy({ $0.weights == nil }) { return (0.5, factors(0.5)) }
     var best = (alpha: 0.0, factors: factors(0), error: Double.infinity)
     // No smoothing at all is among the candidates.
     let width = sides.first?.activations.count ?? 0

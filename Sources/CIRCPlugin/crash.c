@@ -36,7 +36,11 @@ static void say(const char *text, size_t size) {
   }
 }
 
-/* Calls nothing but what may be called in a signal handler. Whoever handled the signal before then has it, as if this had not been. */
+/* Whether a backtrace, which the Swift runtime prints, was asked for with SWIFT_BACKTRACE; else what is said here is all. */
+static int wants_backtrace;
+
+/* Calls nothing but what may be called in a signal handler. A signal that is no plugin's goes to whoever handled it before, as if this
+   had not been. */
 static void crashed(int number, siginfo_t *info, void *context) {
   (void)context;
   const irc_plugin_guard *guard = own != NULL ? own : atomic_load(&latest);
@@ -47,7 +51,11 @@ static void crashed(int number, siginfo_t *info, void *context) {
       say(signals[index].name, strlen(signals[index].name));
       say(guard->text + guard->head_size, guard->tail_size);
     }
-    sigaction(number, &earlier[index], NULL);
+    if (guard == NULL || wants_backtrace) {
+      sigaction(number, &earlier[index], NULL);
+    } else {
+      signal(number, SIG_DFL);
+    }
   }
   /* An instruction that faulted does so again. */
   if (info->si_code > 0 && number != SIGTRAP) return;
@@ -62,6 +70,7 @@ static void crashed(int number, siginfo_t *info, void *context) {
 }
 
 static void install(void) {
+  wants_backtrace = getenv("SWIFT_BACKTRACE") != NULL;
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_sigaction = crashed;

@@ -14,23 +14,34 @@ public struct ArtifactNames: Hashable, Sendable {
   public var pkgConfig: String { "\(stem).pc" }
   public var cmakeConfig: String { "\(stem)Config.cmake" }
 
-  /// Keeps letters, digits, `-`, `_` and `.` of the model's name for files, and letters and digits for symbols.
+  /// Keeps letters, digits, `-`, `_` and `.` of the model's name for files, and letters and digits for symbols. A name that is
+  /// taken gets `model_` in front; see `conflict(of:)`.
   public init(model name: String) {
-    var stem = ArtifactNames.replacing(name, keeping: "-_.")
-    while let first = stem.first, first == "." || first == "-" { stem.removeFirst() }
-    if stem.isEmpty { stem = "model" }
-    // The kernels come into the same folder under names of their own.
-    if stem.hasPrefix("kernels_") || stem.hasPrefix("irc") { stem = "model_" + stem }
-    self.stem = stem
+    let stem = ArtifactNames.stem(of: name)
+    self.stem = ArtifactNames.conflict(of: name) == nil ? stem : "model_" + stem
+    symbol = ArtifactNames.symbol(of: self.stem)
+  }
 
-    var symbol = ArtifactNames.replacing(stem, keeping: "")
+  /// Why files and symbols cannot be called as the model is, as the end of a sentence; nil if they can.
+  public static func conflict(of name: String) -> String? {
+    let stem = stem(of: name)
+    return TakenNames.reason(stem: stem, symbol: symbol(of: stem))
+  }
+
+  private static func stem(of name: String) -> String {
+    var stem = replacing(name, keeping: "-_.")
+    while let first = stem.first, first == "." || first == "-" { stem.removeFirst() }
+    return stem.isEmpty ? "model" : stem
+  }
+
+  private static func symbol(of stem: String) -> String {
+    var symbol = replacing(stem, keeping: "")
     while symbol.hasPrefix("_") { symbol.removeFirst() }
     // C reserves names that hold two underscores only in C++, but C++ may read the header.
     while symbol.contains("__") { symbol = symbol.replacing("__", with: "_") }
     while symbol.hasSuffix("_") { symbol.removeLast() }
-    if symbol.isEmpty { symbol = "model" }
-    if symbol.first?.isNumber == true { symbol = "m" + symbol }
-    self.symbol = symbol
+    if symbol.isEmpty { return "model" }
+    return symbol.first?.isNumber == true ? "m" + symbol : symbol
   }
 
   private static func replacing(_ name: String, keeping extra: String) -> String {

@@ -1,3 +1,4 @@
+import AWQ
 import CentreNorms
 import ClipSearch
 import EmitC

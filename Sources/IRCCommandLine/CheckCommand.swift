@@ -21,6 +21,7 @@ struct CheckCommand: ParsableCommand {
   func run() throws {
     let checked = try ModelCheck(
       model, settings: overrides.settings, in: common.environment())
+    for note in checked.plan.notes { common.reporter.note(note.rendered) }
     try common.write(
       .object([
         ("passes", .array(checked.plan.passes.map { .string($0.id) })),

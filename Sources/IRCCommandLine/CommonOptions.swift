@@ -73,7 +73,7 @@ struct EvaluationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: "Tokens predicted of each window or document at most.")
-  var context = 256
+  var context = EvaluationText.usualContext
 
   @Option(
     parsing: .unconditional, help: "Windows to take from the start of the data (default: all).")

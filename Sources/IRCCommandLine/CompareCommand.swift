@@ -62,12 +62,18 @@ struct CompareCommand: ParsableCommand {
         functionCheck: functionCheck, measuresDivergence: divergence,
         comparesLogits: logits),
       in: common.environment(caching))
-    let rows = try comparison.run(tell: printer(for: comparison.plans))
+    var failures = schemes.map { ComparisonFailures(schemes: $0) }
+    let show = printer(for: comparison.plans)
+    let rows = try comparison.run { row in
+      failures?.add(row)
+      try show(row)
+    }
+    for problem in failures?.diagnostics ?? [] { StandardStream.error("\(problem)\n") }
     if common.json { try StandardStream.output(json(rows).serialized(indent: 2) + "\n") }
     if rows.contains(where: \.isFailed) { throw ExitCode(1) }
   }
 
-  /// Prints rows as they finish, and what is wrong with those that fail.
+  /// Prints rows as they finish, and what is wrong with those that fail; of a table with schemes that is told at the end.
   private func printer(for plans: [CompilationPlan]) -> (ComparisonRow) throws -> Void {
     let names = plans.map(\.model.pipeline)
     var matrix = schemes.map {
@@ -81,7 +87,7 @@ struct CompareCommand: ParsableCommand {
         try StandardStream.output(matrix?.text(adding: row) ?? head + table.text(of: row))
       }
       head = ""
-      if case .failure(let problems) = row.outcome {
+      if schemes == nil, case .failure(let problems) = row.outcome {
         StandardStream.error(problems.description + "\n")
       }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import IRCDriver
 import IRCSupport
 
@@ -15,21 +16,34 @@ struct IRCCommand: ParsableCommand {
       CacheCommand.self, SchemaCommand.self, PluginCommand.self,
     ])
 
-  /// Complains of a first word that is no command: the parser would call it an unexpected argument.
-  private static func checkName(_ word: String?) throws {
-    guard let word, !word.hasPrefix("-"), word != "help" else { return }
-    let names = configuration.subcommands.compactMap { $0.configuration.commandName }
-    if names.contains(word) { return }
-    let near = nearestMatch(to: word, in: names).map { "did you mean '\($0)'? " } ?? ""
-    throw ValidationError(
-      "there is no command '\(word)'; \(near)commands: \(names.joined(separator: ", "))")
+  /// Complains of a first word that is no command: the parser would call it an unexpected argument, or answer 'help' of it with the
+  /// help of everything.
+  private static func checkNames(_ words: ArraySlice<String>) throws {
+    let asksForHelp = words.first == "help"
+    var words = asksForHelp ? words.dropFirst() : words
+    var commands = configuration.subcommands
+    var parent = ""
+    while let word = words.popFirst(), !word.hasPrefix("-") {
+      let names = commands.compactMap { $0.configuration.commandName }
+      guard let command = commands.first(where: { $0.configuration.commandName == word }) else {
+        let near = nearestMatch(to: word, in: names).map { "did you mean '\(parent)\($0)'? " } ?? ""
+        throw ValidationError(
+          "there is no command '\(parent)\(word)'; \(near)commands: \(names.joined(separator: ", "))"
+        )
+      }
+      commands = command.configuration.subcommands
+      if commands.isEmpty || !asksForHelp { return }
+      parent += word + " "
+    }
   }
 
   /// Runs the command and turns errors into messages and exit codes.
   static func main() {
+    // A file that may not grow is an error of writing it, which is told, and not the end of the process.
+    _ = signal(SIGXFSZ, SIG_IGN)
     var command: any ParsableCommand
     do {
-      try checkName(CommandLine.arguments.dropFirst().first)
+      try checkNames(CommandLine.arguments.dropFirst())
       command = try parseAsRoot()
     } catch {
       exit(withError: error)

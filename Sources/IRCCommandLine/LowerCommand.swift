@@ -73,7 +73,8 @@ struct LowerCommand: ParsableCommand {
         ("weight_bytes", weightBytes.map(JSON.integer) ?? .null), ("passes", passes),
       ]),
       or: "\(output): \(weightBytes.map { "\($0) bytes of weights, " } ?? "")"
-        + (changed.isEmpty ? "up to date\n" : "wrote \(changed.joined(separator: ", "))\n"))
+        + (changed.isEmpty
+          ? "up to date\n" : "wrote \(changed.count) file\(changed.count == 1 ? "" : "s")\n"))
   }
 
   private func forecast(lastRun: LoweringRecord?) throws {
@@ -125,7 +126,7 @@ struct PipelineOptions: ParsableArguments {
     if remarks {
       for remark in result.runs.flatMap(\.remarks) {
         StandardStream.error(
-          "\(remark.location.text): remark: \(remark.message) [\(remark.pass): \(remark.kind.name), \(remark.kind.outcome.rawValue)]\n"
+          "\(remark.location.words.map { $0 + ": " } ?? "")remark: \(remark.message) [\(remark.pass): \(remark.kind.name), \(remark.kind.outcome.rawValue)]\n"
         )
         if let hint = remark.hint { StandardStream.error("  hint: \(hint)\n") }
       }

@@ -26,6 +26,11 @@ struct PluginCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
+      if try common.environment().registry[name] != nil {
+        throw Diagnostic(
+          "plugin.name", "there is a pass '\(name)' already, and two cannot share a name",
+          hint: "name it otherwise, as in 'my-\(name)'")
+      }
       let template = try PluginTemplate(name, folder: output, language: language)
       let files = try template.write(executable: CommonOptions.executable)
       try common.write(

@@ -91,10 +91,9 @@ struct RunCommand: ParsableCommand {
       ("source_bytes", .integer(sizes.before)), ("weight_bytes", .integer(sizes.after)),
       ("output", .string(plan.model.output)),
     ]
-    try tell("\(plan.model.name), pipeline \(plan.model.pipeline), written to \(plan.model.output)")
-    try tell(
-      "size        \(sizes.before) -> \(sizes.after) bytes (\(fixed(Double(sizes.before) / Double(max(1, sizes.after)), 2))x smaller)"
-    )
+    let pipeline = plan.model.pipeline.isEmpty ? "written out" : plan.model.pipeline
+    try tell("\(plan.model.name), pipeline \(pipeline), written to \(plan.model.output)")
+    try tell("size        \(sizes.before) -> \(sizes.after) bytes (\(Self.ratio(sizes)))")
     if let data {
       let before = try measure(
         Subject(folder: plan.model.source), data, "before", environment.reporter)
@@ -114,6 +113,13 @@ struct RunCommand: ParsableCommand {
   ) throws -> [(key: String, value: JSON)] {
     let report = try subject.perplexity(of: evaluation.text(data), reporter)
     return [("perplexity_\(when)", .real(report.result.perplexity))]
+  }
+
+  /// How many times smaller it has become, or larger.
+  private static func ratio(_ sizes: (before: Int, after: Int)) -> String {
+    let (before, after) = (Double(max(1, sizes.before)), Double(max(1, sizes.after)))
+    return after > before
+      ? "\(fixed(after / before, 2))x larger" : "\(fixed(before / after, 2))x smaller"
   }
 
   private func tell(_ line: String) throws {

@@ -94,7 +94,10 @@ package struct Compilation {
     let files = OutputFiles(directory: plan.model.output)
     let inputs = plan.inputs(model, shipped: environment.shipped)
     let digests = DigestsInBackground(inputs.map(\.path), knownTo: environment.cache)
+    let notes = plan.notes.map(\.rendered)
+    notes.forEach(environment.reporter.note)
     var result = try run(plan.passes, files, options)
+    result.notes = notes + result.notes
     // What an exporter staged before the stop goes away with the rest.
     if options.stopAfter != nil {
       files.discard()
@@ -118,8 +121,14 @@ package struct Compilation {
   }
 
   /// Runs every pass that writes nothing, and returns the graph: the simulation of the compiled network.
+  ///
+  /// - Throws: what passes throw; and, as `lower`, when a pass would change what was written before it, since that would be no
+  ///   simulation of what is written.
   package func simulate(_ options: Options = Options()) throws -> Result {
-    try run(plan.passes.filter { !$0.info.emitsFiles }, nil, options)
+    let problems = PassManager(plan.passes, registry: plan.registry, instruments: [])
+      .orderProblems()
+    if !problems.isEmpty { throw DiagnosticList(problems) }
+    return try run(plan.passes.filter { !$0.info.emitsFiles }, nil, options)
   }
 
   private func run(

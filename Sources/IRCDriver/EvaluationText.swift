@@ -2,6 +2,9 @@ import IRCFrontend
 
 /// A text that a model is measured on, and how it is cut.
 package struct EvaluationText: Hashable, Sendable {
+  /// Ids of a window where nothing else is said; a short text may go with a model that takes fewer.
+  package static let usualContext = 256
+
   /// The file: plain text, or `.jsonl` documents.
   package var data: String
   /// Ids predicted of each window at most.

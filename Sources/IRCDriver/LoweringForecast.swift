@@ -15,10 +15,8 @@ package struct LoweringForecast {
   private let plan: CompilationPlan
   private let passes: [ForecastOfPass]
   private let sourceBytes: Int
-  /// Bytes, and what they are estimated from.
-  private let memory: (bytes: Int, from: String)
-  /// Seconds, and what they are estimated from.
-  private let time: (seconds: Double, from: String)
+  private let memory: CalibrationDemand.Memory
+  private let time: CalibrationDemand.Time
 
   private var emission: EmissionReport? { passes.flatMap(\.emissions).first }
 
@@ -32,13 +30,20 @@ package struct LoweringForecast {
     var graph = compilation.model.graph
     graph.name = plan.model.name
     graph.renumber()
-    let demand = CalibrationDemand(graph, plan)
+    let ownBytes = CalibrationDemand.processBytes
+    let usesCalibration = plan.passes.contains { $0.pass.needsCalibration && $0.pass.isCostly }
+    let (tokens, window) = usesCalibration ? compilation.calibrationSize : (0, 0)
+    let network = graph
     passes = try plan.manager().forecast(
-      on: &graph, model: compilation.facts, target: plan.model.target)
+      on: &graph, model: compilation.facts, target: plan.model.target, calibrationTokens: tokens)
+    let demand = CalibrationDemand(
+      network, passes.map(\.work), tokens: tokens, window: window, ownBytes: ownBytes)
     sourceBytes = compilation.model.checkpoint.byteCount
     memory = demand.memory
     if let lastRun {
-      time = (lastRun.seconds, "the passes of the last run with these arguments")
+      time = CalibrationDemand.Time(
+        seconds: lastRun.seconds, isLeast: false,
+        from: "the passes of the last run with these arguments")
     } else {
       time = try demand.time(writing: sourceBytes)
     }
@@ -73,7 +78,8 @@ package struct LoweringForecast {
       ("text_bytes", emission.map { .integer($0.textBytes) } ?? .null),
       ("context_bytes", emission.map { .integer($0.contextBytes) } ?? .null),
       ("memory_bytes", .integer(memory.bytes)), ("memory_from", .string(memory.from)),
-      ("seconds", .real(time.seconds)), ("seconds_from", .string(time.from)),
+      ("seconds", .real(time.seconds)), ("seconds_at_least", .bool(time.isLeast)),
+      ("seconds_from", .string(time.from)),
     ])
   }
 
@@ -96,7 +102,7 @@ package struct LoweringForecast {
       text += """
 
         checkpoint  \(sourceBytes) bytes
-        weights     \(emission.weightBytes) bytes\(isOpen ? ", as far as open passes change no formats" : "")
+        weights     \(emission.weightBytes) bytes\(isOpen ? ", as far as open passes change no formats and add no tensors" : "")
         C files     \(emission.textBytes) bytes
         context     \(emission.contextBytes) bytes while the library runs
 
@@ -104,7 +110,7 @@ package struct LoweringForecast {
     }
     text += """
       memory      about \(ByteSize.text(memory.bytes)), from \(memory.from)
-      time        about \(fixed(time.seconds, time.seconds < 10 ? 1 : 0)) s, from \(time.from)
+      time        \(time.isLeast ? "at least" : "about") \(fixed(time.seconds, time.seconds < 10 ? 1 : 0)) s, from \(time.from)
 
       """
     return text

@@ -29,10 +29,12 @@ struct TextSource {
         "eval.no-tokens", "the text has no token to predict", at: SourceLocation(file: path),
         hint: "give a text of at least two tokens")
     }
-    if let contextLength, longest > contextLength {
+    // What was asked for counts, so that an error does not depend on how long the text is.
+    let asked = max(longest, context > EvaluationText.usualContext ? context : 0)
+    if let contextLength, asked > contextLength {
       throw Diagnostic(
         "eval.context-too-long",
-        "windows of \(longest) tokens are asked for, the model takes \(contextLength)",
+        "windows of \(asked) tokens are asked for, the model takes \(contextLength)",
         hint: "ask for at most --context \(contextLength)")
     }
     return windows

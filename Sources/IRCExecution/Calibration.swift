@@ -72,7 +72,7 @@ public enum Calibration {
     let producer = graph.producer(of: value)
     return Diagnostic(
       "calibration.not-measurable",
-      "the result of operation '\(producer.op.operatorName)' (\(producer.location.text)) \(reason)",
+      "the result of operation \(producer.title) \(reason)",
       hint: hint)
   }
 

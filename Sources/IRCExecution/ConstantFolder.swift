@@ -55,7 +55,7 @@ public struct ConstantFolder: Sendable {
       let producer = evaluator.graph.producer(of: value)
       throw Diagnostic(
         "run.not-constant",
-        "the result of operation '\(producer.op.operatorName)' (\(producer.location.text)) depends on "
+        "the result of operation \(producer.title) depends on "
           + "inputs or states and cannot be folded",
         hint: "only values made from parameters and generated constants can be folded")
     }

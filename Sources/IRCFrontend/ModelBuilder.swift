@@ -165,6 +165,7 @@ public struct ModelBuilder {
             hint: "the network would not be what was trained: check config.json"))
       }
     }
+    problems = ModelBuilder.gathered(problems)
     let hidden = problems.count - ModelBuilder.problemLimit
     if hidden > 0 {
       problems = Array(problems.prefix(ModelBuilder.problemLimit))
@@ -172,5 +173,18 @@ public struct ModelBuilder {
     }
     if !problems.isEmpty { throw DiagnosticList(problems) }
     return (graph, TensorAccounting(accounts: accounts))
+  }
+
+  /// Tensors of wrong shapes as one problem: a wrong size in config.json makes many of them.
+  private static func gathered(_ problems: [Diagnostic]) -> [Diagnostic] {
+    let isShape = { (problem: Diagnostic) in problem.id == "checkpoint.shape" }
+    let more = problems.count(where: isShape) - 1
+    guard more > 0, let first = problems.firstIndex(where: isShape) else { return problems }
+    var result = problems.enumerated().filter { $0.offset == first || !isShape($0.element) }
+      .map(\.element)
+    if let place = result.firstIndex(where: isShape) {
+      result[place].notes.append("and \(more) more tensor\(more == 1 ? "" : "s") of other shapes")
+    }
+    return result
   }
 }

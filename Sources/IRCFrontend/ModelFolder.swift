@@ -93,6 +93,18 @@ public enum ModelFolder {
 
   /// The tokenizer of the folder, or what is wrong with it.
   private static func tokenizer(in folder: String) throws -> Result<Tokenizer, DiagnosticList> {
+    let path = Tokenizer.paths(in: folder)[0]
+    if !FileManager.default.fileExists(atPath: path) {
+      return .failure(
+        DiagnosticList(
+          Diagnostic(
+            "tokenizer.missing",
+            "the model's folder has no tokenizer.json, which reading text needs",
+            at: SourceLocation(file: path),
+            hint:
+              "put the model's tokenizer.json there for calibration text, 'run' and 'eval'; without it passes can calibrate on token ids: 'calibration: {ids: FILE}'"
+          )))
+    }
     do {
       return .success(try Tokenizer(folder: folder))
     } catch let error as Diagnostic {

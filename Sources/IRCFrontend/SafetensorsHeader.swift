@@ -40,7 +40,8 @@ package struct SafetensorsHeader {
         }
       }
     } catch let error as Diagnostic {
-      throw DiagnosticList(SafetensorsHeader.named(error, nil, file))
+      throw DiagnosticList(
+        SafetensorsHeader.named(error, nil, file, at: SafetensorsHeader.byte(of: error, in: json)))
     }
     // Where entries are unreadable, gaps between the others mean nothing.
     if problems.isEmpty {
@@ -95,13 +96,29 @@ package struct SafetensorsHeader {
   }
 
   /// An error of the JSON reader in the words of a checkpoint.
-  private static func named(_ error: Diagnostic, _ tensor: String?, _ file: String) -> Diagnostic {
+  private static func named(
+    _ error: Diagnostic, _ tensor: String?, _ file: String, at byte: Int? = nil
+  ) -> Diagnostic {
     if error.id.hasPrefix("checkpoint.") { return error }
-    var message = "the header is damaged: \(error.message)"
+    let place = byte.map { " at byte \($0)" } ?? ""
+    var message = "the header is damaged\(place): \(error.message)"
     if let tensor { message = "tensor '\(tensor)': " + error.message }
     return Diagnostic(
       "checkpoint.header", message, at: SourceLocation(file: file),
       hint: "the file is damaged or was written by a faulty tool: get it again")
+  }
+
+  /// Which byte of the file the JSON reader complains of, about: a column counts characters.
+  private static func byte(of error: Diagnostic, in json: [UInt8]) -> Int? {
+    guard let place = error.location, place.line > 0 else { return nil }
+    var start = 0
+    for _ in 1..<place.line {
+      guard let end = json[start...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+      start = end + 1
+    }
+    let rest = json[start...].prefix { $0 != UInt8(ascii: "\n") }
+    let before = String(decoding: rest, as: UTF8.self).prefix(max(0, place.column - 1))
+    return 8 + start + before.utf8.count
   }
 
   /// What is wrong with the places of tensors that are sorted by place.

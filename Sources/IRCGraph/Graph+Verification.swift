@@ -7,7 +7,7 @@ extension Graph {
   public func verify() -> [Diagnostic] {
     var problems: [Diagnostic] = []
     func report(_ message: String, _ operation: Operation?) {
-      let place = operation.map { "operation '\($0.op.operatorName)' (\($0.location.text)): " }
+      let place = operation.map { "operation \($0.title): " }
       problems.append(Diagnostic("ir.invalid", (place ?? "") + message))
     }
 

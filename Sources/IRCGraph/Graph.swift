@@ -27,6 +27,8 @@ public struct Operation: Sendable {
 
   /// Its first result.
   public var result: ValueID { results[0] }
+  /// Its operator and where it comes from, for messages: `'linear' (checkpoint tensor 'a.weight', by gptq)`.
+  public var title: String { "'\(op.operatorName)'" + (location.words.map { " (\($0))" } ?? "") }
 }
 
 /// What the graph's values may be taken for: each later stage allows what the pass that leads to it makes.

@@ -19,4 +19,24 @@ public indirect enum Location: Hashable, Sendable {
     case .unknown, .text: nil
     }
   }
+
+  /// The place as messages name it: `checkpoint tensor 'a.weight', by fold-norm-gains, gptq`, with passes in the order in which they
+  /// ran; nil if nothing is known.
+  public var words: String? {
+    var passes: [String] = []
+    var place = self
+    while case .pass(let instance, let from) = place {
+      if passes.last != instance { passes.append(instance) }
+      place = from
+    }
+    let makers = passes.isEmpty ? nil : "by \(passes.reversed().joined(separator: ", "))"
+    let origin: String? =
+      switch place {
+      case .checkpoint(let name): "checkpoint tensor '\(name)'"
+      case .text(let place): place.description
+      case .unknown, .pass: nil
+      }
+    let parts = [origin, makers].compactMap { $0 }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
 }

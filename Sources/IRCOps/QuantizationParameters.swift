@@ -6,7 +6,8 @@ public import IRCTensor
 /// fitted format the n values or factors of each group: [rows, groups · n].
 ///
 /// The rule is that of `irc_kernels.h`: symmetric from the largest magnitude, asymmetric from the range together with 0.
-/// What scales of eight bits are says `irc_encode.h`, and how values are fitted `irc_fit.h`. Computed in single precision in either precision, since the formats are defined on it.
+/// `irc_encode.h` defines scales of eight bits, and `irc_fit.h` how values are fitted. Computed in single precision whatever precision the graph runs
+/// in, since the formats are defined on it.
 public struct QuantizationParameters: StagedOperator {
   public static let name = "quant_params"
 

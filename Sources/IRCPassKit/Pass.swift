@@ -44,6 +44,16 @@ public protocol DeclaredPass: Sendable {
   ///
   /// - Throws: as `run`.
   func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast
+
+  /// What `run` would take, from the sizes of what is in the graph.
+  ///
+  /// By default nothing; of a pass that is costly at least one run over the calibration text, if it uses that.
+  ///
+  /// - Parameter tokens: how many the calibration text has; 0 if there is none.
+  /// - Throws: as `run`.
+  func work(
+    on graph: Graph, calibrationTokens tokens: Int, in context: PassContext
+  ) throws -> PassWork
 }
 
 extension DeclaredPass {
@@ -61,6 +71,13 @@ extension DeclaredPass {
     }
     try run(on: &graph, in: context)
     return .certain
+  }
+
+  public func work(
+    on graph: Graph, calibrationTokens tokens: Int, in context: PassContext
+  ) throws -> PassWork {
+    isCostly
+      ? PassWork(networkTokens: needsCalibration ? tokens : 0, isLeast: true) : PassWork()
   }
 }
 

@@ -41,6 +41,14 @@ public struct PassOption<Value: PassOptionValue>: Sendable {
     schema = .integer(range)
   }
 
+  /// Declares an option with bounds that may be absent.
+  public init(wrappedValue: Value, _ help: String, in range: ClosedRange<Double>)
+  where Value == Double? {
+    box = OptionBox(wrappedValue)
+    self.help = help
+    schema = .number(range)
+  }
+
   /// Declares an option with a default and bounds.
   public init(
     wrappedValue: Value, _ help: String, in range: ClosedRange<Double>

@@ -48,4 +48,10 @@ struct GuardedPass: DeclaredPass {
   func forecast(on graph: inout Graph, in context: PassContext) throws -> PassForecast {
     try pass.forecast(on: &graph, in: context)
   }
+
+  func work(
+    on graph: Graph, calibrationTokens tokens: Int, in context: PassContext
+  ) throws -> PassWork {
+    try pass.work(on: graph, calibrationTokens: tokens, in: context)
+  }
 }

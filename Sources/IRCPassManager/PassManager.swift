@@ -21,15 +21,34 @@ public struct PassManager {
     self.instruments = instruments
   }
 
-  /// Facts that some pass requires and nothing before it establishes, each an error at the pass's entry.
+  /// Passes that would change what an earlier one has written already, each an error at the pass's entry.
+  public func orderProblems() -> [Diagnostic] {
+    guard let exporter = schedule.first(where: \.info.emitsFiles) else { return [] }
+    return lateChanges.map { instance in
+      instance.error(
+        "passes.after-exporter",
+        "'\(instance.id)' would change a network that '\(exporter.id)' has already written",
+        hint: "put it before '\(exporter.id)'")
+    }
+  }
+
+  /// The passes behind the first exporter that are none themselves.
+  private var lateChanges: [PassInstance] {
+    schedule.drop { !$0.info.emitsFiles }.filter { !$0.info.emitsFiles }
+  }
+
+  /// Facts that some pass requires and nothing before it establishes, each an error at the pass's entry, after what is wrong with the
+  /// order (`orderProblems`).
   ///
   /// Nothing is inserted silently: the error names the passes that would establish the fact.
   public func factProblems(startingWith facts: Set<Fact>) -> [Diagnostic] {
     var facts = facts
-    var problems: [Diagnostic] = []
+    var problems = orderProblems()
+    let late = Set(lateChanges.map(\.id))
     // Who made a fact true that holds now.
     var makers: [Fact: String] = [:]
-    for instance in schedule {
+    // What is in the wrong place is not asked for facts, too.
+    for instance in schedule where !late.contains(instance.id) {
       let effects = instance.pass.effects
       let conflicts = effects.conflicts.filter { facts.contains($0.fact) }
       for conflict in conflicts {
@@ -178,7 +197,7 @@ public struct PassManager {
       DiagnosticList(
         instance.error(
           "passes.failed", "pass '\(instance.id)': \(error.message)", hint: error.hint,
-          notes: error.location == .unknown ? [] : ["at \(error.location.text)"]))
+          notes: error.location.words.map { ["at \($0)"] } ?? []))
     case let error as SiteError:
       DiagnosticList(
         instance.error(

@@ -20,6 +20,11 @@ struct PluginTable: Equatable {
         "plugin.not-a-library", "'\(path)' is not a shared library",
         hint: "name the file that 'irc plugin build' makes of the plugin's sources")
     }
+    if unsafe Self.isCut(bytes) {
+      throw Diagnostic(
+        "plugin.truncated", "'\(path)' is a library that is not complete: the file is cut off",
+        hint: "copy it again, or build it again with 'irc plugin build'")
+    }
     var table = unsafe irc_plugin_table()
     guard unsafe irc_plugin_find_table(bytes.baseAddress, bytes.count, &table) else {
       throw Diagnostic(
@@ -27,6 +32,20 @@ struct PluginTable: Equatable {
         hint: "name the file that 'irc plugin build' makes of the plugin's sources")
     }
     unsafe self.init(table)
+  }
+
+  /// True if the table of sections, which linkers put last, lies beyond the end of the file. Files of other systems are not judged.
+  private static func isCut(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    // Bytes 4 and 5: 64 bits, little endian.
+    guard bytes.count >= 64 else { return true }
+    guard unsafe bytes[4] == 2, unsafe bytes[5] == 1 else { return false }
+    let start = unsafe UInt64(
+      littleEndian: bytes.loadUnaligned(fromByteOffset: 40, as: UInt64.self))
+    let size = unsafe UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 58, as: UInt16.self))
+    let count = unsafe UInt16(
+      littleEndian: bytes.loadUnaligned(fromByteOffset: 60, as: UInt16.self))
+    let end = start.addingReportingOverflow(UInt64(size) * UInt64(count))
+    return start > 0 && (end.overflow || end.partialValue > UInt64(bytes.count))
   }
 
   /// Takes the head of the table that a plugin returned; what comes behind the head is not looked at.

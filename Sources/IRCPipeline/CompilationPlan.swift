@@ -1,6 +1,6 @@
 import IRCPassKit
 package import IRCPassManager
-import IRCSupport
+package import IRCSupport
 
 /// Everything that a model file asks for, checked: the model, and the passes with their options.
 package struct CompilationPlan: Sendable {
@@ -12,15 +12,18 @@ package struct CompilationPlan: Sendable {
   package let registry: PassRegistry
   /// Every YAML file that was read, the model file first: what a build depends on besides the model and its text.
   package var files: [String]
+  /// What the user should know and is no error.
+  package var notes: [Diagnostic]
   /// Where the pipeline was named.
   private let pipelineSpan: SourceSpan?
 
   /// Joins the parts of a plan.
   init(
     model: ModelFile, passes: [PassInstance], registry: PassRegistry, files: [String],
-    pipelineSpan: SourceSpan? = nil
+    notes: [Diagnostic] = [], pipelineSpan: SourceSpan? = nil
   ) {
     self.model = model
+    self.notes = notes
     self.passes = passes
     self.registry = registry
     self.files = files

@@ -31,7 +31,8 @@ package enum Language {
     versionField,
     .init(
       "name", .text("a name"),
-      "Name of the result: its files and C symbols start with it. Default: the folder's name."),
+      "Name of the result: its files and C symbols start with it. Default: the folder's name. A name that is taken gets 'model_' in front: one letter (X_OK), what C and POSIX headers put before symbols (timer_create), the name of one of those headers (math.h), and what begins with 'irc_', 'kernels_', 'posix_', 'pthread_' or 'sys_'."
+    ),
     .init(
       "source", .text("the path of a folder"), "The model: a Hugging Face folder.",
       isRequired: true),

@@ -1,4 +1,5 @@
 import Foundation
+import IRCCodegen
 package import IRCPassKit
 import IRCSupport
 
@@ -79,11 +80,22 @@ struct ModelReading {
   var target: OptionValue
   /// The value of `plugins`, if it is there.
   var plugins: OptionValue?
+  /// What the user should know and is no error.
+  private(set) var notes: [Diagnostic] = []
 
   init(_ root: OptionValue, path: String, _ problems: inout [Diagnostic]) {
     let keys = CheckedMapping(root, Language.withoutPasses(Language.modelFields), &problems)
     keys.checkVersion(&problems)
     let name = Self.name(keys["name"], path, root, &problems)
+    if let reason = ArtifactNames.conflict(of: name) {
+      var note = (keys["name"]?.span ?? root.span).error(
+        "model.renamed",
+        "files are called '\(ArtifactNames(model: name).stem)' in place of '\(name)', and symbols likewise: \(reason)",
+        hint: keys["name"] == nil
+          ? "the folder's name is the name where the key 'name' does not give one" : nil)
+      note.severity = .remark
+      notes.append(note)
+    }
     let start = OptionValue(.scalar("c"), span: root.span)
     emit = keys["emit"] ?? OptionValue(.sequence([start]), span: root.span)
     target = keys["target"] ?? OptionValue(.scalar(Target.native.rawValue), span: root.span)

@@ -1,11 +1,16 @@
 import IRCPassKit
 package import IRCPassManager
-import IRCSupport
+package import IRCSupport
 
 extension CompilationPlan {
   /// The names of `--schemes`, as `comparing` takes them.
   package static func schemeNames(_ list: String) -> [String] {
     NameList(list, argument: "--schemes", of: "scheme").values.compactMap(\.text)
+  }
+
+  /// Where each scheme of `--schemes` stands, in order.
+  package static func schemeSpans(_ list: String) -> [SourceSpan] {
+    NameList(list, argument: "--schemes", of: "scheme").values.map(\.span)
   }
 
   /// Reads a model file once and plans several pipelines on it, instead of the one that it names.
@@ -56,6 +61,8 @@ extension CompilationPlan {
     return zip(names.values, drafts).map { name, draft in
       var plan = draft.plan
       plan.model.pipeline = name.text ?? ""
+      // What is written goes away again, so nobody sees its names.
+      plan.notes = []
       return plan
     }
   }
@@ -89,19 +96,19 @@ private struct NameList {
     }
   }
 
-  /// Puts every scheme behind every pipeline, those of one pipeline next to each other.
+  /// Puts every scheme behind every pipeline, those of one pipeline next to each other. A scheme that there is not is told once, here.
   mutating func combine(with schemes: NameList, _ shipped: ShippedFiles) {
     problems += schemes.problems
+    var known: [OptionValue] = []
     for scheme in schemes.values {
-      guard let name = scheme.text, !shipped.schemes.contains(name) else { continue }
-      problems.append(
-        scheme.span.error(
-          "scheme.unknown", "unknown scheme '\(name)'",
-          hint: nearestMatch(to: name, in: shipped.schemes).map { "did you mean '\($0)'?" }
-            ?? "schemes: \(shipped.schemes.joined(separator: ", "))"))
+      if let name = scheme.text, !shipped.schemes.contains(name) {
+        problems.append(unknownScheme(name, scheme.span, shipped))
+      } else {
+        known.append(scheme)
+      }
     }
     values = values.flatMap { pipeline in
-      schemes.values.map { scheme in
+      known.map { scheme in
         OptionValue(
           .scalar("\(pipeline.text ?? "")-\(scheme.text ?? "")"), span: pipeline.span)
       }

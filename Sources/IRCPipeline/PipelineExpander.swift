@@ -89,7 +89,13 @@ struct PipelineExpander {
         "pipeline.unknown", "the folder with the shipped pipelines was not found",
         hint: "name a pipeline by its path")
     }
-    let near = nearestMatch(to: text, in: shipped.allNames).map { "did you mean '\($0)'?" }
+    let nearest = nearestMatch(to: text, in: shipped.allNames)
+    if let (pipeline, scheme) = shipped.split(text),
+      nearest.map({ shipped.find($0)?.pipeline == pipeline }) ?? true
+    {
+      return unknownScheme(scheme, span, shipped)
+    }
+    let near = nearest.map { "did you mean '\($0)'?" }
     return span.error(
       "pipeline.unknown", "unknown pipeline '\(text)'",
       hint: near ?? "pipelines: \(shipped.pipelines.joined(separator: ", "))",

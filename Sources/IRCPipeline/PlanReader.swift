@@ -75,7 +75,7 @@ struct PlanReader {
     return Draft(
       plan: CompilationPlan(
         model: reading.model, passes: binder.bound, registry: loader.registry,
-        files: binder.files.paths, pipelineSpan: pipeline?.span),
+        files: binder.files.paths, notes: reading.notes, pipelineSpan: pipeline?.span),
       problems: loader.problems + expander.problems + binder.problems + binder.files.problems,
       settingProblems: Array(overrides.problems.dropFirst(known)))
   }

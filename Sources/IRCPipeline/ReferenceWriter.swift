@@ -65,7 +65,7 @@ package struct ReferenceWriter {
   private var schemes: [String] {
     var parts = [
       "## Scheme",
-      "An option that takes a scheme takes the name of a shipped one, a path, or the mapping itself.",
+      "An option that takes a scheme takes the name of a shipped one, a path, or the mapping itself. `irc` and `summary` are keys of files; a mapping that is written out in place has none of them.",
       table(Language.schemeFields),
     ]
     for field in QuantizationScheme.fields {

@@ -12,12 +12,7 @@ func schemeContent(
   } else if shipped.schemes.contains(text) {
     path = shipped.path(ofScheme: text)
   } else {
-    let near = nearestMatch(to: text, in: shipped.schemes).map { "did you mean '\($0)'?" }
-    let all = "schemes: \(shipped.schemes.joined(separator: ", "))"
-    problems.append(
-      span.error(
-        "scheme.unknown", "unknown scheme '\(text)'",
-        hint: near ?? (shipped.schemes.isEmpty ? "name a scheme by its path" : all)))
+    problems.append(unknownScheme(text, span, shipped))
     return nil
   }
   guard let root = files.document(at: path, from: span) else { return nil }
@@ -34,4 +29,13 @@ func schemeContent(
   let keys = CheckedMapping(OptionValue(.mapping(head), span: root.span), own, &problems)
   keys.checkVersion(&problems)
   return OptionValue(.mapping(body), span: root.span)
+}
+
+/// The error that no shipped scheme has that name.
+func unknownScheme(_ name: String, _ span: SourceSpan, _ shipped: ShippedFiles) -> Diagnostic {
+  let near = nearestMatch(to: name, in: shipped.schemes).map { "did you mean '\($0)'?" }
+  let all = "schemes: \(shipped.schemes.joined(separator: ", "))"
+  return span.error(
+    "scheme.unknown", "unknown scheme '\(name)'",
+    hint: near ?? (shipped.schemes.isEmpty ? "name a scheme by its path" : all))
 }

@@ -55,6 +55,13 @@ package struct ShippedFiles: Sendable {
     return nil
   }
 
+  /// A pipeline's name with anything behind it, which is meant to be a scheme; the longest such name counts.
+  func split(_ name: String) -> (pipeline: String, scheme: String)? {
+    let heads = pipelines.filter { name.hasPrefix($0 + "-") && name.count > $0.count + 1 }
+    guard let head = heads.max(by: { $0.count < $1.count }) else { return nil }
+    return (head, String(name.dropFirst(head.count + 1)))
+  }
+
   /// Every name that `find` knows.
   var allNames: [String] {
     pipelines + pipelines.flatMap { pipeline in schemes.map { "\(pipeline)-\($0)" } }

@@ -100,11 +100,15 @@ extension JSONValue {
     throw outOfRange("\(value)", words(range))
   }
 
-  func missing(_ key: String, in object: JSONObject) -> Diagnostic {
+  /// - Parameter known: keys that are there and mean something of their own.
+  func missing(
+    _ key: String, in object: JSONObject, known: Set<ByteKey> = []
+  ) -> Diagnostic {
     let path = JSONDocument.join(keyPath, key)
+    let others = object.map(\.key).filter { !known.contains(ByteKey($0)) }
     return diagnostic(
       "json.missing-key", "the key '\(path)' is missing",
-      hint: nearestMatch(to: key, in: object.map(\.key)).map {
+      hint: nearestMatch(to: key, in: others).map {
         "'\($0)' is there: did you mean it?"
       })
   }

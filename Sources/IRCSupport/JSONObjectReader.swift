@@ -18,7 +18,7 @@ public final class JSONObjectReader {
   public func required(_ key: String) throws -> JSONValue {
     note(key)
     if let value = object[key] { return value }
-    throw object.value.missing(key, in: object)
+    throw object.value.missing(key, in: object, known: known)
   }
 
   /// The value of a key that may be absent; null counts as absent.

@@ -160,6 +160,31 @@ struct BadInputTests {
     #expect(try contents(of: model.output) == before)
   }
 
+  @Test("A folder without a tokenizer is told what needs one, and what does without")
+  func noTokenizer() throws {
+    let model = try BrokenModel()
+    try FileManager.default.removeItem(atPath: "\(model.source)/tokenizer.json")
+    for arguments in [
+      ["eval", model.source, "--data", Workbench.prose], ["run", model.modelFile, "--tokens", "3"],
+      ["check", model.modelFile], ["lower", model.modelFile, "--set", "pipeline=rtn-w8a8-static"],
+    ] {
+      expect(
+        try Program.run(arguments + ["--quiet"]),
+        [
+          "\(model.source)/tokenizer.json", "tokenizer.missing", "'run' and 'eval'",
+          "'calibration: {ids: FILE}'",
+        ])
+    }
+    try model.folder.write("ids.txt", "1 2 3 4 5 6 7 8")
+    let text = try String(contentsOfFile: model.modelFile, encoding: .utf8)
+    try model.folder.write(
+      "model.yaml",
+      text.replacing("{text: \"\(Workbench.prose)\", tokens: 2048}", with: "{ids: ids.txt}"))
+    let lowered = try Program.run(
+      "lower", model.modelFile, "--set", "pipeline=rtn-w8a8-static", "--quiet")
+    #expect(lowered.code == 0, "\(lowered.errors)")
+  }
+
   @Test("Lowering without text does without a tokenizer that cannot be read; reading text does not")
   func unreadableTokenizer() throws {
     let model = try BrokenModel()

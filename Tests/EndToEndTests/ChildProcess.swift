@@ -79,6 +79,13 @@ final class ChildProcess: Sendable {
   /// Ends it, with all that it started and that is still in its group.
   func kill() { _ = Foundation.kill(-id, SIGKILL) }
 
+  /// True until it ends.
+  var isRunning: Bool {
+    var information = siginfo_t()
+    let code = waitid(P_PID, id_t(id), &information, WEXITED | WNOHANG | WNOWAIT)
+    return code == 0 && information.si_signo == 0
+  }
+
   /// Waits for its end.
   ///
   /// - Returns: the exit code; minus the signal when one ended it.

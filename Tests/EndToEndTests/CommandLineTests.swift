@@ -20,6 +20,8 @@ struct CommandLineTests {
   private static let usages: [(arguments: [String], code: Int32)] = [
     (["--version"], 0), (["passes"], 0), (["passes", "quantize"], 0), (["schema", "model"], 0),
     (["--help"], 0), (["help"], 0), (["help", "lower"], 0), (["lower", "--help"], 0), ([], 0),
+    (["help", "plugin", "build"], 0), (["help", "no-such-command"], 64),
+    (["help", "plugin", "bake"], 64),
     (["inspect", Workbench.example], 0),
     (["passes", "quantise"], 1), (["lower", "no-such-file.yaml"], 1),
     (["inspect", "no-such-folder"], 1),
@@ -70,6 +72,37 @@ struct CommandLineTests {
     #expect(try run("2>/dev/full", ["lower", model]).code == 0)
     #expect(try run("2>/dev/full", ["passes", "quantise"]).code == 1)
     withExtendedLifetime(folder) {}
+  }
+
+  @Test("A file that may not grow is an error, and not the end of the process")
+  func fileSizeLimit() throws {
+    let (folder, model) = try project()
+    let outcome = try Program.run(
+      ["-c", "ulimit -f 200; exec \"$0\" lower \"$1\" --quiet", Program.path, model],
+      executable: "/bin/sh")
+    #expect(outcome.code == 1, "\(outcome.code): \(outcome.errors)")
+    #expect(outcome.errors.contains("[output.unwritable]"), "\(outcome.errors)")
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out/tested.weights")))
+  }
+
+  @Test("A name that is taken is told where it stands, by check, lower and what changes nothing")
+  func renamed() throws {
+    let (folder, model) = try project()
+    let text = try String(contentsOfFile: model, encoding: .utf8)
+    try folder.write("model.yaml", text.replacing("name: tested", with: "name: x"))
+    let cache = ["IRC_CACHE_DIR": folder.file("cache")]
+    for arguments in [["check", model], ["lower", model], ["lower", model]] {
+      let outcome = try Program.run(arguments, environment: cache)
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      #expect(
+        outcome.errors.contains("\(model):2:7: remark: files are called 'model_x' in place of 'x'"),
+        "\(arguments): \(outcome.errors)")
+    }
+    #expect(FileManager.default.fileExists(atPath: folder.file("out/model_x.h")))
+    let named = try folder.write("timer/model.yaml", text.replacing("name: tested\n", with: ""))
+    let told = try Program.run("check", named)
+    #expect(told.code == 0 && told.errors.contains("'model_timer'"), "\(told.errors)")
+    #expect(told.errors.contains("the folder's name"), "\(told.errors)")
   }
 
   @Test("An unknown pass is answered with the nearest one")

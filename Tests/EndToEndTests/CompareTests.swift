@@ -154,6 +154,20 @@ struct CompareTests {
     #expect(wrong.errors.contains("expected the name of a scheme"))
     let divergence = try bench.run("rtn", "--schemes", "w8a8", "--divergence")
     #expect(divergence.code == 64 && divergence.errors.contains("'--divergence'"))
+
+    // No pipeline is looked for with it.
+    #expect(!wrong.errors.contains("rtn"), "\(wrong.errors)")
+
+    // What fails of one scheme in several cells is one error, with the cells.
+    let open = try bench.run("rtn,quarot", "--schemes", "w3.25a16,w8a8,w4.25a16", "--windows", "1")
+    #expect(open.code == 1 && open.output.contains("failed"))
+    let errors = open.errors.split(separator: "\n").filter { $0.contains(": error: ") }
+    #expect(errors.count == 2, "\(open.errors)")
+    #expect(
+      errors.first?.hasPrefix("--schemes:1:1: error: scheme 'w3.25a16' with 'rtn', 'quarot': ")
+        == true, "\(open.errors)")
+    #expect(errors.last?.hasPrefix("--schemes:1:15: error: scheme 'w4.25a16'") == true)
+    #expect(open.errors.contains("as the pipeline 'mixed' does"))
     let both = try bench.run("rtn", "--schemes", "w8a8", "--logits")
     #expect(both.code == 64 && both.errors.contains("'--logits'"), "\(both.errors)")
   }
@@ -323,8 +337,8 @@ struct CompareTests {
     #expect(outcome.code == 1 && outcome.output.isEmpty)
     for message in [
       "--set:2:1: error: 'pipeline' is not the model file's here [set.excluded]",
-      "--pipelines:1:1: error: unknown pipeline 'rtn-w8a9' [pipeline.unknown]",
-      "did you mean 'rtn-w8a8'?",
+      "--pipelines:1:1: error: unknown scheme 'w8a9' [scheme.unknown]",
+      "did you mean 'w8a8'?",
       "--pipelines:1:11: error: pipeline 'rtn' needs a scheme [pipeline.no-scheme]",
       "--pipelines:1:15: error: expected the name of a pipeline [pipeline.syntax]",
       "--prefix:1:1: error: unknown pass 'fold-norm-gain' [passes.unknown]",

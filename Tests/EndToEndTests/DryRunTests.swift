@@ -8,7 +8,7 @@ struct DryRunTests {
   private static let keys = [
     "output", "passes", "files", "dependencies", "compiler_flags", "tensors", "source_bytes",
     "weight_bytes", "text_bytes", "context_bytes", "memory_bytes", "memory_from", "seconds",
-    "seconds_from",
+    "seconds_at_least", "seconds_from",
   ]
 
   private func model(_ pipeline: String, in folder: TemporaryFolder) throws -> String {
@@ -86,7 +86,8 @@ struct DryRunTests {
     #expect(text.code == 0, "\(text.errors)")
     for part in [
       "nothing is written", "  smooth-fusion, open: what it does depends on the calibration text\n",
-      "as far as open passes change no formats", "memory      about", "time        about",
+      "as far as open passes change no formats and add no tensors", "memory      about",
+      "time        about",
     ] {
       #expect(text.output.contains(part), "\(part)")
     }
@@ -95,7 +96,7 @@ struct DryRunTests {
   @Test("Mistakes are told as without --dry-run, and what needs a run is refused")
   func mistakes() throws {
     let folder = try TemporaryFolder()
-    let wrong = try model("[lower-kernels, emit-c, gptq]", in: folder)
+    let wrong = try model("[lower-kernels, gptq, emit-c]", in: folder)
     let refused = try Program.run("lower", wrong, "--dry-run", "--quiet")
     #expect(refused.code == 1 && refused.errors.contains("passes.missing-fact"))
     let silent = try Program.run("lower", try model("[lower-kernels]", in: folder), "--dry-run")
@@ -124,6 +125,52 @@ struct DryRunTests {
     Thread.sleep(forTimeInterval: 0.1)
     _ = try Program.run(["lower", model, "--quiet"], environment: cache)
     #expect(try from().contains("last run"))
+  }
+
+  @Test(
+    "Memory is what a run takes, within a factor of two",
+    arguments: [
+      "float", "rtn-w8a8", "rtn-w8a8-static", "gptq-w4a16", "awq-w4a16", "smoothquant-w8a8",
+      "svdquant-w4a4", "mambaquant-w4a8", "fitted-cb3a16", "mixed-w4.25a16",
+    ])
+  func memory(pipeline: String) throws {
+    let folder = try TemporaryFolder()
+    let file = Workbench.modelFile(source: Workbench.example, pipeline: pipeline)
+    // As many tokens as the example calibrates on; fewer where the network runs hundreds of times.
+    var arguments = [
+      try folder.write("model.yaml", file.replacing("tokens: 2048", with: "tokens: 16384")),
+      "--quiet", "--jobs", "2",
+    ]
+    if pipeline.hasPrefix("mixed") {
+      arguments += ["--set", "passes.mixed-precision.tokens=128"]
+    }
+    let told = try Program.run(["lower"] + arguments + ["--dry-run", "--json"])
+    #expect(told.code == 0, "\(told.errors)")
+    let bytes = try told.json()["memory_bytes"].int()
+    let running = try Program.start(["lower"] + arguments)
+    var peak = 0
+    while running.isRunning {
+      peak = max(peak, running.ownBytes)
+      usleep(2000)
+    }
+    #expect(try running.wait().code == 0)
+    let figures: Comment = "told \(bytes >> 10) KiB, took \(peak >> 10) KiB"
+    #expect(bytes < 2 * peak && peak < 2 * bytes, figures)
+  }
+
+  @Test("Time counts runs of the network and searches, and says where something is unknown")
+  func work() throws {
+    let folder = try TemporaryFolder()
+    func seconds(_ pipeline: String) throws -> Double {
+      try forecast(try model(pipeline, in: folder))["seconds"].double()
+    }
+    // A run for each format of each layer, and a search at each site, against one run.
+    let (plain, static_) = (try seconds("rtn-w8a8"), try seconds("rtn-w8a8-static"))
+    #expect(plain < static_)
+    let mixed = try forecast(try model("mixed-w4.25a16", in: folder))
+    #expect(try mixed["seconds"].double() > 20 * static_)
+    #expect(try !mixed["seconds_at_least"].bool())
+    #expect(try seconds("awq-w4a16") > static_)
   }
 
   @Test("A checkpoint of a gigabyte is not read")

@@ -69,6 +69,11 @@ struct MisuseTests {
       #expect(outcome.errors.contains(/the prompt has \d+ tokens, the model takes 512/))
     }
     #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    // What is asked for counts, however short the text is; what nobody asked for does not.
+    let short = try folder.write("short.txt", "Once upon a time there was a dog.")
+    let asked = try Program.run("eval", source, "--data", short, "--context", "600", "--quiet")
+    #expect(asked.code == 1 && asked.errors.contains("windows of 600 tokens"), "\(asked.errors)")
+    #expect(try Program.run("eval", source, "--data", short, "--quiet").code == 0)
     let fits = try Program.run("eval", source, "--data", text, "--context", "512", "--quiet")
     #expect(fits.code == 0, "\(fits.errors)")
   }
@@ -118,7 +123,10 @@ struct MisuseTests {
   @Test("Words that are no command and numbers below zero are told as what they are")
   func usage() throws {
     for (arguments, words) in [
-      (["nosuch"], "there is no command 'nosuch'"), (["lowr", "x.yaml"], "did you mean 'lower'?"),
+      (["nosuch"], "there is no command 'nosuch'"),
+      (["help", "nope"], "there is no command 'nope'"),
+      (["help", "plugin", "biuld"], "did you mean 'plugin build'?"),
+      (["lowr", "x.yaml"], "did you mean 'lower'?"),
       (["run", "x.yaml", "--tokens", "-1"], "--tokens must be at least 1"),
       (["run", "x.yaml", "--temperature", "-1"], "--temperature must be a number > 0"),
       (["eval", "x", "--data", "y", "--context", "-1"], "--context must be at least 1"),
@@ -130,6 +138,43 @@ struct MisuseTests {
       #expect(outcome.errors.contains(words), "'\(words)' in: \(outcome.errors)")
     }
     #expect(try Program.run("nosuch").errors.contains("lower, eval, compare, run, opt"))
+  }
+
+  @Test("A pass behind an exporter is refused by every command that would run it")
+  func lateChanges() throws {
+    let project = try Project(
+      pipeline: "[lower-kernels, {emit: $emit}, {quantize: {scheme: w8a8}}]")
+    for command in [
+      ["check"], ["lower"], ["lower", "--dry-run"], ["eval", "--data", Workbench.prose],
+    ] {
+      try project.refuses(
+        command + [project.model], "model.yaml:5:43: error: 'quantize' would change a network that",
+        "passes.after-exporter", "put it before 'emit-c'")
+    }
+  }
+
+  @Test("A plugin is not begun under a name that a pass has")
+  func takenName() throws {
+    let project = try Project()
+    let place = project.folder.file("gptq")
+    try project.refuses(
+      ["plugin", "new", "gptq", "-o", place], "plugin.name", "a pass 'gptq' already")
+    #expect(!FileManager.default.fileExists(atPath: place))
+  }
+
+  @Test("A pipeline that is written out is called so, and a larger file larger")
+  func runReport() throws {
+    let project = try Project(pipeline: "[{include: lower-and-emit}]")
+    let outcome = try Program.run("run", project.model, "--tokens", "2", "--quiet")
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let lines = outcome.output.split(separator: "\n")
+    #expect(lines[0] == "tested, pipeline written out, written to \(project.output)")
+    // Half precision becomes single precision, where that is what kernels take.
+    #expect(lines[1].contains(/\(1\.\d\dx larger\)$/), "\(lines[1])")
+    let lowered = try Program.run(
+      "lower", project.model, "--quiet", "--set", "pipeline=rtn-w8a8")
+    #expect(
+      lowered.output.contains(/: \d+ bytes of weights, wrote \d+ files\n$/), "\(lowered.output)")
   }
 
   @Test("An output folder shows passes with options, sizes and tensors in columns")

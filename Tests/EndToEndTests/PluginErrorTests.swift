@@ -49,7 +49,11 @@ struct PluginErrorTests {
       plugins + "/probes", "plugin.missing", "is a folder", "probes/build/probes.so")
     try refuses(plugins + "/probes/Probes.swift", "plugin.not-a-library")
     try refuses(installation.write("empty.so", ""), "plugin.not-a-library")
-    try refuses(installation.write("short.so", "\u{7F}ELF"), "plugin.not-a-plugin")
+    try refuses(installation.write("short.so", "\u{7F}ELF"), "plugin.truncated", "cut off")
+    let whole = try Data(contentsOf: URL(fileURLWithPath: installation.probes))
+    let cut = plugins + "/cut.so"
+    try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: cut))
+    try refuses(cut, "plugin.truncated", "cut off")
     try refuses(installation.irc, "plugin.not-a-plugin")
     // A library that would say so if it ran.
     let canary = plugins + "/canary"

@@ -126,6 +126,8 @@ struct PluginMisuseTests {
         "--passes:1:13: error: pass 'misuse-site#2' of plugin '\(plugin)' crashed (\(name)) [plugin.crashed]"
       ), "\(outcome.errors)")
     #expect(outcome.output.isEmpty)
+    // The error, its place, and the hint: no backtrace.
+    #expect(outcome.errors.split(separator: "\n").count <= 5, "\(outcome.errors)")
   }
 
   @Test(

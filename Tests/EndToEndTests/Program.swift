@@ -46,6 +46,18 @@ enum Program {
     fileprivate let process: ChildProcess
     fileprivate let folder: TemporaryFolder
 
+    /// True until it ends.
+    var isRunning: Bool { process.isRunning }
+
+    /// Bytes of memory of its own that it has at present; 0 where the system does not tell.
+    var ownBytes: Int {
+      let path = "/proc/\(process.id)/status"
+      let status = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+      let line = status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+      let words = line?.split(whereSeparator: \.isWhitespace) ?? []
+      return words.count > 1 ? (Int(words[1]) ?? 0) << 10 : 0
+    }
+
     /// Ends it at once, as the system does when memory runs out.
     func kill() { process.kill() }
 

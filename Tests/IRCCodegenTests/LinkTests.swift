@@ -131,7 +131,7 @@ import Testing
       ("novels-mamba", "novels-mamba", "novels_mamba"),
       ("Llama 3.2 (1B)", "Llama_3.2__1B_", "Llama_3_2_1B"),
       ("../../etc/passwd", "_.._etc_passwd", "etc_passwd"), ("7b", "7b", "m7b"),
-      ("Ünï", "_n_", "n"), ("", "model", "model"), ("...", "model", "model"),
+      ("Ünï", "model__n_", "model_n"), ("", "model", "model"), ("...", "model", "model"),
       ("kernels_math", "model_kernels_math", "model_kernels_math"),
       ("irc", "model_irc", "model_irc"),
       ("__x__y__", "__x__y__", "x_y"),

@@ -76,13 +76,23 @@ struct AccountingTests {
     #expect(try summary(mamba).count == 4)
   }
 
-  @Test("A checkpoint of another size shows twenty problems and counts the rest")
-  func many() throws {
+  @Test("Tensors of another size are one problem, however many they are")
+  func otherSize() throws {
     var model = TinyModel.llama()
     model.set("hidden_size", "14")
     let problems = try model.problems()
+    #expect(problems.map(\.id) == ["checkpoint.shape"])
+    #expect(problems.last?.notes == ["and 28 more tensors of other shapes"])
+  }
+
+  @Test("Twenty problems are shown and the rest is counted")
+  func many() throws {
+    var model = TinyModel.llama()
+    let names = model.tensors.map(\.name).filter { $0.contains(".layers.") }.prefix(23)
+    for name in names { model.remove(name) }
+    let problems = try model.problems()
     #expect(problems.count == 20)
-    #expect(problems.last?.notes == ["9 more problems are not shown"])
+    #expect(problems.last?.notes == ["3 more problems are not shown"])
   }
 
   // MARK: - Ties
@@ -166,6 +176,6 @@ struct AccountingTests {
     let missing = #expect(throws: DiagnosticList.self) {
       try TinyModel.llama().load().tokenizer.get()
     }
-    #expect(missing?.diagnostics.map(\.id) == ["file.unreadable"])
+    #expect(missing?.diagnostics.map(\.id) == ["tokenizer.missing"])
   }
 }

@@ -41,7 +41,7 @@ struct GraphVerificationTests {
   private static let four = TensorType(.f32, [4])
 
   static let rules = [
-    Rule("order", "operation 'silu' (checkpoint(\"w\")): operand 0 is used before it is made") {
+    Rule("order", "operation 'silu' (checkpoint tensor 'w'): operand 0 is used before it is made") {
       var graph = Graph(name: "order")
       let x = try graph.add(Input(name: "x", type: four))[0]
       let first = try graph.add(SiLU(), [x], at: .checkpoint("w"))[0]
@@ -50,7 +50,7 @@ struct GraphVerificationTests {
       graph.addOutput("y", first)
       return graph
     },
-    Rule("result types", "operation 'silu' (unknown): has results [f32[4]], should have [f32[5]]") {
+    Rule("result types", "operation 'silu': has results [f32[4]], should have [f32[5]]") {
       var graph = Graph(name: "types")
       let x = try graph.add(Input(name: "x", type: four))[0]
       let longer = try graph.add(Input(name: "longer", type: TensorType(.f32, [5])))[0]
@@ -66,13 +66,13 @@ struct GraphVerificationTests {
       graph.setOperand(0, of: graph.producer(of: y).id, to: ids)
       return graph
     },
-    Rule("inputs once", "operation 'input' (unknown): 'x' is declared twice") {
+    Rule("inputs once", "operation 'input': 'x' is declared twice") {
       var graph = Graph(name: "inputs")
       try graph.add(Input(name: "x", type: four))
       try graph.add(Input(name: "x", type: four))
       return graph
     },
-    Rule("stage", "operation 'crooked' (unknown): is not allowed in stage 'float'") {
+    Rule("stage", "operation 'crooked': is not allowed in stage 'float'") {
       var graph = Graph(name: "stage")
       try graph.add(Crooked(.quantized))
       return graph
@@ -94,14 +94,14 @@ struct GraphVerificationTests {
       return graph
     },
     Rule(
-      "state type", "operation 'state' (unknown): state 's' of type f32[4] cannot become f32[5]"
+      "state type", "operation 'state': state 's' of type f32[4] cannot become f32[5]"
     ) {
       var graph = Graph(name: "state type")
       try graph.add(State(name: "s", type: four))
       graph.setNextState("s", try graph.add(Input(name: "x", type: TensorType(.f32, [5])))[0])
       return graph
     },
-    Rule("state without next", "operation 'state' (unknown): state 's' has no next value") {
+    Rule("state without next", "operation 'state': state 's' has no next value") {
       var graph = Graph(name: "no next")
       try graph.add(State(name: "s", type: four))
       return graph
@@ -123,7 +123,7 @@ struct GraphVerificationTests {
     #expect(problems.allSatisfy { $0.id == "ir.invalid" })
     if rule.testDescription == "operand types" {
       // The operator's own words, which its tests pin.
-      #expect(problems.count == 1 && problems[0].message.hasPrefix("operation 'add' (unknown): "))
+      #expect(problems.count == 1 && problems[0].message.hasPrefix("operation 'add': "))
     } else {
       #expect(problems.map(\.message) == [rule.message])
     }

@@ -1,3 +1,4 @@
+import IRCGraph
 import IRCPassKit
 import IRCPassManager
 import IRCSupport
@@ -64,6 +65,13 @@ private struct GiveUp: Pass {
   }
 }
 
+/// Writes nothing, and says that it writes.
+private struct Write: Pass {
+  static let info = PassInfo(
+    name: "emit-text", summary: "Writes.", preservesFunction: true, emitsFiles: true)
+  func run(on graph: inout Graph, in context: PassContext) throws {}
+}
+
 /// Wants of a site what it cannot do.
 private struct Overreach: Pass {
   static let info = PassInfo(name: "overreach", summary: "Fails.", preservesFunction: false)
@@ -85,6 +93,7 @@ private struct Measure: Pass {
 struct PassManagerTests {
   private let all: [any Pass.Type] = [
     Prepare.self, Consume.self, Forget.self, Lie.self, Break.self, GiveUp.self, Overreach.self,
+    Write.self,
   ]
 
   private func graph() throws -> Graph {
@@ -148,6 +157,31 @@ struct PassManagerTests {
     // A fact that a pass between the two drops is missing again.
     #expect(try failure([Prepare(), Forget(), Consume()]).count == 1)
     #expect(try failure([Prepare(), Consume(), Forget()]).isEmpty)
+  }
+
+  @Test("A pass behind an exporter would change what was written, and is refused where it stands")
+  func afterExporter() throws {
+    let problems = try failure([Prepare(), Write(), Write(), Consume(), Forget()])
+    #expect(problems.map(\.id) == ["passes.after-exporter", "passes.after-exporter"])
+    #expect(
+      problems.first?.message
+        == "'consume' would change a network that 'emit-text' has already written")
+    #expect(problems.first?.hint == "put it before 'emit-text'")
+    // Facts of a pass in the wrong place are not asked for, too.
+    #expect(try failure([Write(), Consume()]).map(\.id) == ["passes.after-exporter"])
+    #expect(try failure([Prepare(), Consume(), Write(), Write()]).isEmpty)
+  }
+
+  @Test("Places of errors are told in words, with passes in the order in which they ran")
+  func places() throws {
+    #expect(
+      try failure([GiveUp()]).first?.notes == ["at checkpoint tensor 'some.weight'"])
+    let place = Location.pass("b", from: .pass("a", from: .checkpoint("w")))
+    #expect(place.words == "checkpoint tensor 'w', by a, b")
+    #expect(Location.pass("a", from: .unknown).words == "by a")
+    #expect(Location.unknown.words == nil)
+    #expect(
+      Location.text(SourceLocation(file: "m.yaml", line: 3, column: 5)).words == "m.yaml:3:5")
   }
 
   @Test("A fact of the graph itself counts, and an unknown one has no pass to name")

@@ -50,7 +50,7 @@ struct PluginLayoutTests {
   func growth() throws {
     let bytes = (0..<48).map { UInt8($0) }
     unsafe bytes.withUnsafeBytes { bytes in
-      guard let place = unsafe bytes.baseAddress else { return }
+      guard let place = bytes.baseAddress else { return }
       let least = Int(IRC_PASS_SIZE_1_0)
       func copy<Record>(_ size: UInt32, into record: Record) -> [UInt8]? {
         unsafe CRecord.copy(place, size: size, atLeast: least, into: record).map { copy in
@@ -80,7 +80,7 @@ struct PluginLayoutTests {
     let least = Int(IRC_SITE_SIZE_1_0)
     func fill<Record>(_ size: UInt32, from record: Record) -> Bool {
       unsafe words.withUnsafeMutableBytes { bytes in
-        guard let place = unsafe bytes.baseAddress else { return false }
+        guard let place = bytes.baseAddress else { return false }
         unsafe place.storeBytes(of: size, as: UInt32.self)
         return unsafe CRecord.fill(place, atLeast: least, from: record)
       }

@@ -71,7 +71,7 @@ import Testing
       lines == [
         "--set:1:1: error: 'pipeline' is not the model file's here [set.excluded]",
         "--set:2:8: error: expected native | portable | avx2 | avx512-vnni | neon, found 'avx3' [options.type]",
-        "--pipelines:1:1: error: unknown pipeline 'rtn-w8a9' [pipeline.unknown]",
+        "--pipelines:1:1: error: unknown scheme 'w8a9' [scheme.unknown]",
         "--pipelines:1:16: error: expected the name of a pipeline [pipeline.syntax]",
         "--prefix:1:1: error: unknown pass 'lower-kernel' [passes.unknown]",
         "--prefix:1:31: error: expected a whole number from 1 to 100, found '0' [options.range]",

@@ -165,7 +165,7 @@ let pipelineMessages: [MessageCase] = [
       hint: write '- PASS', '- PASS: {OPTION: VALUE}' or '- include: PIPELINE'
     """#),
   MessageCase(
-    "unknown pipeline",
+    "pipeline with an unknown scheme",
     model: #"""
       irc: 1
       source: tiny
@@ -173,10 +173,24 @@ let pipelineMessages: [MessageCase] = [
 
       """#,
     #"""
-    model.yaml:3:11: error: unknown pipeline 'rtn-w8a9' [pipeline.unknown]
+    model.yaml:3:11: error: unknown scheme 'w8a9' [scheme.unknown]
      3 | pipeline: rtn-w8a9
        |           ^~~~~~~~
-      hint: did you mean 'rtn-w8a8'?
+      hint: did you mean 'w8a8'?
+    """#),
+  MessageCase(
+    "unknown pipeline, one near",
+    model: #"""
+      irc: 1
+      source: tiny
+      pipeline: mambaquant-mixd-w4a8
+
+      """#,
+    #"""
+    model.yaml:3:11: error: unknown pipeline 'mambaquant-mixd-w4a8' [pipeline.unknown]
+     3 | pipeline: mambaquant-mixd-w4a8
+       |           ^~~~~~~~~~~~~~~~~~~~
+      hint: did you mean 'mambaquant-mixed-w4a8'?
     """#),
   MessageCase(
     "unknown pipeline, nothing near",

@@ -85,10 +85,23 @@ struct SecondOrderRoundingTests {
     let error = try energy.of(rounded.values.subtracting(weights))
     let nearest = try energy.of(spec.nearestValues(of: weights).subtracting(weights))
     #expect(error < 0.9 * nearest, "\(error) against \(nearest)")
-    // Scales are numbers of their format: rounding the values again under the same whole tensor leaves the scales alone.
+    // Scales are numbers of their format.
     let scales = rounded.scales.array(of: Float.self)
     #expect(scales.allSatisfy { $0 > 0 && $0.isFinite })
-    if spec.scaleFormat == .e8m0 { #expect(scales.allSatisfy { $0.significand == 1 }) }
+    switch spec.scaleFormat {
+    case .e8m0: #expect(scales.allSatisfy { $0.significand == 1 })
+    case .e4m3:
+      // Each is the tensor's number times an E4M3: at most three bits behind the first.
+      let whole = try spec.tensorScale(
+        absoluteMaximum: #require(layer.weights.joined().map(abs).max()))
+      #expect(whole > 0)
+      for scale in scales {
+        let number = scale / whole
+        let steps = number.significand * 8
+        #expect(abs(steps - steps.rounded()) < 1e-4 && number <= 448, "\(number)")
+      }
+    default: break
+    }
   }
 
   private func secondMoment(_ layer: Layer) -> Tensor {

@@ -177,6 +177,21 @@ struct GPTQTests {
     #expect(codes.op is Quantize)
   }
 
+  @Test("Too few tokens for every layer are an error with the numbers")
+  func tooFewForAll() throws {
+    var graph = try SampleNetworks.graph(SampleNetworks.transformer)
+    try run([quantize(QuantizationSpec(.integer(bits: 3), .row))], on: &graph)
+    let problems = #expect(throws: DiagnosticList.self) {
+      try run([GPTQ()], on: &graph, windows: [[1, 2, 3], [4, 5]])
+    }
+    #expect(
+      problems?.diagnostics.map(\.message) == [
+        "pass 'gptq': no layer could be rounded by its inputs: calibration has 5 tokens, and the layer with the fewest inputs needs 8"
+      ])
+    #expect(problems?.diagnostics.first?.notes == [])
+    #expect(problems?.diagnostics.first?.hint?.contains("16 tokens serve every layer") == true)
+  }
+
   @Test("Inputs that are always zero leave rounding to nearest as it is, with a remark")
   func zeroInputs() throws {
     var graph = try SampleNetworks.graph(SampleNetworks.transformer)

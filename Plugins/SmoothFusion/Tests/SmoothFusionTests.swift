@@ -27,7 +27,7 @@ struct SmoothFusionTests {
     return recorder.runs
   }
 
-  private func smoothing(_ sites: [String], alpha: Double = 0.5) -> SmoothFusion {
+  private func smoothing(_ sites: [String], alpha: Double? = 0.5) -> SmoothFusion {
     var pass = SmoothFusion()
     pass.sites = sites.map { NamePattern($0) }
     pass.alpha = alpha
@@ -80,7 +80,7 @@ struct SmoothFusionTests {
     injection.sites = [NamePattern("activation")]
     _ = try run([injection], on: &hard)
     var smooth = hard
-    _ = try run([smoothing(["activation"], alpha: 0)], on: &smooth)
+    _ = try run([smoothing(["activation"], alpha: nil)], on: &smooth)
     func spread(_ graph: Graph) throws -> Float {
       let product = try #require(graph.operations(of: Multiply.self).first).operation.result
       let peaks = try #require(

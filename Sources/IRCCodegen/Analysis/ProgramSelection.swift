@@ -188,7 +188,7 @@ struct ProgramSelection {
   private func unsupported(_ operation: Operation, _ reason: String) -> Diagnostic {
     Diagnostic(
       "codegen.unsupported",
-      "no C can be made for operation '\(operation.op.operatorName)' (\(operation.location.text)): "
+      "no C can be made for operation \(operation.title): "
         + reason,
       hint: "change the pipeline so that the operation is lowered or left out")
   }

@@ -162,10 +162,10 @@ extension Site {
     case .entry(let place, _, _):
       guard case .value(let value) = place.holder else { return "a constant enters" }
       let producer = graph.producer(of: value)
-      return "'\(producer.op.operatorName)' (\(producer.location.text)) writes it\(more)"
+      return "\(producer.title) writes it\(more)"
     case .exit(_, let use):
       let reader = graph[use.operation]
-      return "'\(reader.op.operatorName)' (\(reader.location.text)) reads it\(more)"
+      return "\(reader.title) reads it\(more)"
     case .output(_, let name): return "the output '\(name)' shows it\(more)"
     }
   }

@@ -8,9 +8,8 @@ extension QuantizationSpec {
   /// Complains of codes, i8, that the format does not have.
   func check(_ codes: Tensor, of name: String, _ what: String = "code") throws {
     let (low, high) = codeBounds
-    let places = (format.tableValues ?? []).indices.filter {
-      format.tableValues?[$0].isFinite == false
-    }
+    let places = (format.tableValues ?? []).enumerated().filter { !$0.element.isFinite }
+      .map(\.offset)
     let wrong = unsafe codes.withElements(as: Int8.self) { codes in
       unsafe codes.firstIndex { code in
         let number = Int32(code)

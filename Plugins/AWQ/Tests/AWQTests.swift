@@ -1,8 +1,8 @@
+import AWQ
 import IRCPassKit
 import IRCPassManager
 import IRCTestSupport
 import InjectOutliers
-import SmoothFusion
 import Testing
 
 @Suite("awq")

@@ -1,4 +1,4 @@
-import IRCPassKit
+import IRCGraph
 
 /// What a site is, whatever it is called: the constants that take up its factors.
 ///

@@ -1,19 +1,38 @@
-import IRCPassKit
+public import IRCGraph
+public import IRCSupport
 
 /// What passes that divide channels by factors have in common: going through the sites, and dividing.
-struct SiteScaling {
-  static let smoothed = Statistic("smoothed", "Sites that were smoothed.")
-  static let factors = RemarkKind("factors", .analysis, "What a site's factors are.")
+public struct SiteScaling {
+  /// Counts sites.
+  public static let smoothed = Statistic("smoothed", "Sites that were smoothed.")
+  /// Tells factors.
+  public static let factors = RemarkKind("factors", .analysis, "What a site's factors are.")
 
   private let context: PassContext
 
-  init(_ context: PassContext) {
+  /// Prepares a pass.
+  public init(_ context: PassContext) {
     self.context = context
+  }
+
+  /// What a pass does to facts, with those that follow from dividing sites of these patterns: gains of normalisations are in use where
+  /// their outputs may be divided.
+  public static func effects(
+    _ effects: PassEffects, dividing sites: [NamePattern]
+  ) -> PassEffects {
+    var effects = effects
+    if sites.contains(where: { SiteSelection.mayMatch($0, .norm) }) {
+      effects.establishes = [.normInputsSmoothed]
+      effects.preserves = .except([.normGainsFolded])
+    }
+    return effects
   }
 
   /// Calls `body` with the sites that each pattern chooses and no earlier one has, those at once that share nothing; what was done to
   /// earlier ones is in the graph by then.
-  func visit(
+  ///
+  /// - Throws: `PassError` when a pattern matches nothing; what `body` throws.
+  public func visit(
     _ patterns: [NamePattern], in graph: inout Graph,
     _ body: ([Site], inout Graph) throws -> Void
   ) throws {
@@ -38,7 +57,10 @@ struct SiteScaling {
   }
 
   /// Divides the channels of a site by factors, and says which.
-  func divide(
+  ///
+  /// - Parameter alpha: how the factors came about, for the remark.
+  /// - Throws: `SiteError` when something cannot take up the factors.
+  public func divide(
     by factors: [Double], alpha: Double, at site: Site, in graph: inout Graph
   ) throws {
     let change = try graph.apply(.diagonal(factors.map { 1 / $0 }), at: site, in: context)

@@ -37,11 +37,7 @@ public struct AWQ: Pass {
   public init() {}
 
   /// Gains of normalisations are in use afterwards.
-  public var effects: PassEffects {
-    var smoothing = SmoothFusion()
-    smoothing.sites = sites
-    return smoothing.effects
-  }
+  public var effects: PassEffects { SiteScaling.effects(Self.info.effects, dividing: sites) }
 
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let scaling = SiteScaling(context)
