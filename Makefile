@@ -87,6 +87,7 @@ check-docs:
 # One page, as in make results PAGE=docs/results/transforms.md
 PAGE ?=
 results: build
+	$(SWIFT) build $(CONFIGURATION)
 	@.ci/results $(PAGE)
 
 # Options, as in make bench BENCH='--runs 9 --pipeline rtn-w4a16'

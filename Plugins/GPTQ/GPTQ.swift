@@ -29,11 +29,12 @@ public struct GPTQ: Pass {
     requires: [.quantized],
     conflicts: [FactConflict(.codesSolved, "would find nothing left to round")],
     establishes: [.codesSolved], preservesFunction: false, usesCalibration: true,
-    statistics: [rounded, kept], remarks: [layer, fallback, damped, skipped, plainNorms])
+    statistics: [rounded, kept], remarks: [roundedWeight, fallback, damped, skipped, plainNorms])
 
   static let rounded = Statistic("rounded", "Weights that were rounded by their inputs.")
   static let kept = Statistic("kept", "Weights that keep their rounding to nearest.")
-  static let layer = RemarkKind("layer", .passed, "A weight was rounded by its inputs.")
+  static let roundedWeight = RemarkKind(
+    "rounded-weight", .passed, "A weight was rounded by its inputs.")
   static let fallback = RemarkKind(
     "fallback", .missed, "A weight keeps its rounding to nearest.")
   static let damped = RemarkKind(
@@ -71,30 +72,30 @@ public struct GPTQ: Pass {
     let folder = ConstantFolder(graph)
     let stops = tokens.stops(for: groups.map(\.input))
     var result = graph
-    var (solved, rows) = (0, 0)
+    var shortages: [InputShortage] = []
     try context.walk(over: plan, stops: stops) { index, values in
       let group = groups[index]
       let inputs = values.values.first ?? []
       let moment = try SecondMoment(
         of: inputs, weights: tokens.weights(for: group.input, values))
-      rows = max(rows, moment.rows)
-      let factor = try factor(of: moment, for: group, context)
+      let found = try factor(of: moment, for: group, context)
+      if case .failure(let shortage) = found { shortages.append(shortage) }
       return try group.targets.map { target in
         let value: Tensor
-        if let factor {
+        switch found {
+        case .success(let factor):
           let rounded = try round(target, factor, folder)
           value = rounded.values
-          solved += 1
           try attach(rounded, for: target, to: &result, context)
-        } else {
+        case .failure:
           value = try folder.fold(target.rounded)
           context.count(Self.kept)
         }
         return OperandReplacement(target.operation, operand: 1, value)
       }
     }
-    if solved == 0, !groups.isEmpty {
-      throw nothingSolved(groups.compactMap { graph.type(of: $0.input).shape.last?.fixed }, rows)
+    if !groups.isEmpty, shortages.count == groups.count {
+      throw InputShortage.error(of: shortages)
     }
     graph = result
   }
@@ -168,56 +169,42 @@ public struct GPTQ: Pass {
     return groups
   }
 
-  /// The error that none of the layers could be rounded, which read so many channels each, from so many tokens.
-  private func nothingSolved(_ widths: [Int], _ rows: Int) -> PassError {
-    guard let least = widths.min(), rows < least else {
-      return PassError(
-        "no layer could be rounded by its inputs, whose second moments are zero, infinite or not positive",
-        hint: "calibrate on other text")
-    }
-    return PassError(
-      "no layer could be rounded by its inputs: calibration has \(rows) tokens, and the layer with the fewest inputs needs \(least)",
-      hint:
-        "raise 'calibration.tokens' in the model file and name a text that is long enough; \(widths.max() ?? least) tokens serve every layer"
-    )
-  }
-
   private func keep(_ reason: String, _ operation: Operation, _ context: PassContext) {
     context.count(Self.kept)
     context.remark(Self.fallback, at: operation.location, reason)
   }
 
-  /// What the layers of a group are rounded with; nil, with a remark, if their inputs say too little.
+  /// What the layers of a group are rounded with, or, with a remark, why their inputs say too little.
   private func factor(
     of moment: SecondMoment, for group: Group, _ context: PassContext
-  ) throws -> InverseCholesky? {
+  ) throws -> Result<InverseCholesky, InputShortage> {
     let names = group.targets.map { "'\($0.name)'" }.joined(separator: ", ")
     let location = group.targets[0].location
-    if moment.rows < moment.width {
-      context.remark(
-        Self.fallback, at: location,
-        "\(names): \(moment.rows) tokens are too few for \(moment.width) channels",
-        hint: "raise 'calibration.tokens' in the model file")
-      return nil
-    }
-    guard let factor = try InverseCholesky(of: moment, damping: damping, ordered: actOrder) else {
-      context.remark(
-        Self.fallback, at: location,
-        "\(names): the second moment of the inputs is zero, infinite or not positive",
-        hint: "look at the inputs with 'irc inspect', and calibrate on other text")
-      return nil
-    }
     if moment.skippedRows > 0 {
       context.remark(
         Self.skipped, at: location,
         "\(names): \(moment.skippedRows) tokens with infinite inputs or NaNs are left out",
         hint: "look for the layer that makes them with 'irc inspect'")
     }
+    if let shortage = InputShortage(of: moment) {
+      context.remark(
+        Self.fallback, at: location,
+        "\(names): \(moment.rows) tokens are too few for \(moment.width) channels",
+        hint: shortage.hint)
+      return .failure(shortage)
+    }
+    guard let factor = try InverseCholesky(of: moment, damping: damping, ordered: actOrder) else {
+      context.remark(
+        Self.fallback, at: location,
+        "\(names): the second moment of the inputs is zero, infinite or not positive",
+        hint: "look at the inputs with 'irc inspect', and calibrate on other text")
+      return .failure(.noInverse)
+    }
     if factor.damping > damping {
       context.remark(
         Self.damped, at: location, "\(names): damping grew to \(factor.damping) of the mean")
     }
-    return factor
+    return .success(factor)
   }
 
   private func round(
@@ -245,6 +232,7 @@ public struct GPTQ: Pass {
     let outputs = Double(max(1, rounded.codes.rows))
     let error = Float((rounded.error / outputs).squareRoot())
     context.remark(
-      Self.layer, at: place, "'\(target.name)': root mean square error of an output \(error)")
+      Self.roundedWeight, at: place,
+      "'\(target.name)': root mean square error of an output \(error)")
   }
 }

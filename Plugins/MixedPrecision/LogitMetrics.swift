@@ -15,6 +15,11 @@ public struct LogitDivergenceMetric: SensitivityMetric {
   ) throws -> [[Double]] {
     try network.divergences(of: layers, as: specs).map { $0.map(\.kullbackLeibler) }
   }
+
+  public func work(
+    of layers: [RoundedLinear], as specs: [QuantizationSpec], in graph: Graph, tokens: Int,
+    compared: Int
+  ) -> PassWork { PassWork(networkTokens: compared * layers.count * specs.count) }
 }
 
 /// Power of the change of the logits in relation to the logits.
@@ -32,6 +37,11 @@ public struct LogitNoiseMetric: SensitivityMetric {
   ) throws -> [[Double]] {
     try network.divergences(of: layers, as: specs).map { $0.map(\.noise) }
   }
+
+  public func work(
+    of layers: [RoundedLinear], as specs: [QuantizationSpec], in graph: Graph, tokens: Int,
+    compared: Int
+  ) -> PassWork { PassWork(networkTokens: compared * layers.count * specs.count) }
 }
 
 extension MeasuredNetwork {

@@ -17,7 +17,8 @@ public struct MixedPrecision: Pass {
       `quantize` left them.
 
       `metric` says how the loss of a format is measured, one layer at a time: `kl` and `sqnr` run the network over `tokens` \
-      calibration tokens for each layer and format, `output-mse` and `weighted-mse` need one pass for second moments. The \
+      calibration tokens for each layer and format; `output-mse` runs it once for each 256 MiB of second moments of inputs, and \
+      `weighted-mse` once. The \
       allocation is then measured as a whole, with activations as `quantize` left them, and compared with every single format \
       that keeps the budget. The best is taken, so that on these tokens, with weights rounded to nearest, no single format \
       of the size loses less.
@@ -85,7 +86,7 @@ public struct MixedPrecision: Pass {
     let losses = try metric.losses(of: layers, as: specs, in: network)
     try checkLosses(losses, of: layers, as: specs, in: network.graph)
     let allocation = Allocation(
-      layers: layers, specs: specs, losses: losses, groups: tiedGroups(of: layers))
+      layers: layers, specs: specs, losses: losses, groups: try tiedGroups(of: layers))
     tell(allocation, upTo: budget, context)
     let chosen = try choose(allocation, by: solver, within: budget, graph, network, context)
     for (layer, choice) in zip(layers, chosen) {

@@ -3,7 +3,11 @@ import IRCPassKit
 extension MixedPrecision {
   /// Indices of layers that share a format, as `tie_inputs` and `ties` say; each layer is in one group, and groups are in the order of
   /// their first layers.
-  func tiedGroups(of layers: [RoundedLinear]) -> [[Int]] {
+  ///
+  /// - Throws: `PassError` for a pattern of `ties` that matches no layer.
+  func tiedGroups(of layers: [RoundedLinear]) throws -> [[Int]] {
+    let names = layers.map(\.name)
+    for pattern in ties.joined() { _ = try pattern.matches(among: names, of: "ties") }
     var groups = layers.indices.map { [$0] }
     func join(_ tied: [Int]) {
       guard tied.count > 1 else { return }

@@ -14,22 +14,53 @@ public struct OutputErrorMetric: SensitivityMetric {
   public func losses(
     of layers: [RoundedLinear], as specs: [QuantizationSpec], in network: MeasuredNetwork
   ) throws -> [[Double]] {
-    // Second moments of many wide layers do not fit into memory at once.
-    try layers.batches { 16 * $0.shape[1] * $0.shape[1] }.flatMap { batch in
-      let statistics = try network.inputStatistics(of: batch, .secondMoment)
-      return try zip(batch, statistics).map { layer, statistics in
+    var losses = layers.map { _ in [Double]() }
+    // Second moments of many wide inputs do not fit into memory at once.
+    for inputs in layers.inputs.batches(size: { Self.bytesForPair * $0.width * $0.width }) {
+      let members = layers.indices.filter { index in
+        inputs.contains { $0.value == layers[index].realInput }
+      }
+      let statistics = try network.inputStatistics(of: members.map { layers[$0] }, .secondMoment)
+      for (index, statistics) in zip(members, statistics) {
         guard let moment = statistics.secondMoment else {
-          throw PassError("calibration measured nothing for the input of '\(layer.name)'")
+          throw PassError(
+            "calibration measured nothing for the input of '\(layers[index].name)'")
         }
         let energy = OutputEnergy(moment: moment)
-        let weights = try network.weight(of: layer)
+        let weights = try network.weight(of: layers[index])
         let power = try energy.of(weights)
-        return try specs.map { spec in
+        losses[index] = try specs.map { spec in
           let error = try energy.of(spec.nearestValues(of: weights).subtracting(weights))
           return power > 0 ? error / power : error
         }
       }
     }
+    return losses
+  }
+
+  /// A second moment in double precision, and in single as the energy takes it, with room to spare.
+  private static let bytesForPair = 16
+
+  public func work(
+    of layers: [RoundedLinear], as specs: [QuantizationSpec], in graph: Graph, tokens: Int,
+    compared: Int
+  ) -> PassWork {
+    var work = PassWork()
+    work.measure(
+      layers.inputs.map(\.width), tokens: tokens, moments: true, bytesForPair: Self.bytesForPair)
+    for layer in layers {
+      let width = Double(layer.shape[1])
+      work.multiplyAdds += Double(specs.count + 1) * Double(layer.shape[0]) * width * width
+    }
+    return work
+  }
+}
+
+extension [RoundedLinear] {
+  /// The distinct values that the layers read, in their order, with their channels.
+  fileprivate var inputs: [(value: ValueID, width: Int)] {
+    var seen: Set<ValueID> = []
+    return filter { seen.insert($0.realInput).inserted }.map { ($0.realInput, $0.shape[1]) }
   }
 }
 
@@ -57,5 +88,14 @@ public struct WeightErrorMetric: SensitivityMetric {
         try mean * spec.nearestValues(of: weights).subtracting(weights).squaredNorm
       }
     }
+  }
+
+  public func work(
+    of layers: [RoundedLinear], as specs: [QuantizationSpec], in graph: Graph, tokens: Int,
+    compared: Int
+  ) -> PassWork {
+    var work = PassWork()
+    work.measure(layers.inputs.map(\.width), tokens: tokens)
+    return work
   }
 }

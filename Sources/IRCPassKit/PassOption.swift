@@ -79,10 +79,15 @@ public struct DeclaredOption: Sendable {
   public let schema: OptionSchema
   /// The value now, as YAML.
   public let text: String
+  /// True if it takes `null`.
+  public let isOptional: Bool
   /// Name of the property that holds it, of a pass that is a Swift type.
   fileprivate let label: String
 
-  fileprivate init(key: String, help: String, schema: OptionSchema, text: String, label: String) {
+  fileprivate init(
+    key: String, help: String, schema: OptionSchema, text: String, isOptional: Bool, label: String
+  ) {
+    self.isOptional = isOptional
     self.key = key
     self.help = help
     self.schema = schema
@@ -92,12 +97,13 @@ public struct DeclaredOption: Sendable {
 
   /// An option of a pass that a description made.
   package init(key: String, help: String, schema: OptionSchema, text: String) {
-    self.init(key: key, help: help, schema: schema, text: text, label: "")
+    self.init(key: key, help: help, schema: schema, text: text, isOptional: false, label: "")
   }
 
   /// The option with a schema that says more.
   package func taking(_ schema: OptionSchema) -> DeclaredOption {
-    DeclaredOption(key: key, help: help, schema: schema, text: text, label: label)
+    DeclaredOption(
+      key: key, help: help, schema: schema, text: text, isOptional: isOptional, label: label)
   }
 
   /// Sets the option of a pass from what a user wrote.
@@ -118,7 +124,8 @@ private protocol AnyPassOption {
 extension PassOption: AnyPassOption {
   fileprivate func declared(key: String, label: String) -> DeclaredOption {
     DeclaredOption(
-      key: key, help: help, schema: schema, text: wrappedValue.optionText, label: label)
+      key: key, help: help, schema: schema, text: wrappedValue.optionText,
+      isOptional: Value.isOptional, label: label)
   }
 
   fileprivate func take(from other: any AnyPassOption) {

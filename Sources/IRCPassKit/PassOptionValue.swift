@@ -10,8 +10,15 @@ public protocol PassOptionValue: Sendable {
   /// - Throws: `DiagnosticList` with every problem at its place.
   init(option: OptionValue) throws
 
+  /// True if `null` is a value.
+  static var isOptional: Bool { get }
+
   /// The value as one would write it in YAML's flow style; reading it back gives the same value.
   var optionText: String { get }
+}
+
+extension PassOptionValue {
+  public static var isOptional: Bool { false }
 }
 
 extension OptionValue {
@@ -95,6 +102,7 @@ extension Array: PassOptionValue where Element: PassOptionValue {
 /// An option that may be absent, written `null`.
 extension Optional: PassOptionValue where Wrapped: PassOptionValue {
   public static var schema: OptionSchema { Wrapped.schema }
+  public static var isOptional: Bool { true }
   public init(option: OptionValue) throws {
     self = option.isNull ? nil : try Wrapped(option: option)
   }

@@ -25,15 +25,31 @@ public struct PassWork: Hashable, Sendable {
   /// Says that so many bytes are held at a time.
   public mutating func hold(_ bytes: Int) { self.bytes = max(self.bytes, bytes) }
 
-  /// Adds a run of the network over the calibration text that measures values with so many channels each, with their second moments
-  /// or without.
-  public mutating func measure(_ channels: [Int], tokens: Int, moments: Bool = false) {
+  /// Adds what measuring values with so many channels each takes, with their second moments or without: one run of the network over
+  /// the calibration text, or as many as there are batches of second moments (`batches(size:)`).
+  ///
+  /// - Parameter bytesForPair: bytes for each pair of channels by which the pass makes its batches.
+  public mutating func measure(
+    _ channels: [Int], tokens: Int, moments: Bool = false, bytesForPair: Int = 8
+  ) {
     if channels.isEmpty { return }
-    networkTokens += tokens
-    let samples = channels.reduce(0) { $0 + 4 * $1 * tokens }
-    let squares = channels.reduce(0) { $0 + $1 * $1 }
-    if moments { multiplyAdds += Double(tokens) * Double(squares) }
-    hold(min(samples, Self.sampleLimit) + (moments ? 12 * squares : 0))
+    let runs = moments ? channels.batches { bytesForPair * $0 * $0 } : [channels]
+    networkTokens += runs.count * tokens
+    for run in runs {
+      let samples = run.reduce(0) { $0 + 4 * $1 * tokens }
+      let squares = run.reduce(0) { $0 + $1 * $1 }
+      if moments { multiplyAdds += Double(tokens) * Double(squares) }
+      hold(min(samples, Self.sampleLimit) + (moments ? 12 * squares : 0))
+    }
+  }
+
+  /// Adds the work of a part that runs by itself.
+  public mutating func add(_ part: PassWork) {
+    networkTokens += part.networkTokens
+    multiplyAdds += part.multiplyAdds
+    roundings += part.roundings
+    isLeast = isLeast || part.isLeast
+    hold(part.bytes)
   }
 
   /// Adds a decomposition of a matrix, with so many multiply-adds for each product of its sides and the shorter of them.

@@ -26,17 +26,28 @@ public struct WeightPatterns: Sendable {
     var sentences: [String] = []
     for (option, patterns) in [("include", include), ("exclude", exclude)] {
       for pattern in patterns {
-        let count = names.count(where: pattern.matches)
-        if count == 0 {
-          throw PassError(
-            "'\(option)' pattern '\(pattern)' matches none of \(names.count) weights",
-            hint: nearestMatch(to: pattern.glob, in: names).map { "did you mean '\($0)'?" }
-              ?? names.first.map { "names look like '\($0)'" })
-        }
+        let count = try pattern.matches(among: names, of: option)
         sentences.append(
           "'\(option)' pattern '\(pattern)' matches \(count) of \(names.count) weights")
       }
     }
     return sentences
+  }
+}
+
+extension NamePattern {
+  /// How many names of weights the pattern matches.
+  ///
+  /// - Parameter option: the key that it was written under, for the message.
+  /// - Throws: `PassError` where that is none, which is a mistake, with the nearest name.
+  public func matches(among names: [String], of option: String) throws -> Int {
+    let count = names.count(where: matches)
+    if count == 0 {
+      throw PassError(
+        "'\(option)' pattern '\(self)' matches none of \(names.count) weights",
+        hint: nearestMatch(to: glob, in: names).map { "did you mean '\($0)'?" }
+          ?? names.first.map { "names look like '\($0)'" })
+    }
+    return count
   }
 }

@@ -100,18 +100,13 @@ package struct SchemaWriter {
   private func options(of pass: any DeclaredPass) -> JSON {
     let properties = registry.options(of: pass).map { option in
       // Any option of a pass may be a variable.
-      (
+      let variable = JSON.object([("type", "string"), ("pattern", "^\\$[a-z]+$")])
+      let null = option.isOptional ? [JSON.object([("type", "null")])] : []
+      return (
         key: option.key,
         value: described(
-          .object([
-            (
-              "anyOf",
-              [
-                schema(of: option.schema),
-                .object([("type", "string"), ("pattern", "^\\$[a-z]+$")]),
-              ]
-            )
-          ]), "\(option.help) Default: \(option.text)")
+          .object([("anyOf", .array([schema(of: option.schema), variable] + null))]),
+          "\(option.help) Default: \(option.text)")
       )
     }
     return .object([

@@ -1,3 +1,4 @@
+import IRCPassKit
 import IRCPassManager
 import IRCPipeline
 import IRCSupport
@@ -35,6 +36,14 @@ import Testing
     }
   }
 
+  @Test func schemaOfOptionsThatMayBeAbsent() throws {
+    let text = SchemaWriter(try PassRegistry([Limited.self])).pipelineSchema().serialized()
+    #expect(
+      text.contains(
+        #""limit":{"description":"Layers at most. Default: null","anyOf":[{"type":"integer","minimum":1,"maximum":9},{"type":"string","pattern":"^\\$[a-z]+$"},{"type":"null"}]}"#
+      ), "\(text)")
+  }
+
   @Test func reference() throws {
     let text = try ReferenceWriter(registry, shipped: shipped).text()
     for part in [
@@ -49,4 +58,13 @@ import Testing
       #expect(text.contains(part), "\(part)")
     }
   }
+}
+
+private struct Limited: Pass {
+  static let info = PassInfo(name: "limited", summary: "Has a limit.", preservesFunction: true)
+
+  @PassOption("Layers at most.", in: 1...9)
+  var limit: Int? = nil
+
+  func run(on graph: inout Graph, in context: PassContext) throws {}
 }

@@ -281,6 +281,9 @@ struct MixedPrecisionTests {
     pass.ties = [[NamePattern(names[low]), NamePattern(names[high])]]
     let tied = layers(try run(pass).graph)
     #expect(tied[low].spec == tied[high].spec)
+    pass.ties = [[NamePattern(names[low]), NamePattern("no.such.weight")]]
+    let error = #expect(throws: DiagnosticList.self) { try run(pass) }
+    #expect(error?.description.contains("'ties' pattern 'no.such.weight' matches none of") == true)
   }
 
   @Test("Budgets that nothing keeps and missing calibration are told")

@@ -14,10 +14,25 @@ public protocol SensitivityMetric: Component {
   func losses(
     of layers: [RoundedLinear], as specs: [QuantizationSpec], in network: MeasuredNetwork
   ) throws -> [[Double]]
+
+  /// What that takes, for estimates before anything runs; by default something that nobody knows.
+  ///
+  /// - Parameters:
+  ///   - tokens: those of the calibration text.
+  ///   - compared: those that logits are compared on.
+  func work(
+    of layers: [RoundedLinear], as specs: [QuantizationSpec], in graph: Graph, tokens: Int,
+    compared: Int
+  ) -> PassWork
 }
 
 extension SensitivityMetric {
   public static var kind: any ComponentKind.Type { SensitivityMetrics.self }
+
+  public func work(
+    of layers: [RoundedLinear], as specs: [QuantizationSpec], in graph: Graph, tokens: Int,
+    compared: Int
+  ) -> PassWork { PassWork(isLeast: true) }
 }
 
 /// The kind of `SensitivityMetric`.
