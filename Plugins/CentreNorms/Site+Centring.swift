@@ -36,7 +36,7 @@ extension Site {
       }
     }
     guard let culprit else { return "what it reads admits \(group) only" }
-    return "\(name(of: culprit)) reads the same and would miss the mean"
+    return "\(culprit.title) reads the same and would miss the mean"
   }
 
   private func obstacleAtEdge(in graph: Graph) -> String? {
@@ -45,12 +45,12 @@ extension Site {
       case .entry(let place, _, _):
         guard case .value(let value) = place.holder else { continue }
         let writer = graph.producer(of: value)
-        return "\(name(of: writer)) writes what it reads and cannot leave out the mean"
+        return "\(writer.title) writes what it reads and cannot leave out the mean"
       case .exit(let place, let use):
         let reader = graph[use.operation]
         let isLast = place.axis == graph.type(of: reader.operands[use.operand]).rank - 1
         if reader.op is LayerNorm, use.operand == 0, isLast { continue }
-        return "\(name(of: reader)) reads the same and would miss the mean"
+        return "\(reader.title) reads the same and would miss the mean"
       case .output(_, let name): return "the output '\(name)' shows what it reads"
       }
     }
@@ -61,11 +61,11 @@ extension Site {
     for absorber in absorbers {
       let operation = graph[absorber.operation]
       if absorber.element.isInverse {
-        return "\(name(of: operation)) reads the same and would miss the mean"
+        return "\(operation.title) reads the same and would miss the mean"
       }
       let extent = graph.type(of: operation.operands[absorber.operand]).shape[absorber.axis].fixed
       if absorber.channels != 0..<(extent ?? 0) || absorber.element.repeats != 1 {
-        return "\(name(of: operation)) makes what it reads and other channels with the same weights"
+        return "\(operation.title) makes what it reads and other channels with the same weights"
       }
     }
     return nil
@@ -74,9 +74,5 @@ extension Site {
   private func isWhole(_ place: Place, in graph: Graph) -> Bool {
     guard case .value(let value) = place.holder else { return true }
     return place.channels == 0..<(graph.type(of: value).shape[place.axis].fixed ?? 0)
-  }
-
-  private func name(of operation: Operation) -> String {
-    "\(operation.title)"
   }
 }

@@ -17,7 +17,7 @@ enum TakenNames {
         : "symbols that begin with '\(family)_' are the system's"
     }
     if stem.hasPrefix("kernels_") { return "the kernels of the library are called so" }
-    if headers.contains(stem) || stem.hasSuffix("intrin") {
+    if headers.contains(stem) || intrinsics.contains(stem) {
       return "<\(stem).h> is a header of the system"
     }
     if prefixes.contains(symbol) {
@@ -46,7 +46,8 @@ enum TakenNames {
     "aio", "alloca", "arm_neon", "assert", "byteswap", "complex", "cpio", "cpuid", "ctype",
     "dirent", "dlfcn", "elf", "endian", "errno", "fcntl", "features", "fenv", "float", "fmtmsg",
     "fnmatch", "ftw", "glob", "grp", "iconv", "inttypes", "iso646", "langinfo", "libgen", "limits",
-    "link", "locale", "malloc", "math", "memory", "monetary", "mqueue", "ndbm", "netdb",
+    "link", "locale", "malloc", "math", "memory", "mm_malloc", "monetary", "mqueue", "ndbm",
+    "netdb",
     "nl_types", "omp", "poll", "pthread", "pwd", "regex", "sched", "search", "semaphore",
     "setjmp", "signal", "spawn", "stdalign", "stdarg", "stdatomic", "stdbool", "stddef", "stdint",
     "stdio", "stdlib", "stdnoreturn", "string", "strings", "stropts", "syslog", "tar", "termios",

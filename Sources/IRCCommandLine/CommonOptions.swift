@@ -72,8 +72,10 @@ struct Overrides: ParsableArguments {
 struct EvaluationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: "Tokens predicted of each window or document at most.")
-  var context = EvaluationText.usualContext
+    help:
+      "Tokens predicted of each window or document at most (default: \(EvaluationText.usualContext))."
+  )
+  var context: Int?
 
   @Option(
     parsing: .unconditional, help: "Windows to take from the start of the data (default: all).")
@@ -85,7 +87,7 @@ struct EvaluationOptions: ParsableArguments {
   }
 
   func validate() throws {
-    if context < 1 { throw ValidationError("--context must be at least 1") }
+    if let context, context < 1 { throw ValidationError("--context must be at least 1") }
     if let windows, windows < 1 { throw ValidationError("--windows must be at least 1") }
   }
 }

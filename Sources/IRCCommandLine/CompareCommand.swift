@@ -97,7 +97,7 @@ struct CompareCommand: ParsableCommand {
     let float = rows.first.flatMap { try? $0.outcome.get() }
     return .object([
       ("model", .string(model)), ("data", .string(data)),
-      ("context", .integer(evaluation.context)),
+      ("context", .integer(evaluation.context ?? EvaluationText.usualContext)),
       ("schemes", schemes.map(JSON.string) ?? .null),
       ("windows", float.map { .integer($0.windows) } ?? .null),
       ("prefix", prefix.map(JSON.string) ?? .null),

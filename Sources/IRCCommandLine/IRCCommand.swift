@@ -23,6 +23,8 @@ struct IRCCommand: ParsableCommand {
     var words = asksForHelp ? words.dropFirst() : words
     var commands = configuration.subcommands
     var parent = ""
+    // The parser's own command is not among ours.
+    if asksForHelp, words.first == "help" { return }
     while let word = words.popFirst(), !word.hasPrefix("-") {
       let names = commands.compactMap { $0.configuration.commandName }
       guard let command = commands.first(where: { $0.configuration.commandName == word }) else {

@@ -178,7 +178,7 @@ package struct AgreementReport {
       ("data", .string(data.data)),
       ("tokens", .integer(agreement.tokens)),
       ("windows", .integer(agreement.windows)),
-      ("context", .integer(data.context)),
+      ("context", .integer(data.length)),
       ("median_difference", .real(agreement.medianDifference)),
       ("largest_difference", .real(agreement.largestDifference)),
       ("notable_difference", .real(Agreement.notableDifference)),

@@ -24,8 +24,8 @@ package final class Comparison {
     package var settings: [String]
     /// The text; see `Subject.windows`.
     package var data: String
-    /// Ids predicted of each window at most.
-    package var context: Int
+    /// Ids predicted of each window at most, as in `EvaluationText`.
+    package var context: Int?
     /// How many windows to take; nil for all.
     package var windows: Int?
     /// Whether passes that preserve the function are checked.
@@ -38,7 +38,7 @@ package final class Comparison {
     /// Gathers what the command line says.
     package init(
       model: String, pipelines: String, schemes: String? = nil, prefix: String?,
-      settings: [String], data: String, context: Int, windows: Int?,
+      settings: [String], data: String, context: Int?, windows: Int?,
       functionCheck: FunctionCheckMode, measuresDivergence: Bool = false,
       comparesLogits: Bool = false
     ) {
@@ -66,7 +66,7 @@ package final class Comparison {
   /// Checks the request; nothing is computed yet.
   ///
   /// - Throws: `DiagnosticList` with everything that is wrong with the model file and the arguments, and for every pipeline that needs
-  ///   calibration text where there is none.
+  ///   calibration text where there is none, once whatever schemes it goes with.
   package init(_ request: Request, in environment: CompilerEnvironment) throws {
     self.request = request
     self.environment = environment
@@ -74,7 +74,9 @@ package final class Comparison {
       request.model, pipelines: request.pipelines, schemes: request.schemes,
       prefix: request.prefix, settings: request.settings)
     let problems = plans.compactMap { $0.manager().calibrationProblem }
-    if !problems.isEmpty { throw DiagnosticList(problems) }
+    var list = ProblemList()
+    list.add(problems)
+    try list.report(files: problems.compactMap { $0.location?.file })
   }
 
   /// The rows in order, the float model first; a pipeline that fails does not keep the others from running.

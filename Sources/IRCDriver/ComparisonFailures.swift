@@ -7,6 +7,7 @@ package struct ComparisonFailures {
     var scheme: Int
     var pipelines: [String]
     var problem: Diagnostic
+    var places: [SourceLocation]
   }
 
   private let schemes: [String]
@@ -27,12 +28,20 @@ package struct ComparisonFailures {
     else { return }
     let pipeline = String(row.pipeline.dropLast(schemes[scheme].count + 1))
     for problem in problems.diagnostics {
+      // An argument of the command line is no place of its own: scheme and pipeline are told.
+      let place = problem.location.flatMap { $0.file.hasPrefix("--") ? nil : $0 }
       let known = failures.firstIndex {
         $0.scheme == scheme && $0.problem.id == problem.id && $0.problem.message == problem.message
       }
       guard let known else {
-        failures.append(Failure(scheme: scheme, pipelines: [pipeline], problem: problem))
+        failures.append(
+          Failure(
+            scheme: scheme, pipelines: [pipeline], problem: problem,
+            places: place.map { [$0] } ?? []))
         continue
+      }
+      if let place, !failures[known].places.contains(place) {
+        failures[known].places.append(place)
       }
       if !failures[known].pipelines.contains(pipeline) {
         failures[known].pipelines.append(pipeline)
@@ -40,7 +49,7 @@ package struct ComparisonFailures {
     }
   }
 
-  /// One error for each scheme and reason, at the scheme's name, in the order of the schemes.
+  /// One error for each scheme and reason, at the scheme's name, in the order of the schemes; notes say where else it is.
   package var diagnostics: [Diagnostic] {
     schemes.indices.flatMap { scheme in
       failures.filter { $0.scheme == scheme }.map { failure in
@@ -48,7 +57,8 @@ package struct ComparisonFailures {
         return spans[scheme].error(
           failure.problem.id,
           "scheme '\(schemes[scheme])' with \(cells): \(failure.problem.message)",
-          hint: failure.problem.hint, notes: failure.problem.notes)
+          hint: failure.problem.hint,
+          notes: failure.problem.notes + failure.places.map { "at \($0)" })
       }
     }
   }

@@ -64,7 +64,7 @@ struct ComparisonKeys {
         "version": CompilerEnvironment.version, "program": program, "checkpoint": checkpoint,
         "plan": plan, "calibration": calibration, "data": data,
         "documents": "\(TextSource(path: request.data).isDocuments)",
-        "context": "\(request.context)",
+        "context": "\(request.context ?? EvaluationText.usualContext)",
         "logits": "\(request.comparesLogits)", "compiler": compiler,
         "divergence": "\(request.measuresDivergence)",
         "windows": request.windows.map { "\($0)" } ?? "all",

@@ -7,13 +7,16 @@ package struct EvaluationText: Hashable, Sendable {
 
   /// The file: plain text, or `.jsonl` documents.
   package var data: String
-  /// Ids predicted of each window at most.
-  package var context: Int
+  /// Ids predicted of each window at most; nil for `usualContext`.
+  package var context: Int?
   /// How many windows to take; nil for all.
   package var windows: Int?
 
+  /// Ids predicted of each window at most, whether that was said or not.
+  package var length: Int { context ?? Self.usualContext }
+
   /// Names the text.
-  package init(data: String, context: Int, windows: Int?) {
+  package init(data: String, context: Int?, windows: Int?) {
     self.data = data
     self.context = context
     self.windows = windows

@@ -138,7 +138,7 @@ package struct Subject {
       reporter.progress("evaluate \(kind.rawValue)", $0, of: $1)
     }
     return EvaluationReport(
-      kind: kind, data: text.data, context: text.context, windows: windows.count, result: result,
+      kind: kind, data: text.data, context: text.length, windows: windows.count, result: result,
       seconds: (clock.now - start) / .seconds(1))
   }
 }

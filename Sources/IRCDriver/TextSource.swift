@@ -15,13 +15,16 @@ struct TextSource {
   /// Other files are text, encoded whole without special tokens and cut into windows of `context` predicted ids, of which
   /// the first `limit` are taken.
   ///
-  /// - Parameter contextLength: tokens that the model has room for; nil if there is no limit.
+  /// - Parameters:
+  ///   - context: nil for `EvaluationText.usualContext`.
+  ///   - contextLength: tokens that the model has room for; nil if there is no limit.
   /// - Throws: `Diagnostic` naming the file and line; `eval.no-tokens` when nothing is predicted, `eval.context-too-long` when a
   ///   window has more tokens than there is room for.
   func windows(
-    _ tokenizer: Tokenizer, start: Int32?, context: Int, limit: Int?, contextLength: Int?
+    _ tokenizer: Tokenizer, start: Int32?, context: Int?, limit: Int?, contextLength: Int?
   ) throws -> [[Int32]] {
-    let windows = try cut(tokenizer, start: start, context: context, limit: limit)
+    let windows = try cut(
+      tokenizer, start: start, context: context ?? EvaluationText.usualContext, limit: limit)
     // The last id of a window is predicted and not read.
     let longest = windows.reduce(0) { max($0, $1.count - 1) }
     if longest < 1 {
@@ -30,7 +33,7 @@ struct TextSource {
         hint: "give a text of at least two tokens")
     }
     // What was asked for counts, so that an error does not depend on how long the text is.
-    let asked = max(longest, context > EvaluationText.usualContext ? context : 0)
+    let asked = max(longest, context ?? 0)
     if let contextLength, asked > contextLength {
       throw Diagnostic(
         "eval.context-too-long",

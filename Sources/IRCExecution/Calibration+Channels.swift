@@ -5,10 +5,13 @@ import IRCTensor
 import Synchronization
 
 extension Calibration {
+  /// Bytes of measured values that are kept at a time where nothing else is asked for.
+  public static let sampleLimit = 1 << 28
+
   /// Statistics per channel of run-time values, from one pass over the windows; see `collectChannels(_:groups:)`.
   public static func collectChannels(
     _ graph: Graph, requests: [ValueID: StatisticRequest], windows: [[Int32]],
-    cacheLimit: Int = 1 << 30, memoryLimit: Int = 1 << 28,
+    cacheLimit: Int = 1 << 30, memoryLimit: Int = sampleLimit,
     progress: (@Sendable (_ done: Int, _ total: Int) -> Void)? = nil
   ) throws -> [ValueID: ChannelStatistics] {
     let values = requests.keys.sorted()
@@ -43,7 +46,7 @@ extension Calibration {
   /// - Throws: `Diagnostic` when there are no windows, a value cannot be measured, or an operation fails.
   public static func collectChannels(
     _ graph: Graph, groups: [StatisticGroup], windows: [[Int32]], cacheLimit: Int = 1 << 30,
-    memoryLimit: Int = 1 << 28, progress: (@Sendable (_ done: Int, _ total: Int) -> Void)? = nil
+    memoryLimit: Int = sampleLimit, progress: (@Sendable (_ done: Int, _ total: Int) -> Void)? = nil
   ) throws -> [ChannelStatistics] {
     try check(windows)
     let values = Set(groups.flatMap(\.values)).sorted()

@@ -86,7 +86,7 @@ extension Operation {
 
   /// The error as a diagnostic that names this operation.
   func located(_ error: any Error) -> Diagnostic {
-    let place = "operation '\(op.operatorName)'" + (location.words.map { " (\($0))" } ?? "")
+    let place = "operation \(title)"
     switch error {
     case var diagnostic as Diagnostic:
       diagnostic.notes.append("in \(place)")

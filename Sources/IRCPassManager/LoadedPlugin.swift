@@ -64,8 +64,10 @@ extension PassRegistry {
   package func plugins(helping pass: any DeclaredPass) -> [String] {
     guard components.types.contains(where: { plugin(of: $0) != nil }) else { return [] }
     let named = pass.options.flatMap { option in
-      option.schema.componentKinds.flatMap { kind in
-        components.types(ofKind: kind).filter { $0.info.name == option.text }
+      // The words of a name or of a list of names, without what YAML puts around them.
+      let words = option.text.split { !($0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-")) }
+      return option.schema.componentKinds.flatMap { kind in
+        components.types(ofKind: kind).filter { words.contains($0.info.name[...]) }
       }
     }
     var seen: Set<String> = []
@@ -74,10 +76,11 @@ extension PassRegistry {
 }
 
 extension OptionSchema {
-  /// The kinds of components whose names a value may be.
+  /// The kinds of components whose names a value may be, or have as elements.
   fileprivate var componentKinds: [String] {
     switch self {
     case .component(let kind): [kind]
+    case .list(let element): element.componentKinds
     case .either(let schemas): schemas.flatMap(\.componentKinds)
     default: []
     }

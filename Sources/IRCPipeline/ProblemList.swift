@@ -1,16 +1,18 @@
-import IRCSupport
+package import IRCSupport
 
-/// Collects what is wrong with several files, to be reported at once in the order in which one would read them.
-struct ProblemList {
+/// Collects what is wrong with several files, to be reported at once in the order in which one would read them, equal ones once.
+package struct ProblemList {
   private var problems: [Diagnostic] = []
 
   /// Number of problems that are shown.
   static let limit = 20
 
-  mutating func add(_ more: [Diagnostic]) { problems += more }
+  package init() {}
+
+  package mutating func add(_ more: [Diagnostic]) { problems += more }
 
   /// - Throws: `DiagnosticList` when there is something to report: by file in the order of `files`, then by place.
-  func report(files: [String]) throws {
+  package func report(files: [String]) throws {
     if problems.isEmpty { return }
     func rank(_ problem: Diagnostic) -> (Int, Int, Int) {
       guard let place = problem.location else { return (files.count + 1, 0, 0) }

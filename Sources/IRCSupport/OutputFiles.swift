@@ -3,7 +3,9 @@ import Foundation
 /// Files that are written beside their place and moved in only when all of them are complete.
 ///
 /// Nothing of an earlier output is touched until `commit`; a file whose bytes did not change keeps its time stamp; a run that
-/// fails or is dropped leaves no half-written file; what a run that was killed left goes with one that comes an hour later.
+/// fails or is dropped leaves no half-written file; what a run that was killed left goes with one that comes an hour later. For the same reason
+/// a run must not work for more than an hour between the last touch of a staged file and `commit`: a run of another machine or container, which
+/// cannot see that this one lives, would take the file for one left behind, and `commit` would find it gone.
 ///
 /// Files move one by one, so a process that is killed within `commit` leaves a folder with some files of the earlier output and some of the
 /// new one, each of them whole. Whoever reads such a folder can tell: the manifest has the digests of all files of one output.

@@ -10,7 +10,14 @@ final class ChildProcess: Sendable {
   let id: pid_t
   private let command: String
   private let limit: Duration
-  private let hasEnded = Mutex(false)
+  private let state = Mutex(State())
+
+  private struct State {
+    /// True when it was waited for: its id may then be that of another process.
+    var hasEnded = false
+    /// True when it took too long.
+    var isLate = false
+  }
 
   /// What cannot be told by an exit code.
   enum Failure: Error, CustomStringConvertible {
@@ -31,7 +38,7 @@ final class ChildProcess: Sendable {
   /// - Parameters:
   ///   - environment: all variables that it sees.
   ///   - output, errors: files that are there.
-  ///   - limit: how long it may take before it is ended with all that it started.
+  ///   - limit: how long it may take, from now on, before it is ended with all that it started.
   init(
     _ executable: String, _ arguments: [String], environment: [String: String], output: String,
     errors: String, limit: Duration
@@ -66,6 +73,13 @@ final class ChildProcess: Sendable {
     let code = posix_spawn(&id, executable, &actions, &attributes, &words, &variables)
     guard code == 0 else { throw Failure.noStart(command, code) }
     self.id = id
+    DispatchQueue.global().asyncAfter(deadline: .now() + limit / .seconds(1)) { [self] in
+      state.withLock { state in
+        guard !state.hasEnded, isRunning else { return }
+        state.isLate = true
+        killGroup()
+      }
+    }
   }
 
   /// Files beyond the three streams that a child would have open; pipes of another test are not to stay open by it.
@@ -77,9 +91,15 @@ final class ChildProcess: Sendable {
   }
 
   /// Ends it, with all that it started and that is still in its group.
-  func kill() { _ = Foundation.kill(-id, SIGKILL) }
+  func kill() {
+    state.withLock { state in
+      if !state.hasEnded { killGroup() }
+    }
+  }
 
-  /// True until it ends.
+  private func killGroup() { _ = Foundation.kill(-id, SIGKILL) }
+
+  /// True until it ends, on its own or because it takes too long.
   var isRunning: Bool {
     var information = siginfo_t()
     let code = waitid(P_PID, id_t(id), &information, WEXITED | WNOHANG | WNOWAIT)
@@ -91,24 +111,16 @@ final class ChildProcess: Sendable {
   /// - Returns: the exit code; minus the signal when one ended it.
   /// - Throws: `Failure.tookTooLong` when it had to be ended.
   func wait() throws -> Int32 {
-    let isLate = Mutex(false)
-    let guardian = DispatchWorkItem { [self] in
-      // The id is its own until it is waited for below.
-      hasEnded.withLock { hasEnded in
-        if hasEnded { return }
-        isLate.withLock { $0 = true }
-        kill()
-      }
-    }
-    DispatchQueue.global().asyncAfter(
-      deadline: .now() + limit / .seconds(1), execute: guardian)
     var information = siginfo_t()
     while waitid(P_PID, id_t(id), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
-    hasEnded.withLock { $0 = true }
-    guardian.cancel()
+    // The id is its own until it is waited for below.
+    let isLate = state.withLock { state in
+      state.hasEnded = true
+      return state.isLate
+    }
     var status: Int32 = 0
     while waitpid(id, &status, 0) < 0, errno == EINTR {}
-    if isLate.withLock({ $0 }) { throw Failure.tookTooLong(command, limit) }
+    if isLate { throw Failure.tookTooLong(command, limit) }
     let signal = status & 0x7F
     return signal == 0 ? status >> 8 & 0xFF : -signal
   }

@@ -36,14 +36,38 @@ struct ChildProcessTests {
     let start = ContinuousClock.now
     #expect(throws: ChildProcess.Failure.self) {
       try shell(
-        "(sleep 60; touch '\(folder.file("late"))') & echo $! > '\(folder.file("id"))'; wait",
-        limit: .milliseconds(300))
+        "sleep 60 & echo $! > '\(folder.file("id"))'; wait", limit: .milliseconds(300))
     }
     #expect(ContinuousClock.now - start < .seconds(30))
     let id = try String(contentsOfFile: folder.file("id"), encoding: .utf8)
       .trimmingCharacters(in: .whitespacesAndNewlines)
-    // Gone, or a zombie that nobody waits for.
-    let state = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8)
-    #expect(state?.contains(") Z ") ?? true, "\(state ?? "")")
+    // Gone, or a zombie that nobody waits for; the system may take a moment to end it.
+    func state() -> String? { try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8) }
+    func isGone() -> Bool { state()?.contains(") Z ") ?? true }
+    let end = ContinuousClock.now + .seconds(1)
+    while !isGone(), ContinuousClock.now < end { usleep(10_000) }
+    #expect(isGone(), "\(state() ?? "")")
+  }
+
+  @Test(
+    "What takes too long is ended while a test only looks at it, and told when it is waited for")
+  func limitOfWatched() throws {
+    let running = try Program.start(
+      ["-c", "sleep 60"], executable: "/bin/sh", limit: .milliseconds(300))
+    let end = ContinuousClock.now + .seconds(30)
+    while running.isRunning, ContinuousClock.now < end { usleep(10_000) }
+    #expect(!running.isRunning)
+    #expect(throws: ChildProcess.Failure.self) { try running.wait() }
+    // Its id is no longer its own.
+    running.kill()
+  }
+
+  @Test("What ends in time is not late, whenever it is waited for")
+  func waitedForLate() throws {
+    let running = try Program.start(
+      ["-c", "exit 3"], executable: "/bin/sh", limit: .seconds(5))
+    while running.isRunning { usleep(10_000) }
+    Thread.sleep(forTimeInterval: 5.2)
+    #expect(try running.wait().code == 3)
   }
 }

@@ -20,7 +20,8 @@ struct CommandLineTests {
   private static let usages: [(arguments: [String], code: Int32)] = [
     (["--version"], 0), (["passes"], 0), (["passes", "quantize"], 0), (["schema", "model"], 0),
     (["--help"], 0), (["help"], 0), (["help", "lower"], 0), (["lower", "--help"], 0), ([], 0),
-    (["help", "plugin", "build"], 0), (["help", "no-such-command"], 64),
+    (["help", "plugin", "build"], 0), (["help", "help"], 0),
+    (["help", "no-such-command"], 64),
     (["help", "plugin", "bake"], 64),
     (["inspect", Workbench.example], 0),
     (["passes", "quantise"], 1), (["lower", "no-such-file.yaml"], 1),

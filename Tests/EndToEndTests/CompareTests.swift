@@ -168,6 +168,20 @@ struct CompareTests {
         == true, "\(open.errors)")
     #expect(errors.last?.hasPrefix("--schemes:1:15: error: scheme 'w4.25a16'") == true)
     #expect(open.errors.contains("as the pipeline 'mixed' does"))
+    #expect(!open.errors.contains("note: at "))
+
+    // What has a place of its own keeps it.
+    let documents = try bench.folder.write("documents.jsonl", "{\"text\": \"a\"}\n{\"txt\": 3}\n")
+    let model = try bench.folder.write(
+      "documents.yaml",
+      "irc: 1\nsource: \(Workbench.example)\npipeline: float\ncalibration: {text: \(documents)}\n")
+    let broken = try Program.run(
+      "compare", model, "--pipelines", "awq,gptq", "--schemes", "w4a16", "--data", bench.text,
+      "--context", "64", "--windows", "1", "--quiet")
+    #expect(broken.code == 1)
+    #expect(
+      broken.errors.components(separatedBy: "note: at \(documents):2:1\n").count == 2,
+      "\(broken.errors)")
     let both = try bench.run("rtn", "--schemes", "w8a8", "--logits")
     #expect(both.code == 64 && both.errors.contains("'--logits'"), "\(both.errors)")
   }
@@ -408,5 +422,11 @@ struct CompareTests {
     }
     #expect(outcome.errors.components(separatedBy: "passes.missing-calibration").count == 3)
     #expect(try bench.run("rtn-w8a8", "--windows", "1").code == 0)
+    // Once for a pipeline, not for each scheme that it goes with.
+    let table = try bench.run("gptq", "--schemes", "w4a16,w3a16,w2a16")
+    #expect(table.code == 1)
+    #expect(
+      table.errors.components(separatedBy: "passes.missing-calibration").count == 2,
+      "\(table.errors)")
   }
 }

@@ -76,6 +76,27 @@ struct MisuseTests {
     #expect(try Program.run("eval", source, "--data", short, "--quiet").code == 0)
     let fits = try Program.run("eval", source, "--data", text, "--context", "512", "--quiet")
     #expect(fits.code == 0, "\(fits.errors)")
+    // Also where it is what counts when nothing is asked for, or less.
+    let small = folder.file("small")
+    try FileManager.default.createDirectory(atPath: small, withIntermediateDirectories: true)
+    for name in try FileManager.default.contentsOfDirectory(atPath: source) {
+      if name == "config.json" {
+        let config = try String(contentsOfFile: "\(source)/\(name)", encoding: .utf8)
+        try config.replacing(
+          /"max_position_embeddings": *512/, with: "\"max_position_embeddings\": 128"
+        ).write(toFile: "\(small)/\(name)", atomically: true, encoding: .utf8)
+      } else {
+        try FileManager.default.createSymbolicLink(
+          atPath: "\(small)/\(name)", withDestinationPath: "\(source)/\(name)")
+      }
+    }
+    for length in ["200", "256"] {
+      let outcome = try Program.run(
+        "eval", small, "--data", short, "--context", length, "--quiet")
+      #expect(outcome.code == 1)
+      #expect(outcome.errors.contains("windows of \(length) tokens"), "\(outcome.errors)")
+    }
+    #expect(try Program.run("eval", small, "--data", short, "--quiet").code == 0)
   }
 
   @Test("Arguments that mean nothing for what was named are refused")

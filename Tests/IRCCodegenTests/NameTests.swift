@@ -9,9 +9,11 @@ struct NameTests {
   private static let taken = [
     "x", "r", "W", "f", "mm", "fd", "aio", "mq", "sem", "timer", "timerfd", "thrd", "mtx", "tss",
     "epoll", "pthread", "pthread_mutex", "posix_spawnattr", "SYS_timer", "math", "time", "Unistd",
-    "xmmintrin", "irc", "irc_x", "irc_kernels", "kernels_math",
+    "xmmintrin", "avx2intrin", "mm_malloc", "irc", "irc_x", "irc_kernels", "kernels_math",
   ]
-  private static let free = ["std", "timers", "mmm", "ircam", "kernels", "novels-mamba"]
+  private static let free = [
+    "std", "timers", "mmm", "ircam", "kernels", "novels-mamba", "no-intrin",
+  ]
 
   /// Whatever declares symbols that a model's could be.
   private static let headers = [
