@@ -87,7 +87,7 @@ public struct MixedPrecision: Pass {
     try checkLosses(losses, of: layers, as: specs, in: network.graph)
     let allocation = Allocation(
       layers: layers, specs: specs, losses: losses, groups: try tiedGroups(of: layers))
-    tell(allocation, upTo: budget, context)
+    tell(allocation, context)
     let chosen = try choose(allocation, by: solver, within: budget, graph, network, context)
     for (layer, choice) in zip(layers, chosen) {
       let spec = specs[choice]
@@ -199,7 +199,7 @@ public struct MixedPrecision: Pass {
   }
 
   /// The frontier in a few points.
-  private func tell(_ allocation: Allocation, upTo budget: BitBudget, _ context: PassContext) {
+  private func tell(_ allocation: Allocation, _ context: PassContext) {
     let points = allocation.frontier
     let step = max(1, (points.count + 15) / 16)
     for index in stride(from: 0, to: points.count, by: step) {

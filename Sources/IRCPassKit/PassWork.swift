@@ -1,3 +1,5 @@
+import IRCExecution
+
 /// What running a pass takes, as far as sizes tell it before: `irc lower --dry-run` estimates time and memory from it.
 public struct PassWork: Hashable, Sendable {
   /// Tokens that go through the whole network, those of all its runs together.
@@ -13,8 +15,6 @@ public struct PassWork: Hashable, Sendable {
 
   /// Ranges that are tried where the one with the least rounding error is searched for.
   public static let triedRanges = 25.0
-  /// Bytes of measured values that are held at a time; see `Calibration.collectChannels`.
-  private static let sampleLimit = 1 << 28
 
   /// Counts runs of the network.
   public init(networkTokens: Int = 0, isLeast: Bool = false) {
@@ -39,7 +39,7 @@ public struct PassWork: Hashable, Sendable {
       let samples = run.reduce(0) { $0 + 4 * $1 * tokens }
       let squares = run.reduce(0) { $0 + $1 * $1 }
       if moments { multiplyAdds += Double(tokens) * Double(squares) }
-      hold(min(samples, Self.sampleLimit) + (moments ? 12 * squares : 0))
+      hold(min(samples, Calibration.sampleLimit) + (moments ? 12 * squares : 0))
     }
   }
 
