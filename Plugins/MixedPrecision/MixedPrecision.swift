@@ -82,11 +82,12 @@ public struct MixedPrecision: Pass {
     let budget = try self.budget(of: layers, in: graph)
     let specs = candidates(within: budget, for: layers)
     try checkBudget(budget, of: layers, specs)
+    let groups = try tiedGroups(of: layers)
     let network = try MeasuredNetwork(withoutRounding(graph, layers), tokens: tokens, context)
     let losses = try metric.losses(of: layers, as: specs, in: network)
     try checkLosses(losses, of: layers, as: specs, in: network.graph)
     let allocation = Allocation(
-      layers: layers, specs: specs, losses: losses, groups: try tiedGroups(of: layers))
+      layers: layers, specs: specs, losses: losses, groups: groups)
     tell(allocation, context)
     let chosen = try choose(allocation, by: solver, within: budget, graph, network, context)
     for (layer, choice) in zip(layers, chosen) {
