@@ -36,6 +36,12 @@ static const char kernels_integer_c[] = {
 static const char kernels_branch_c[] = {
 #embed "kernels_branch.c" suffix(, 0)
 };
+static const char kernels_targets_h[] = {
+#embed "kernels_targets.h" suffix(, 0)
+};
+static const char kernels_dispatch_c[] = {
+#embed "kernels_dispatch.c" suffix(, 0)
+};
 
 #define FILE_ENTRY(name, text) {name, text, sizeof text - 1}
 
@@ -51,6 +57,8 @@ static const irc_embedded_file files[] = {
   FILE_ENTRY("kernels_integer.h", kernels_integer_h),
   FILE_ENTRY("kernels_integer.c", kernels_integer_c),
   FILE_ENTRY("kernels_branch.c", kernels_branch_c),
+  FILE_ENTRY("kernels_targets.h", kernels_targets_h),
+  FILE_ENTRY("kernels_dispatch.c", kernels_dispatch_c),
 };
 
 const irc_embedded_file *irc_embedded_files(void) { return files; }

@@ -109,6 +109,89 @@ IRC_CLONES void IRC_NAME(unpack_rows)(
   }
 }
 
+// ---- Panels -------------------------------------------------------------------------------------
+
+// The codes of four columns of a row, in the bytes of a word; zero behind the last row and column.
+IRC_INLINE uint32_t irc_four_codes(
+  const int8_t *IRC_RESTRICT codes, size_t code_stride, size_t rows, size_t n, size_t r, size_t i) {
+  uint32_t word = 0;
+  if (r < rows && i < n) memcpy(&word, codes + r * code_stride + i, n - i < 4 ? n - i : 4);
+  return word;
+}
+
+IRC_CLONES void IRC_NAME(pack_panels)(
+  void *IRC_RESTRICT packed, const int8_t *IRC_RESTRICT codes, size_t code_stride, size_t rows,
+  size_t n, uint32_t bits, bool is_table) {
+  const uint32_t ones = 0x01010101u;
+  const uint32_t highest = is_table ? 0 : ones << (bits - 1);
+  uint8_t *block = (uint8_t *)packed;
+  for (size_t row = 0; row < rows; row += IRC_PANEL_ROWS, codes += IRC_PANEL_ROWS * code_stride)
+    for (size_t start = 0; start < n; start += IRC_BLOCK, block += 64 * (size_t)bits) {
+      uint8_t *pairs = block + (bits & 4 ? 256 : 0), *singles = pairs + (bits & 2 ? 128 : 0);
+      if (bits < 8) memset(block, 0, 64 * (size_t)bits);
+      for (size_t r = 0; r < IRC_PANEL_ROWS; r++)
+        for (size_t s = 0; s < 8; s++) {
+          uint32_t plane, shift = bits & 4;
+          uint32_t word = highest
+            ^ irc_four_codes(codes, code_stride, rows - row, n, r, start + 4 * s);
+          if (bits == 8) {
+            memcpy(block + 64 * s + 4 * r, &word, 4);
+            continue;
+          }
+          if (bits & 4) {
+            uint8_t *at = block + 64 * (s / 2) + 4 * r;
+            memcpy(&plane, at, 4);
+            plane |= (word & (15 * ones)) << (4 * (s % 2));
+            memcpy(at, &plane, 4);
+          }
+          if (bits & 2) {
+            uint8_t *at = pairs + 64 * (s / 4) + 4 * r;
+            memcpy(&plane, at, 4);
+            plane |= (word >> shift & (3 * ones)) << (2 * (s % 4));
+            memcpy(at, &plane, 4);
+          }
+          if (bits & 1) {
+            memcpy(&plane, singles + 4 * r, 4);
+            plane |= (word >> (bits - 1) & ones) << s;
+            memcpy(singles + 4 * r, &plane, 4);
+          }
+        }
+    }
+}
+
+void IRC_NAME(unpack_panels)(
+  int8_t *IRC_RESTRICT codes, size_t code_stride, const void *IRC_RESTRICT packed, size_t rows,
+  size_t n, uint32_t bits, bool is_table) {
+  const uint8_t *panel = (const uint8_t *)packed;
+  size_t panel_bytes = IRC_PANEL_ROWS * irc_packed_row_bytes(n, bits);
+  for (size_t row = 0; row < rows; row++, codes += code_stride) {
+    size_t r = row % IRC_PANEL_ROWS;
+    const uint8_t *block = panel + row / IRC_PANEL_ROWS * panel_bytes;
+    for (size_t start = 0; start < n; start += IRC_BLOCK, block += 64 * (size_t)bits) {
+      int8_t part[IRC_BLOCK];
+      irc_unpack_panel_row(part, block, 1, r, bits, is_table);
+      // A place in a table comes back as a code does from rows: sign extended.
+      for (size_t i = 0; i < IRC_BLOCK; i++)
+        part[i] = (int8_t)((int8_t)((uint32_t)(uint8_t)part[i] << (8 - bits)) >> (8 - bits));
+      memcpy(codes + start, part, n - start < IRC_BLOCK ? n - start : IRC_BLOCK);
+    }
+  }
+}
+
+void IRC_NAME(interleave_groups)(
+  void *IRC_RESTRICT interleaved, const void *IRC_RESTRICT plain, size_t rows, size_t groups,
+  size_t size) {
+  uint8_t *next = (uint8_t *)interleaved;
+  for (size_t row = 0; row < rows; row += IRC_PANEL_ROWS)
+    for (size_t g = 0; g < groups; g++)
+      for (size_t r = row; r < row + IRC_PANEL_ROWS; r++, next += size) {
+        if (r < rows)
+          memcpy(next, (const uint8_t *)plain + (r * groups + g) * size, size);
+        else
+          memset(next, 0, size);
+      }
+}
+
 // ---- All in one go ------------------------------------------------------------------------------
 
 IRC_CLONES void IRC_NAME(encode_pack_rows)(

@@ -1,4 +1,4 @@
-// Quantized activations: their quantizers, the integer product, and the table of portable kernels.
+// Quantized activations: their quantizers and the integer product.
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
 #endif
@@ -37,21 +37,4 @@ IRC_CLONES void IRC_NAME(linear_q_i8)(
       y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, (float *)scratch,
       o);
   }
-}
-
-const irc_kernels *IRC_NAME(kernels_portable)(void) {
-  static const irc_kernels table = {
-    .name = "portable",
-    .linear_f32 = IRC_NAME(linear_f32),
-    .linear_f16 = IRC_NAME(linear_f16),
-    .linear_q_f32 = IRC_NAME(linear_q_f32),
-    .linear_q_i8 = IRC_NAME(linear_q_i8),
-    .quantize_tokens_i8 = IRC_NAME(quantize_tokens_i8),
-    .quantize_static_i8 = IRC_NAME(quantize_static_i8),
-    .quantize_tokens_down = IRC_NAME(quantize_tokens_down),
-    .quantize_static_down = IRC_NAME(quantize_static_down),
-    .linear_q_f32_up = IRC_NAME(linear_q_f32_up),
-    .linear_q_i8_up = IRC_NAME(linear_q_i8_up),
-  };
-  return &table;
 }

@@ -4,9 +4,14 @@
 
 #include "kernels_packed.h"
 
-// One row of codes less their zero points: (in)
+// One row of levels, or of codes less their zero points: (in)
 IRC_INLINE void irc_centre_row(int16_t *IRC_RESTRICT y, const irc_packed_weights *w, size_t row) {
+  uint8_t mask = (uint8_t)((1u << w->bits) - 1);
   IRC_FOR_RUNS(w, row, {
+    if (w->levels) {
+      for (size_t i = 0; i < count; i++) y[at + i] = w->levels[(uint8_t)codes[i] & mask];
+      continue;
+    }
     int32_t zero = irc_zero_at(w, index);
     for (size_t i = 0; i < count; i++) y[at + i] = (int16_t)(codes[i] - zero);
   });
@@ -48,8 +53,11 @@ IRC_INLINE void irc_integer_rows(
   int16_t *centred = (int16_t *)(void *)(scales + rows * w->groups);
   for (size_t r = 0; r < rows; r++) {
     irc_centre_row(centred + r * w->in, w, o + r);
-    for (size_t g = 0; g < w->groups; g++)
-      scales[g * rows + r] = irc_scale_at(w, (o + r) * w->groups + g);
+    size_t first = irc_group_index(w, o + r), step = irc_group_step(w);
+    for (size_t g = 0; g < w->groups; g++) {
+      float scale = irc_scale_at(w, first + g * step);
+      scales[g * rows + r] = w->levels ? scale * w->level_step : scale;
+    }
   }
   for (size_t t = 0; t < tokens; t++, x += x_stride) {
     int16_t zero = x_zero ? (int16_t)x_zero[t * x_scale_stride] : 0;

@@ -102,6 +102,58 @@ IRC_INLINE void irc_unpack(
   }
 }
 
+// Codes of one row of a panel: `blocks` blocks from `panel` on, of row r of the sixteen -> 32 * blocks
+// codes, four at a time in the bytes of a word. Integers come out signed, places in a table as they are.
+IRC_INLINE void irc_unpack_panel_row(
+  int8_t *IRC_RESTRICT codes, const uint8_t *IRC_RESTRICT panel, size_t blocks, size_t r,
+  uint32_t bits, bool is_table) {
+  const uint32_t ones = 0x01010101u;
+  const uint32_t highest = is_table ? 0 : ones << (bits - 1);
+  const uint32_t above = 0xffu << bits & 0xffu;
+  const uint8_t *fours = panel + 4 * r, *pairs = fours + (bits & 4 ? 256 : 0);
+  const uint8_t *singles = pairs + (bits & 2 ? 128 : 0);
+  for (size_t b = 0; b < blocks; b++, fours += 64 * (size_t)bits, pairs += 64 * (size_t)bits,
+              singles += 64 * (size_t)bits)
+    for (size_t s = 0; s < 8; s++, codes += 4) {
+      uint32_t word = 0, plane;
+      if (bits == 8) {
+        memcpy(&word, fours + 64 * s, 4);
+      } else {
+        uint32_t shift = bits & 4;
+        if (bits & 4) {
+          memcpy(&plane, fours + 64 * (s / 2), 4);
+          word = plane >> (4 * (s % 2)) & (15 * ones);
+        }
+        if (bits & 2) {
+          memcpy(&plane, pairs + 64 * (s / 4), 4);
+          word |= (plane >> (2 * (s % 4)) & (3 * ones)) << shift;
+        }
+        if (bits & 1) {
+          memcpy(&plane, singles, 4);
+          word |= (plane >> s & ones) << (bits - 1);
+        }
+      }
+      word ^= highest;
+      word |= ((word & highest) >> (bits - 1)) * above;
+      memcpy(codes, &word, 4);
+    }
+}
+
+// The codes of `blocks` blocks of a row, from block `first` on.
+IRC_INLINE void irc_unpack_part(
+  int8_t *IRC_RESTRICT codes, const irc_packed_weights *w, size_t row, size_t first,
+  size_t blocks) {
+  const uint8_t *packed = (const uint8_t *)w->codes;
+  if (w->layout == IRC_LAYOUT_PANELS) {
+    size_t r = row % IRC_PANEL_ROWS;
+    packed += (row - r) * w->row_bytes + first * 64 * (size_t)w->bits;
+    irc_unpack_panel_row(codes, packed, blocks, r, w->bits, w->values || w->levels);
+  } else {
+    packed += row * w->row_bytes + first * irc_block_bytes(w->bits);
+    irc_unpack(codes, packed, blocks, w->bits);
+  }
+}
+
 // ---- Scales -------------------------------------------------------------------------------------
 
 // 2^(code - 127); 255 is a NaN.
@@ -141,13 +193,12 @@ IRC_INLINE int32_t irc_zero_at(const irc_packed_weights *w, size_t index) {
 #define IRC_FOR_RUNS(w, row, body)                                                             \
   do {                                                                                         \
     enum { CHUNK = 256 };                                                                      \
-    const uint8_t *packed = (const uint8_t *)(w)->codes + (row) * (w)->row_bytes;              \
-    size_t index = (row) * (w)->groups, left = (w)->group;                                     \
+    size_t index = irc_group_index(w, row), left = (w)->group;                                 \
     for (size_t start = 0; start < (w)->in; start += CHUNK) {                                  \
       int8_t chunk[CHUNK];                                                                     \
       size_t length = (w)->in - start < CHUNK ? (w)->in - start : CHUNK;                       \
-      irc_unpack(chunk, packed, irc_padded(length) / IRC_BLOCK, (w)->bits);                    \
-      packed += CHUNK / IRC_BLOCK * irc_block_bytes((w)->bits);                                \
+      irc_unpack_part(                                                                         \
+        chunk, w, row, start / IRC_BLOCK, irc_padded(length) / IRC_BLOCK);                     \
       for (size_t done = 0, count; done < length; done += count) {                             \
         count = length - done < left ? length - done : left;                                   \
         const int8_t *codes = chunk + done;                                                    \
@@ -156,7 +207,7 @@ IRC_INLINE int32_t irc_zero_at(const irc_packed_weights *w, size_t index) {
         left -= count;                                                                         \
         if (left == 0) {                                                                       \
           left = (w)->group;                                                                   \
-          index++;                                                                             \
+          index += irc_group_step(w);                                                          \
         }                                                                                      \
       }                                                                                        \
     }                                                                                          \

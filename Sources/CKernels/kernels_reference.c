@@ -56,14 +56,46 @@ static float scale_at(const irc_packed_weights *w, size_t index) {
   }
 }
 
-static float scale_of(const irc_packed_weights *w, size_t row, size_t column) {
-  return scale_at(w, row * w->groups + column / w->group);
+// The number of a group's scale and zero point.
+static size_t group_of(const irc_packed_weights *w, size_t row, size_t column) {
+  size_t g = column / w->group;
+  return w->layout == IRC_LAYOUT_PANELS ? (row / 16 * w->groups + g) * 16 + row % 16
+                                        : row * w->groups + g;
 }
 
+static float scale_of(const irc_packed_weights *w, size_t row, size_t column) {
+  return scale_at(w, group_of(w, row, column));
+}
+
+// The code at (row, column) of panels, bit by bit.
+static int32_t code_in_panels(const irc_packed_weights *w, size_t row, size_t column) {
+  const uint8_t *block = (const uint8_t *)w->codes + row / 16 * 16 * w->row_bytes
+    + column / 32 * 64 * w->bits;
+  size_t step = column % 32 / 4, at = 4 * (row % 16) + column % 4;
+  int32_t raw = 0;
+  uint32_t done = 0;
+  for (uint32_t plane = 8; plane > 0; plane /= 2) {
+    if (!(w->bits & plane)) continue;
+    size_t steps = 8 / plane;  // in one vector
+    int32_t part = block[step / steps * 64 + at] >> (plane * (step % steps)) & ((1 << plane) - 1);
+    raw += part << done;
+    done += plane;
+    block += 64 * plane;
+  }
+  if (!w->values && !w->levels) return raw - (1 << (w->bits - 1));
+  return raw < 1 << (w->bits - 1) ? raw : raw - (1 << w->bits);
+}
+
+static int32_t code_of(const irc_packed_weights *w, size_t row, size_t column) {
+  if (w->layout == IRC_LAYOUT_PANELS) return code_in_panels(w, row, column);
+  return IRC_NAME(code_at_ref)((const uint8_t *)w->codes + row * w->row_bytes, column, w->bits);
+}
+
+// The integer that the code at (row, column) stands for in the integer product.
 static int32_t centred(const irc_packed_weights *w, size_t row, size_t column) {
-  int32_t zero = w->zeros ? w->zeros[row * w->groups + column / w->group] : 0;
-  const uint8_t *codes = (const uint8_t *)w->codes + row * w->row_bytes;
-  return IRC_NAME(code_at_ref)(codes, column, w->bits) - zero;
+  int32_t code = code_of(w, row, column);
+  if (w->levels) return w->levels[code < 0 ? code + (1 << w->bits) : code];
+  return code - (w->zeros ? w->zeros[group_of(w, row, column)] : 0);
 }
 
 void IRC_NAME(linear_q_i8_ref)(
@@ -78,7 +110,9 @@ void IRC_NAME(linear_q_i8_ref)(
         int32_t zero = x_zero ? x_zero[t * x_scale_stride] : 0;
         sum += centred(w, o, i) * (x[t * x_stride + i] - zero);
         if (i + 1 == w->in || (i + 1) % w->group == 0) {
-          acc = acc + (float)sum * scale_of(w, o, i);
+          float scale = scale_of(w, o, i);
+          if (w->levels) scale *= w->level_step;
+          acc = acc + (float)sum * scale;
           sum = 0;
         }
       }
@@ -158,8 +192,7 @@ static float value_q(const void *source, size_t in, size_t row, size_t column) {
     return value;
   }
   if (w->values) {
-    int32_t code = IRC_NAME(code_at_ref)(
-      (const uint8_t *)w->codes + row * w->row_bytes, column, w->bits);
+    int32_t code = code_of(w, row, column);
     return w->values[code < 0 ? code + (1 << w->bits) : code] * scale_of(w, row, column);
   }
   return (float)centred(w, row, column) * scale_of(w, row, column);

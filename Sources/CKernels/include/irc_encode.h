@@ -88,6 +88,21 @@ void IRC_NAME(unpack_rows)(
   int8_t *IRC_RESTRICT codes, size_t code_stride, const void *IRC_RESTRICT packed, size_t rows,
   size_t n, uint32_t bits);
 
+// The same for panels, whose rows are padded to whole panels: irc_stored_rows times irc_packed_row_bytes
+// bytes. Codes that are places in a table are stored as they are.
+void IRC_NAME(pack_panels)(
+  void *IRC_RESTRICT packed, const int8_t *IRC_RESTRICT codes, size_t code_stride, size_t rows,
+  size_t n, uint32_t bits, bool is_table);
+void IRC_NAME(unpack_panels)(
+  int8_t *IRC_RESTRICT codes, size_t code_stride, const void *IRC_RESTRICT packed, size_t rows,
+  size_t n, uint32_t bits, bool is_table);
+
+// Scales or zero points of `size` bytes: (rows, groups) -> (rows / 16, groups, 16), zero bytes behind
+// the last row.
+void IRC_NAME(interleave_groups)(
+  void *IRC_RESTRICT interleaved, const void *IRC_RESTRICT plain, size_t rows, size_t groups,
+  size_t size);
+
 // encode_params_rows, encode_rows and pack_rows, group by group while the group is in cache. Of kinds
 // with a scale.
 void IRC_NAME(encode_pack_rows)(

@@ -113,13 +113,30 @@ static inline size_t irc_group_numbers(irc_code_kind kind, uint32_t bits) {
   }
 }
 
+// How the codes of a matrix lie, and with them its scales and zero points.
+//   Rows: row after row, each in blocks of 32 codes as above; scales and zero points are (out, groups).
+//   Panels: sixteen rows at a time, the last ones padded with rows of zero codes. A panel is a run of
+//   blocks of 16 rows by 32 columns, 64 bytes for each bit of a code; a block has eight steps of four
+//   columns. What is stored of a code is its low bits, the highest inverted where there is no table, so
+//   that they read as the unsigned number code + 2^(bits - 1). Byte 4 r + c of a plane's vector of 64
+//   bytes belongs to row r and column c of its steps:
+//     eight bits: vector s is step s;
+//     four bits: vector v holds step 2 v in the low halves and step 2 v + 1 in the high ones;
+//     two bits: bits 2 f and 2 f + 1 of vector v hold step 4 v + f;
+//     one bit: bit s of the one vector is of step s;
+//   and planes follow each other from the low bits of the codes to the high ones, as in blocks of rows.
+//   Scales and zero points are (out / 16, groups, 16). A group is a multiple of 16 columns, or the row.
+typedef enum irc_layout { IRC_LAYOUT_ROWS = 0, IRC_LAYOUT_PANELS = 1 } irc_layout;
+
+enum { IRC_PANEL_ROWS = 16 };
+
 // A quantized matrix (out, in), with g = i / group:
 //   w[o, i] = (code[o, i] - zero[o, g]) * scale[o, g], or, where there is a table of values,
 //   w[o, i] = values[code[o, i] mod 2^bits] * scale[o, g], or, of other kinds, as they say.
 typedef struct irc_packed_weights {
-  const void *codes;    // (out, row_bytes)
-  const void *scales;   // (out, groups, irc_group_numbers) of scale_type
-  const int8_t *zeros;  // (out, groups); NULL: all zero
+  const void *codes;    // out times row_bytes, as the layout says
+  const void *scales;   // (out, groups, irc_group_numbers) of scale_type, or as the layout says
+  const int8_t *zeros;  // (out, groups), or as the layout says; NULL: all zero
   uint32_t bits;        // 2 ... 8
   irc_scale_type scale_type;
   size_t out, in;
@@ -129,6 +146,9 @@ typedef struct irc_packed_weights {
   const float *values;        // (2^bits); NULL: codes are integers
   const float *tensor_scale;  // one number, with scales of E4M3 only
   irc_code_kind kind;
+  irc_layout layout;     // panels: of the first kind only
+  const int8_t *levels;  // (2^bits), with values[c] = levels[c] * level_step; NULL: there are none
+  float level_step;      // a power of two
 } irc_packed_weights;
 
 // The bytes of a block of 32 codes: 4 for each bit.
@@ -145,7 +165,25 @@ static inline size_t irc_scale_bytes(irc_scale_type type) {
   return type == IRC_SCALE_F32 ? 4 : type == IRC_SCALE_F16 ? 2 : 1;
 }
 
-// The rows `first ..< first + count` of `w`, for splitting a product over threads.
+// The rows that codes are stored of: in panels, whole ones.
+static inline size_t irc_stored_rows(size_t out, irc_layout layout) {
+  return layout == IRC_LAYOUT_PANELS ? (out + IRC_PANEL_ROWS - 1) / IRC_PANEL_ROWS * IRC_PANEL_ROWS
+                                     : out;
+}
+
+// Where the scale of a row's group is, counted in groups, and how far it is to the next group's.
+static inline size_t irc_group_index(const irc_packed_weights *w, size_t row) {
+  return w->layout == IRC_LAYOUT_PANELS
+    ? row / IRC_PANEL_ROWS * w->groups * IRC_PANEL_ROWS + row % IRC_PANEL_ROWS
+    : row * w->groups;
+}
+
+static inline size_t irc_group_step(const irc_packed_weights *w) {
+  return w->layout == IRC_LAYOUT_PANELS ? IRC_PANEL_ROWS : 1;
+}
+
+// The rows `first ..< first + count` of `w`, for splitting a product over threads. In panels `first`
+// is a multiple of 16.
 static inline irc_packed_weights irc_packed_rows(irc_packed_weights w, size_t first, size_t count) {
   w.codes = (const uint8_t *)w.codes + first * w.row_bytes;
   w.scales = (const uint8_t *)w.scales
@@ -156,9 +194,9 @@ static inline irc_packed_weights irc_packed_rows(irc_packed_weights w, size_t fi
 }
 
 // Bytes of `scratch`, aligned as float, that linear_f16, linear_q_f32 and linear_q_i8 of this many
-// columns need per call.
+// columns need per call: four panels of bytes, and the sums of groups of some tokens.
 static inline size_t irc_linear_scratch_bytes(size_t in) {
-  return 4 * sizeof(float) * irc_padded(in);
+  return 96 * irc_padded(in) + 4096;
 }
 
 // Real weights (out, in) in the precision that they are stored in.
@@ -347,10 +385,11 @@ void IRC_NAME(linear_q_f32)(
   float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
   const irc_packed_weights *w, const float *bias, size_t tokens, void *IRC_RESTRICT scratch);
 
-// Integer product of quantized activations and integer codes (w->values is NULL, one scale a group). Per group g
-//   sum_g = the sum of (code - zero_g) * (x - x_zero), an exact integer,
+// Integer product of quantized activations and integer codes or levels (one scale a group). Per group g
+//   sum_g = the sum of (code - zero_g) * (x - x_zero), or of levels[code] * (x - x_zero), an exact integer,
 // and then, exactly in this order of float operations,
-//   acc = 0;  acc = acc + (float)sum_g * scale_g for g ascending;  y = acc * x_scale (+ bias).
+//   acc = 0;  acc = acc + (float)sum_g * scale_g for g ascending;  y = acc * x_scale (+ bias),
+// scale_g being multiplied by level_step before, where there are levels.
 // `x` is (tokens, x_stride) with x_stride >= irc_padded(in) and the padding zero, as the quantizers
 // below leave it. Token t has the scale x_scale[t * x_scale_stride] and the zero point
 // x_zero[t * x_scale_stride] (in -128...127; NULL: zero): stride 0 shares one, 1 has one per token.
@@ -463,7 +502,11 @@ typedef struct irc_kernels {
     const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch);
 } irc_kernels;
 
+// Kernels that run everywhere.
 const irc_kernels *IRC_NAME(kernels_portable)(void);
+
+// The fastest that the processor has. All sets give the same bits.
+const irc_kernels *IRC_NAME(kernels_best)(void);
 
 #ifdef __cplusplus
 }
