@@ -139,9 +139,8 @@ public struct LowerKernels: Pass {
     _ constants: Set<ValueID>,
     _ graph: Graph
   ) -> String? {
-    for format in [weights.format, spec.format] where !format.isInteger {
-      return "codes of \(format) are no integers"
-    }
+    if !weights.format.hasLevels { return "codes of \(weights.format) stand for no integers" }
+    if !spec.format.isInteger { return "codes of \(spec.format) are no integers" }
     if graph.type(of: operands[0]).rank != 2 { return "the input is not a matrix" }
     switch spec.granularity {
     case .row: return nil

@@ -5,7 +5,7 @@ public import IRCTensor
 /// A linear layer on codes: integer sums per group, then a fixed order of float steps.
 ///
 /// For each token and row: acc = 0; acc = acc + Float(Σ (w − w zero)(x − x zero)) · w scale for each group in order;
-/// y = acc · x scale (+ bias). The sums are exact, so that this equals the C kernel bit for bit.
+/// y = acc · x scale (+ bias). Of a table, w is the integer that a code stands for, and the scale is multiplied by the table's step. The sums are exact, so that this equals the C kernel bit for bit.
 public struct IntegerLinear: StagedOperator {
   public static let name = "integer_linear"
 
@@ -45,8 +45,11 @@ public struct IntegerLinear: StagedOperator {
       throw OperatorError(
         "activations have granularity \(activations.granularity), expected tensor or row")
     }
-    for spec in [weights, activations] where !spec.format.isInteger {
-      throw OperatorError("codes of \(spec.format) are no integers to multiply")
+    guard activations.format.isInteger else {
+      throw OperatorError("codes of \(activations.format) are no integers to multiply")
+    }
+    guard weights.format.hasLevels else {
+      throw OperatorError("codes of \(weights.format) stand for no integers to multiply")
     }
     try check.expect(0, check[0].rank == 2, "rank 2")
     let weight = try check.quantized(0, activations, shape: check[0].shape)
@@ -75,7 +78,8 @@ public struct IntegerLinear: StagedOperator {
     switch context.precision {
     case .single:
       return [
-        integerLinear(x, w, offset?.converted(to: .single), groups: weights.granularity)
+        integerLinear(
+          x, levels(w, weights), offset?.converted(to: .single), groups: weights.granularity)
       ]
     case .double:
       // The oracle is the definition: the product of the values that the codes stand for.

@@ -5,6 +5,22 @@ import IRCTensor
 /// Codes with their scales and zero points.
 typealias QuantizedTensor = (codes: Tensor, scale: Tensor, zero: Tensor?)
 
+/// Weights of a table as the integers that their codes stand for, with scales to match; others as they are.
+func levels(_ w: QuantizedTensor, _ spec: QuantizationSpec) -> QuantizedTensor {
+  guard case .table(let table) = spec.format, let levels = table.levels else { return w }
+  let mask = levels.values.count - 1
+  let integers = unsafe withPointers([w.codes], as: Int8.self) { pointers in
+    let source = unsafe pointers[0]
+    return unsafe makeTensor(w.codes.shape, of: Int8.self) { target in
+      for index in 0..<w.codes.count {
+        unsafe target[index] = levels.values[Int(source[index]) & mask]
+      }
+    }
+  }
+  let scales = w.scale.converted(to: .single).array(of: Float.self).map { $0 * levels.step }
+  return (integers, Tensor(w.scale.shape, scales), nil)
+}
+
 /// The reference of `IntegerLinear`: matrix products of whole numbers, which floating point computes exactly while sums stay
 /// below 2^24, and the float steps in the kernel's order.
 func integerLinear(

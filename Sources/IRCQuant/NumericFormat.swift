@@ -50,6 +50,16 @@ public enum NumericFormat: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// True if codes stand for integers times one power of two, so that a product with integers is exact: integer codes, and tables
+  /// such as that of fp4.
+  public var hasLevels: Bool {
+    switch self {
+    case .integer: true
+    case .table(let table): table.levels != nil
+    case .codebook, .binary: false
+    }
+  }
+
   /// True if what codes stand for is found for each group, and no scale multiplies it.
   public var isFitted: Bool {
     switch self {

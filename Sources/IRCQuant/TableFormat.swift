@@ -8,6 +8,8 @@ public enum TableFormat: String, Hashable, Sendable, CaseIterable {
   case fp4
   /// Quantiles of a normal distribution on −1…1 (QLoRA, arXiv 2305.14314, appendix E).
   case nf4
+  /// The values of nf4 times 127, rounded to integers, which multiply as such.
+  case nf4Int8 = "nf4-int8"
   /// Powers of two: 0 and ±2⁻ᵏ, k = 0…6.
   case log2
   /// Powers of the square root of two (the levels that adaptive step size quantization, ASQ, calls POST): 0 and ±2^(−k/2), k = 0…6.
@@ -20,7 +22,7 @@ public enum TableFormat: String, Hashable, Sendable, CaseIterable {
     switch self {
     case .fp8E4M3, .fp8E5M2: 8
     case .post5: 5
-    case .fp4, .nf4, .log2, .post: 4
+    case .fp4, .nf4, .nf4Int8, .log2, .post: 4
     }
   }
 
@@ -39,6 +41,7 @@ public enum TableFormat: String, Hashable, Sendable, CaseIterable {
       }
     case .fp4: signed { Self.minifloat($0, mantissaBits: 1, bias: 1) }
     case .nf4: Self.normalQuantiles
+    case .nf4Int8: Self.normalQuantiles.map { ($0 * 127).rounded(.toNearestOrEven) }
     case .log2: signed { $0 == 0 ? 0 : Float(sign: .plus, exponent: $0 - 7, significand: 1) }
     case .post: signed { $0 == 0 ? 0 : Self.rootPower(7 - $0) }
     case .post5: signed { $0 == 0 ? 0 : Self.rootPower(15 - $0) }
@@ -75,6 +78,23 @@ public enum TableFormat: String, Hashable, Sendable, CaseIterable {
     0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
     0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1,
   ]
+}
+
+extension TableFormat {
+  /// The integers of 8 bits that the codes stand for, and the power of two that makes values of them; nil if there is none.
+  ///
+  /// A product of them with integer activations is exact, as one of integer codes is.
+  public var levels: (values: [Int8], step: Float)? {
+    let values = values
+    guard let largest = values.map(\.magnitude).max(), largest.isFinite, largest > 0 else {
+      return nil
+    }
+    // The finest step at which the largest value still fits.
+    let step = Float(sign: .plus, exponent: largest.exponent - 6, significand: 1)
+    let levels = values.map { $0 / step }
+    guard levels.allSatisfy({ $0.magnitude <= 127 && $0 == $0.rounded() }) else { return nil }
+    return (levels.map { Int8($0) }, step)
+  }
 }
 
 extension TableFormat {

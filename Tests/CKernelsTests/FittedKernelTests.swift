@@ -48,7 +48,7 @@ struct FittedKernelTests {
             zeros: nil, bits: item.bits, scale_type: item.half ? IRC_SCALE_F16 : IRC_SCALE_F32,
             out: out, in: columns, group: item.group == 0 ? columns : item.group, groups: groups,
             row_bytes: irc_packed_row_bytes(columns, item.bits), values: nil, tensor_scale: nil,
-            kind: item.kind)
+            kind: item.kind, layout: IRC_LAYOUT_ROWS, levels: nil, level_step: 0)
           body(&w, numbers)
         }
       }
@@ -128,7 +128,8 @@ struct FittedKernelTests {
             codes: packed.baseAddress, scales: stored.baseAddress, zeros: nil, bits: item.bits,
             scale_type: IRC_SCALE_F16, out: rows, in: n, group: item.group == 0 ? n : item.group,
             groups: groups, row_bytes: irc_packed_row_bytes(n, item.bits), values: nil,
-            tensor_scale: nil, kind: item.kind)
+            tensor_scale: nil, kind: item.kind, layout: IRC_LAYOUT_ROWS,
+            levels: nil, level_step: 0)
           for row in 0..<rows {
             var values = [Float](repeating: 0, count: n)
             irc_dequantize_row(&values, &matrix, row)

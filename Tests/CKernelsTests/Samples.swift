@@ -133,7 +133,7 @@ struct PackedMatrix {
                 group: group == 0 ? columns : group, groups: groups,
                 row_bytes: irc_packed_row_bytes(columns, bits),
                 values: values == nil ? nil : table.baseAddress, tensor_scale: tensorScale,
-                kind: IRC_CODES_SCALED)
+                kind: IRC_CODES_SCALED, layout: IRC_LAYOUT_ROWS, levels: nil, level_step: 0)
               return body(&descriptor)
             }
           }

@@ -68,6 +68,11 @@ struct Formats {
     Formats(name: "nf4", weights: table(.nf4, .group(32), .f16)),
     Formats(name: "mxfp4", weights: table(.fp4, .group(32), .e8m0)),
     Formats(name: "nvfp4", weights: table(.fp4, .group(16), .e4m3)),
+    Formats(
+      name: "mxfp4-a8", weights: table(.fp4, .group(32), .e8m0), activations: int(8, .row)),
+    Formats(
+      name: "nvfp4-a8", weights: table(.fp4, .group(16), .e4m3),
+      activations: int(8, .row, symmetric: false)),
     Formats(name: "mxfp8-floor", weights: table(.fp8E5M2, .group(32), .e8m0Floor)),
   ]
 

@@ -234,7 +234,8 @@ import Testing
             codes: packed.baseAddress, scales: scales.baseAddress, zeros: zeros, bits: bits,
             scale_type: IRC_SCALE_F32, out: outputs, in: inputs, group: group,
             groups: w[1].columns, row_bytes: irc_packed_row_bytes(inputs, bits), values: nil,
-            tensor_scale: nil, kind: IRC_CODES_SCALED)
+            tensor_scale: nil, kind: IRC_CODES_SCALED,
+            layout: IRC_LAYOUT_ROWS, levels: nil, level_step: 0)
           irc_linear_q_i8(
             &y, outputs, codes, padded, x[1].array(of: Float.self), xZeros, 1, &weights,
             bias.array(of: Float.self), tokens, &scratch)

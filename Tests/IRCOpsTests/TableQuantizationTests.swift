@@ -101,9 +101,28 @@ import Testing
     #expect(rows.values == (try run(Embedding(), [ids([5, 0]), values], .single)[0].values))
   }
 
-  @Test("Codes of a table are no integers to multiply, and have no zero points")
+  @Test("Integer products multiply levels", arguments: [TableFormat.fp4, .nf4Int8, .log2])
+  func levels(format: TableFormat) throws {
+    let spec = QuantizationSpec(.table(format), .group(16), scaleFormat: .e8m0)
+    let weight = random([5, 72], seed: 1)
+    let parameters = try run(QuantizationParameters(spec: spec), [weight], .single)
+    let stored = try run(Quantize(spec: spec), [weight] + parameters, .single) + parameters
+    let activations = QuantizationSpec(.integer(bits: 8), .row)
+    let x = random([3, 72], seed: 2)
+    let xParameters = try run(QuantizationParameters(spec: activations), [x], .single)
+    let xStored = try run(Quantize(spec: activations), [x] + xParameters, .single) + xParameters
+    let op = IntegerLinear(weights: spec, activations: activations, bias: false)
+    let product = try run(op, xStored + stored, .single)[0].values
+    // The definition: values times values, in double precision.
+    let exact = try run(op, xStored + stored, .double)[0].values
+    let scale = exact.map(abs).max() ?? 0
+    #expect(scale > 0.1)
+    for (a, b) in zip(product, exact) { #expect(abs(a - b) <= 1e-6 * scale) }
+  }
+
+  @Test("Tables without levels are no integers to multiply, and tables have no zero points")
   func refusals() throws {
-    let table = QuantizationSpec(.table(.fp4), .row)
+    let table = QuantizationSpec(.table(.nf4), .row)
     let integer = QuantizationSpec(.integer(bits: 8), .row)
     let codes = TensorType(.i8, [4, 32])
     let scale = TensorType(.f32, [4, 1])

@@ -106,7 +106,7 @@ let pipelineMessages: [MessageCase] = [
 
       """#,
     #"""
-    model.yaml:4:43: error: expected int8 | int7 | int6 | int5 | int4 | int3 | int2 | fp8-e4m3 | fp8-e5m2 | fp4 | nf4 | log2 | post | post5 | codebook6 | codebook5 | codebook4 | codebook3 | codebook2 | binary4 | binary3 | binary2, found 'int9' [options.type]
+    model.yaml:4:43: error: expected int8 | int7 | int6 | int5 | int4 | int3 | int2 | fp8-e4m3 | fp8-e5m2 | fp4 | nf4 | nf4-int8 | log2 | post | post5 | codebook6 | codebook5 | codebook4 | codebook3 | codebook2 | binary4 | binary3 | binary2, found 'int9' [options.type]
      4 |   - quantize: {scheme: {weights: {format: int9, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
        |                                           ^~~~
       hint: did you mean 'int8'?
@@ -204,7 +204,7 @@ let pipelineMessages: [MessageCase] = [
     model.yaml:3:11: error: unknown pipeline 'something-else' [pipeline.unknown]
      3 | pipeline: something-else
        |           ^~~~~~~~~~~~~~
-      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp8, nf4, nvfp4, w2a16, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
+      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp4a8, mxfp8, nf4, nf4a8, nvfp4, nvfp4a8, w2a16, w2a8, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
       hint: pipelines: awq, fitted, fitted-gptq, float, gptq, lower-and-emit, mambaquant, mambaquant-cpu, mambaquant-mixed, mixed, mr-gptq, quarot, rsq, rtn, smoothquant, svdquant
     """#),
   MessageCase(
@@ -220,7 +220,7 @@ let pipelineMessages: [MessageCase] = [
      3 | pipeline: rtn
        |           ^~~
       note: '$scheme' is used at @rtn.yaml:5:24
-      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp8, nf4, nvfp4, w2a16, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
+      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp4a8, mxfp8, nf4, nf4a8, nvfp4, nvfp4a8, w2a16, w2a8, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
       hint: write 'rtn-w8a8'
     """#),
   MessageCase(
@@ -236,7 +236,7 @@ let pipelineMessages: [MessageCase] = [
     model.yaml:4:24: error: no scheme was asked for, so '$scheme' has no value [pipeline.no-scheme]
      4 |   - quantize: {scheme: $scheme}
        |                        ^~~~~~~
-      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp8, nf4, nvfp4, w2a16, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
+      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp4a8, mxfp8, nf4, nf4a8, nvfp4, nvfp4a8, w2a16, w2a8, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
       hint: write 'scheme: NAME' here
     """#),
   MessageCase(

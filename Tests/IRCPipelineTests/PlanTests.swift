@@ -106,6 +106,21 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     #expect(scheme.activations == nil)
   }
 
+  @Test(arguments: [
+    ("mxfp4a8", TableFormat.fp4, Granularity.group(32), ScaleFormat.e8m0),
+    ("nvfp4a8", .fp4, .group(16), .e4m3), ("nf4a8", .nf4Int8, .group(32), .f16),
+  ])
+  func shippedSchemesOfLevels(
+    _ name: String, _ format: TableFormat, _ granularity: Granularity, _ scales: ScaleFormat
+  ) throws {
+    let project = try Project([("model.yaml", minimal.replacing("w8a8", with: name))])
+    let scheme = try #require(quantizer(try project.plan())).scheme
+    #expect(
+      scheme.weights == QuantizationSpec(.table(format), granularity, scaleFormat: scales))
+    #expect(format.levels != nil)
+    #expect(scheme.activations?.spec == QuantizationSpec(.integer(bits: 8), .row))
+  }
+
   @Test(
     "Schemes of fitted formats keep values in f16",
     arguments: [
@@ -152,7 +167,7 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
         "mambaquant-cpu",
         "mambaquant-mixed", "mixed", "mr-gptq", "quarot", "rsq", "rtn", "smoothquant", "svdquant",
       ])
-    #expect(Self.integerSchemes.count == 12 && shipped.schemes.count == 26)
+    #expect(Self.integerSchemes.count == 13 && shipped.schemes.count == 30)
   }
 
   @Test func settingsOverride() throws {

@@ -80,7 +80,8 @@ struct ScaleFormatTests {
               codes: codes.baseAddress, scales: bytes.baseAddress, zeros: nil, bits: 8,
               scale_type: format.kernelType, out: 1, in: scales.count, group: 1,
               groups: scales.count, row_bytes: codes.count, values: table.baseAddress,
-              tensor_scale: tensorScale, kind: IRC_CODES_SCALED)
+              tensor_scale: tensorScale, kind: IRC_CODES_SCALED,
+              layout: IRC_LAYOUT_ROWS, levels: nil, level_step: 0)
             irc_dequantize_row(&values, &w, 0)
           }
         }

@@ -128,15 +128,27 @@ import Testing
     #expect(difference.firstExceeding == nil, "\(difference.largest)")
   }
 
-  @Test("codes of a table are looked up, and are no integers to multiply")
-  func tables() throws {
+  @Test("tables of levels are multiplied as integers")
+  func levels() throws {
     let table = "format = fp4, granularity = group(32), symmetric = true, scales = e8m0"
+    let activation = "format = int8, granularity = row, symmetric = true, scales = f32"
+    let (before, after, context) = try lowered(model(weight: table, activation: activation))
+    #expect(after.operations(of: IntegerLinear.self).count == 1)
+    #expect(context.said.remarks.isEmpty)
+    let difference = try FunctionCheck.compare(
+      before, after, probe: [0, 39, 5, 5, 7, 21], tolerance: LowerKernels.info.tolerance)
+    #expect(difference.firstExceeding == nil, "\(difference.largest)")
+  }
+
+  @Test("codes of other tables are looked up, and are no integers to multiply")
+  func tables() throws {
+    let table = "format = nf4, granularity = group(32), symmetric = true, scales = f16"
     let activation = "format = int8, granularity = row, symmetric = true, scales = f32"
     let (before, after, context) = try lowered(model(weight: table, activation: activation))
     #expect(after.operations(of: IntegerLinear.self).isEmpty)
     #expect(after.operations(of: DequantizingLinear.self).count == 1)
     #expect(context.said.remarks.map(\.kind.name) == ["kept-real-activations"])
-    #expect(context.said.remarks.first?.message == "codes of fp4 are no integers")
+    #expect(context.said.remarks.first?.message == "codes of nf4 stand for no integers")
     let difference = try FunctionCheck.compare(
       before, after, probe: [0, 39, 5, 5, 7, 21], tolerance: LowerKernels.info.tolerance)
     #expect(difference.firstExceeding == nil, "\(difference.largest)")

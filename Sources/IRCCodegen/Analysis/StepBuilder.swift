@@ -1,3 +1,4 @@
+import CKernels
 import IRCGraph
 import IRCOps
 import IRCQuant
@@ -109,7 +110,8 @@ struct StepBuilder {
       "  .values = \(values(of: spec.format)), .tensor_scale = "
         + (packed.hasTensorScale
           ? "floats_at(m, \(tensor.sections[tensor.sections.count - 1].offset))" : "NULL")
-        + (spec.format.isFitted ? ", .kind = \(spec.kindName)};" : "};"),
+        + (spec.format.isFitted ? ", .kind = \(spec.kindName)," : ","),
+      "  .layout = \(packed.layout.cName),\(levels(of: spec.format))};",
     ]
     return "&w"
   }
@@ -124,6 +126,18 @@ struct StepBuilder {
           "  " + values[start..<start + 8].map { floatLiteral($0) + "," }.joined(separator: " ")
         } + ["};"]
     }
+  }
+
+  /// The integers that the codes of a table stand for, as further fields of `irc_packed_weights`; nothing if there are none.
+  private mutating func levels(of format: NumericFormat) -> String {
+    guard case .table(let table) = format, let levels = table.levels else { return "" }
+    let name = constant("levels") { name in
+      ["// \(format)", "static const int8_t \(name)[\(levels.values.count)] = {"]
+        + stride(from: 0, to: levels.values.count, by: 8).map { start in
+          "  " + levels.values[start..<start + 8].map { "\($0)," }.joined(separator: " ")
+        } + ["};"]
+    }
+    return " .levels = \(name), .level_step = \(floatLiteral(levels.step))"
   }
 
   /// A file-scope table of doubles.
@@ -151,7 +165,7 @@ struct StepBuilder {
 
   /// Makes room for the scratch of a product over `columns`.
   mutating func needScratch(columns: Int) {
-    program.scratchBytes = max(program.scratchBytes, aligned((columns + 31) / 32 * 32 * 16))
+    needScratch(bytes: irc_linear_scratch_bytes(columns))
   }
 
   // MARK: Results

@@ -196,7 +196,7 @@ struct RuntimeText {
         memset(m, 0, sizeof *m);
         \(s)_status status = map_weights(m, weights_path);
         if (status != \(m)_OK) return status;
-        m->kernels = IRC_NAME(kernels_portable)();
+        m->kernels = IRC_NAME(kernels_best)();
         m->arena = (uint8_t *)memory + HEAD_BYTES;
         m->states = m->arena + ARENA_BYTES;
         m->scratch = m->states + STATE_BYTES;

@@ -31,8 +31,13 @@ struct PackedParameters {
       )
     }
     // Values that all rows share come with the first.
-    var sections = [packed.groups == 0 && firstRow > 0 ? [] : stored]
-    if let zeros { sections.append(unsafe zeros.withUnsafeBytes { unsafe Array($0) }) }
+    var sections = [
+      packed.groups == 0 && firstRow > 0 ? [] : packed.laidOut(stored, size: packed.scaleBytes)
+    ]
+    if let zeros {
+      let bytes = unsafe zeros.withUnsafeBytes { unsafe Array($0) }
+      sections.append(packed.laidOut(bytes, size: 1))
+    }
     if packed.hasTensorScale {
       // Once for the tensor, with its first rows.
       let bytes = unsafe withUnsafeBytes(of: tensorScale) { unsafe Array($0) }
@@ -46,5 +51,33 @@ extension PackedTensor {
   /// The row, counted from the first of them, that one of the numbers in the section of scales belongs to.
   func row(ofScale index: Int) -> Int {
     groups == 0 ? 0 : index / (groups * spec.numbersPerGroup)
+  }
+
+  /// Scales or zero points of `size` bytes of some rows [rows, groups] as the layout has them.
+  fileprivate func laidOut(_ plain: [UInt8], size: Int) -> [UInt8] {
+    guard layout == .panels else { return plain }
+    let rows = plain.count / (groups * size)
+    let count = irc_stored_rows(rows, IRC_LAYOUT_PANELS) * groups * size
+    return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      if let target = buffer.baseAddress {
+        unsafe irc_interleave_groups(target, plain, rows, groups, size)
+      }
+      initialized = count
+    }
+  }
+
+  /// Codes [rows, columns] as the file has them.
+  func packed(_ codes: UnsafePointer<Int8>, rows: Int) -> [UInt8] {
+    let count = irc_stored_rows(rows, layout.kernelType) * rowBytes
+    return unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      guard let target = buffer.baseAddress else { return }
+      switch layout {
+      case .rows: unsafe irc_pack_rows(target, codes, columns, rows, columns, UInt32(bits))
+      case .panels:
+        unsafe irc_pack_panels(
+          target, codes, columns, rows, columns, UInt32(bits), !spec.format.isInteger)
+      }
+      initialized = count
+    }
   }
 }

@@ -1,3 +1,4 @@
+import CKernels
 import IRCGraph
 import IRCQuant
 
@@ -62,10 +63,14 @@ struct PackedTensor: Hashable {
   var scaleFormat: ScaleFormat
   /// True if the graph has one scale for everything.
   var hasOneScale: Bool
+  /// How codes lie, and with them scales and zero points.
+  var layout: CodeLayout
 
   var bits: Int { spec.format.bits }
   /// Numbers in the section of scales.
-  var scaleCount: Int { (groups == 0 ? 1 : rows * groups) * spec.numbersPerGroup }
+  var scaleCount: Int { (groups == 0 ? 1 : storedRows * groups) * spec.numbersPerGroup }
+  /// Rows that the file has codes, scales and zero points of.
+  var storedRows: Int { irc_stored_rows(rows, layout.kernelType) }
   /// What that section is called.
   var scaleRole: String {
     switch spec.format {

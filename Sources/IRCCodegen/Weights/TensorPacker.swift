@@ -39,9 +39,13 @@ final class TensorPacker: Sendable {
   /// Elements of a row of it.
   private var width: Int { tensor.shape.dropFirst().reduce(1, *) }
 
-  /// Ranges of rows that are made one by one: about a megabyte of floats each, whatever the thread count.
+  /// Ranges of rows that are made one by one: about a megabyte of floats each and whole panels, whatever the thread count.
   var blocks: [Range<Int>] {
-    let count = max(1, (1 << 18) / max(1, width))
+    var count = max(1, (1 << 18) / max(1, width))
+    if case .packed(let packed) = tensor.content, packed.layout == .panels {
+      let panel = Int(IRC_PANEL_ROWS)
+      count = (count + panel - 1) / panel * panel
+    }
     return stride(from: 0, to: rows, by: count).map { $0..<min(rows, $0 + count) }
   }
 
@@ -149,38 +153,47 @@ final class TensorPacker: Sendable {
     let scaleCount = count * packed.groups
     var zeros = [Int8](repeating: 0, count: packed.zero == nil ? 0 : scaleCount)
     var scales = [Float](repeating: 0, count: scaleCount)
-    let codes = unsafe [UInt8](unsafeUninitializedCapacity: count * packed.rowBytes) {
-      buffer, size in
-      var spec = packed.spec.kernelSpec()
-      spec.group = packed.group == packed.columns ? 0 : packed.group
-      unsafe zeros.withUnsafeMutableBufferPointer { zeros in
-        unsafe scales.withUnsafeMutableBufferPointer { scales in
-          guard let scales = scales.baseAddress, let codes = buffer.baseAddress
-          else { return }
-          unsafe irc_encode_pack_rows(
-            codes, scales, packed.zero == nil ? nil : zeros.baseAddress, rows, packed.columns,
-            count, packed.columns, spec)
-        }
+    var spec = packed.spec.kernelSpec()
+    spec.group = packed.group == packed.columns ? 0 : packed.group
+    let codes = unsafe zeros.withUnsafeMutableBufferPointer { zeros in
+      unsafe scales.withUnsafeMutableBufferPointer { scales -> [UInt8] in
+        guard let scales = scales.baseAddress else { return [] }
+        let zeros = packed.zero == nil ? nil : zeros.baseAddress
+        return unsafe encoded(rows, count, packed, spec, scales, zeros)
       }
-      size = count * packed.rowBytes
     }
     let parameters = PackedParameters(scales: scales, zeros: packed.zero == nil ? nil : zeros)
     return PackedBlock(main: codes, rest: try parameters.sections(of: tensor.name, packed))
   }
 
+  /// Rounds rows [count, columns] to codes as the file has them; leaves scales and zero points [count, groups].
+  private func encoded(
+    _ rows: UnsafePointer<Float>, _ count: Int, _ packed: PackedTensor, _ spec: irc_code_spec,
+    _ scales: UnsafeMutablePointer<Float>, _ zeros: UnsafeMutablePointer<Int8>?
+  ) -> [UInt8] {
+    let columns = packed.columns
+    if packed.layout == .rows {
+      let bytes = count * packed.rowBytes
+      return unsafe [UInt8](unsafeUninitializedCapacity: bytes) { buffer, size in
+        guard let codes = buffer.baseAddress else { return }
+        unsafe irc_encode_pack_rows(codes, scales, zeros, rows, columns, count, columns, spec)
+        size = bytes
+      }
+    }
+    let codes = unsafe [Int8](unsafeUninitializedCapacity: count * columns) { buffer, size in
+      guard let codes = buffer.baseAddress else { return }
+      unsafe irc_encode_params_rows(scales, zeros, rows, columns, count, columns, spec)
+      unsafe irc_encode_rows(codes, columns, rows, columns, scales, zeros, count, columns, spec)
+      size = count * columns
+    }
+    return unsafe packed.packed(codes, rows: count)
+  }
+
   private func packCodes(
     _ parts: [Tensor], _ range: Range<Int>, _ packed: PackedTensor, _ tensorScale: Float
   ) throws -> PackedBlock {
-    let codes = unsafe [UInt8](unsafeUninitializedCapacity: range.count * packed.rowBytes) {
-      buffer, size in
-      unsafe parts[0].withElements(as: Int8.self) { codes in
-        guard let codes = codes.baseAddress, let target = buffer.baseAddress else {
-          return
-        }
-        unsafe irc_pack_rows(
-          target, codes, packed.columns, range.count, packed.columns, UInt32(packed.bits))
-      }
-      size = range.count * packed.rowBytes
+    let codes = unsafe parts[0].withElements(as: Int8.self) { codes in
+      unsafe codes.baseAddress.map { unsafe packed.packed($0, rows: range.count) } ?? []
     }
     /// A single scale is repeated for every row; values that all rows share are not.
     func perRow<Element: TensorElement>(_ tensor: Tensor, _ type: Element.Type) -> [Element] {

@@ -39,13 +39,15 @@ struct WeightLayout {
     let shape = try fixedShape(codes, graph)
     guard shape.count == 2 else { throw OperatorError("codes of rank \(shape.count)") }
     let hasOneScale = graph.type(of: scale).fixedShape == [1, spec.numbersPerGroup]
-    let packed = PackedTensor(
+    var packed = PackedTensor(
       codes: codes, scale: scale, zero: zero, spec: spec, rows: shape[0], columns: shape[1],
       groups: hasOneScale
         ? (spec.format.isFitted ? 0 : 1) : spec.granularity.scales(inRowOf: shape[1]),
-      scaleFormat: spec.scaleFormat, hasOneScale: hasOneScale)
+      scaleFormat: spec.scaleFormat, hasOneScale: hasOneScale, layout: .rows)
+    packed.layout = CodeLayout(
+      of: codes, spec, rows: shape[0], columns: shape[1], group: packed.group, graph)
     var sections = [
-      ("codes", packed.rows * packed.rowBytes),
+      ("codes", packed.storedRows * packed.rowBytes),
       (packed.scaleRole, packed.scaleCount * packed.scaleBytes),
     ]
     if zero != nil { sections.append(("zeros", packed.scaleCount)) }

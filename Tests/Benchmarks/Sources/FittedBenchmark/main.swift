@@ -45,7 +45,8 @@ func measure(_ name: String, bits: UInt32, group: Int, kind: irc_code_kind) {
       var w = irc_packed_weights(
         codes: codes.baseAddress, scales: scales.baseAddress, zeros: nil, bits: bits,
         scale_type: IRC_SCALE_F16, out: outputs, in: inputs, group: group, groups: groups,
-        row_bytes: bytes, values: nil, tensor_scale: nil, kind: kind)
+        row_bytes: bytes, values: nil, tensor_scale: nil, kind: kind,
+        layout: IRC_LAYOUT_ROWS, levels: nil, level_step: 0)
       let times = [1, 32].map { tokens in
         milliseconds {
           irc_linear_q_f32(&y, outputs, activations, inputs, &w, nil, tokens, &scratch)
