@@ -39,6 +39,12 @@ static const char kernels_branch_c[] = {
 static const char kernels_targets_h[] = {
 #embed "kernels_targets.h" suffix(, 0)
 };
+static const char kernels_sets_h[] = {
+#embed "kernels_sets.h" suffix(, 0)
+};
+static const char kernels_avx2_integer_c[] = {
+#embed "kernels_avx2_integer.c" suffix(, 0)
+};
 static const char kernels_dispatch_c[] = {
 #embed "kernels_dispatch.c" suffix(, 0)
 };
@@ -58,6 +64,8 @@ static const irc_embedded_file files[] = {
   FILE_ENTRY("kernels_integer.c", kernels_integer_c),
   FILE_ENTRY("kernels_branch.c", kernels_branch_c),
   FILE_ENTRY("kernels_targets.h", kernels_targets_h),
+  FILE_ENTRY("kernels_sets.h", kernels_sets_h),
+  FILE_ENTRY("kernels_avx2_integer.c", kernels_avx2_integer_c),
   FILE_ENTRY("kernels_dispatch.c", kernels_dispatch_c),
 };
 

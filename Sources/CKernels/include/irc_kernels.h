@@ -505,6 +505,9 @@ typedef struct irc_kernels {
 // Kernels that run everywhere.
 const irc_kernels *IRC_NAME(kernels_portable)(void);
 
+// Those for an instruction set; NULL where the processor does not have it, or the compiler.
+const irc_kernels *IRC_NAME(kernels_avx2)(void);
+
 // The fastest that the processor has. All sets give the same bits.
 const irc_kernels *IRC_NAME(kernels_best)(void);
 
