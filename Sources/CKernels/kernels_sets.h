@@ -20,5 +20,9 @@
 #if IRC_X86
 IRC_DECLARE_INTEGER(avx2);
 #endif
+#if IRC_ARM
+IRC_DECLARE_INTEGER(neon_dotprod);
+IRC_DECLARE_INTEGER(neon_i8mm);
+#endif
 
 #endif

@@ -507,6 +507,8 @@ const irc_kernels *IRC_NAME(kernels_portable)(void);
 
 // Those for an instruction set; NULL where the processor does not have it, or the compiler.
 const irc_kernels *IRC_NAME(kernels_avx2)(void);
+const irc_kernels *IRC_NAME(kernels_neon_dotprod)(void);
+const irc_kernels *IRC_NAME(kernels_neon_i8mm)(void);
 
 // The fastest that the processor has. All sets give the same bits.
 const irc_kernels *IRC_NAME(kernels_best)(void);
