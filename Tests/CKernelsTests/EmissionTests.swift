@@ -3,13 +3,6 @@ import Foundation
 import IRCTestSupport
 import Testing
 
-/// The first of the named program's places on the search path.
-private func program(_ name: String) -> URL? {
-  (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-    .map { URL(fileURLWithPath: String($0)).appendingPathComponent(name) }
-    .first { FileManager.default.isExecutableFile(atPath: $0.path) }
-}
-
 @Suite("The emitted text")
 struct EmissionTests {
   static let files: [(name: String, text: String)] = (0..<irc_embedded_file_count()).map { index in
@@ -55,21 +48,6 @@ struct EmissionTests {
       compiler, arguments + sources + (main == nil ? [] : ["-lm"]), in: folder)
     #expect(status == 0 && output.isEmpty, "\(output)")
     if status == 0 { try check(folder) }
-  }
-
-  private func run(_ program: URL, _ arguments: [String], in folder: URL) throws -> (Int32, String)
-  {
-    let process = Process()
-    let pipe = Pipe()
-    process.executableURL = program
-    process.arguments = arguments
-    process.currentDirectoryURL = folder
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
   }
 
   static let strict = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O3"]
