@@ -45,6 +45,15 @@ static const char kernels_sets_h[] = {
 static const char kernels_avx2_integer_c[] = {
 #embed "kernels_avx2_integer.c" suffix(, 0)
 };
+static const char kernels_vector_panels_h[] = {
+#embed "kernels_vector_panels.h" suffix(, 0)
+};
+static const char kernels_avx2_panels_c[] = {
+#embed "kernels_avx2_panels.c" suffix(, 0)
+};
+static const char kernels_avx512_panels_c[] = {
+#embed "kernels_avx512_panels.c" suffix(, 0)
+};
 static const char kernels_neon_integer_c[] = {
 #embed "kernels_neon_integer.c" suffix(, 0)
 };
@@ -69,6 +78,9 @@ static const irc_embedded_file files[] = {
   FILE_ENTRY("kernels_targets.h", kernels_targets_h),
   FILE_ENTRY("kernels_sets.h", kernels_sets_h),
   FILE_ENTRY("kernels_avx2_integer.c", kernels_avx2_integer_c),
+  FILE_ENTRY("kernels_vector_panels.h", kernels_vector_panels_h),
+  FILE_ENTRY("kernels_avx2_panels.c", kernels_avx2_panels_c),
+  FILE_ENTRY("kernels_avx512_panels.c", kernels_avx512_panels_c),
   FILE_ENTRY("kernels_neon_integer.c", kernels_neon_integer_c),
   FILE_ENTRY("kernels_dispatch.c", kernels_dispatch_c),
 };

@@ -28,13 +28,13 @@ const irc_kernels *IRC_NAME(kernels_avx2)(void) {
     .name = "avx2",
     .linear_f32 = IRC_NAME(linear_f32),
     .linear_f16 = IRC_NAME(linear_f16),
-    .linear_q_f32 = IRC_NAME(linear_q_f32),
+    .linear_q_f32 = IRC_NAME(linear_q_f32_avx2),
     .linear_q_i8 = IRC_NAME(linear_q_i8_avx2),
     .quantize_tokens_i8 = IRC_NAME(quantize_tokens_i8),
     .quantize_static_i8 = IRC_NAME(quantize_static_i8),
     .quantize_tokens_down = IRC_NAME(quantize_tokens_down),
     .quantize_static_down = IRC_NAME(quantize_static_down),
-    .linear_q_f32_up = IRC_NAME(linear_q_f32_up),
+    .linear_q_f32_up = IRC_NAME(linear_q_f32_up_avx2),
     .linear_q_i8_up = IRC_NAME(linear_q_i8_up_avx2),
   };
   if (
