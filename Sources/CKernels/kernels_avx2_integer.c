@@ -1,14 +1,14 @@
 // The integer product for AVX2, which multiplies unsigned by signed bytes and adds neighbours in
 // sixteen bits that saturate. So codes are made unsigned, u = w + offset, and a sum over a group is
 //   sum (w - z) (x - x_z) = sum u x - (offset + z) sum x - x_z (sum u - (offset + z) length).
-// Where u has at most seven bits two products never saturate, and of fewer bits several sums fit into
-// sixteen. Eight bits need another idea: u1 x1 + u2 x2 fits wherever x1 and x2 differ in sign, and
-// where they do not,
+// Where u has at most seven bits two products never saturate, and of fewer bits several sums fit
+// into sixteen. Eight bits need another idea: u1 x1 + u2 x2 fits wherever x1 and x2 differ in sign,
+// and where they do not,
 //   u1 x1 + u2 x2 = u1 x1 + (255 - u2) (-x2) + 255 x2,
-// whose first two terms differ in sign again. The last term is the same for all rows. So four columns
-// of a token choose among four versions of the weights, with the second or fourth inverted or not.
-// -128 has no negative: x + 1 is multiplied instead, and where 127 is there too what is cut off is
-// added one by one.
+// whose first two terms differ in sign again. The last term is the same for all rows. So four
+// columns of a token choose among four versions of the weights, with the second or fourth inverted
+// or not. -128 has no negative: x + 1 is multiplied instead, and where 127 is there too what is cut
+// off is added one by one.
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
 #endif
@@ -126,9 +126,24 @@ IRC_AVX2 __m256 irc_avx2_scales(const irc_packed_weights *w, size_t index) {
       scale = _mm256_loadu_ps((const float *)w->scales + index);
       break;
     default: {
-      float each[8];
-      for (size_t r = 0; r < 8; r++) each[r] = irc_scale_at(w, index + r);
-      scale = _mm256_loadu_ps(each);
+      const __m256i code = _mm256_cvtepu8_epi32(
+        _mm_loadl_epi64((const __m128i *)(const void *)((const uint8_t *)w->scales + index)));
+      const __m256i not_a_number = _mm256_set1_epi32(0x7fc00000);
+      if (w->scale_type == IRC_SCALE_E8M0) {
+        __m256i bits = _mm256_slli_epi32(code, 23);
+        __m256i is_least = _mm256_cmpeq_epi32(code, _mm256_setzero_si256());
+        __m256i is_nan = _mm256_cmpeq_epi32(code, _mm256_set1_epi32(255));
+        bits = _mm256_blendv_epi8(bits, _mm256_set1_epi32(0x00400000), is_least);
+        scale = _mm256_castsi256_ps(_mm256_blendv_epi8(bits, not_a_number, is_nan));
+        break;
+      }
+      __m256i rest = _mm256_and_si256(code, _mm256_set1_epi32(0x7f));
+      __m256i is_nan = _mm256_cmpeq_epi32(rest, _mm256_set1_epi32(0x7f));
+      scale = _mm256_mul_ps(
+        _mm256_castsi256_ps(_mm256_slli_epi32(rest, 20)), _mm256_set1_ps(0x1p120f));
+      scale = _mm256_blendv_ps(
+        scale, _mm256_castsi256_ps(not_a_number), _mm256_castsi256_ps(is_nan));
+      scale = _mm256_mul_ps(scale, _mm256_set1_ps(*w->tensor_scale));
       break;
     }
   }
@@ -140,8 +155,8 @@ IRC_AVX2 __m256i irc_avx2_zeros(const irc_packed_weights *w, size_t index) {
     _mm_loadl_epi64((const __m128i *)(const void *)(w->zeros + index)));
 }
 
-// What is added to the sum of u x in a group, whatever the row: -offset times the sum of x, and more;
-// and the sum of x.
+// What is added to the sum of u x in a group, whatever the row: -offset times the sum of x, and
+// more; and the sum of x.
 typedef struct irc_avx2_group {
   int32_t added, sum;
 } irc_avx2_group;
@@ -223,9 +238,9 @@ IRC_AVX2 int32_t irc_avx2_step_up(bool *cut, const int8_t *IRC_RESTRICT x, size_
   return low > high;
 }
 
-// A token for codes of eight bits: `flipped` is x + up, cut, with the second of two neighbours negated
-// if they have the same sign; `chosen` has 255 where that is so, or, if `is_short`, 8 times the number
-// of the version of the weights for each four columns.
+// A token for codes of eight bits: `flipped` is x + up, cut, with the second of two neighbours
+// negated if they have the same sign; `chosen` has 255 where that is so, or, if `is_short`, 8 times
+// the number of the version of the weights for each four columns.
 IRC_AVX2 void irc_avx2_flip(
   int8_t *IRC_RESTRICT flipped, uint8_t *IRC_RESTRICT chosen, irc_avx2_group *group,
   const irc_avx2_codes *codes, const int8_t *IRC_RESTRICT x, int32_t up, bool is_short) {
@@ -320,8 +335,8 @@ IRC_AVX2 void irc_avx2_one_run(
   if (h < last) irc_avx2_one_odd(sum, panel, x, flips, h, bits, is_table, table);
 }
 
-// A token without a zero point. Four panels at a time, a few kilobytes of each in turn: as many streams
-// as a processor's own prefetching follows.
+// A token without a zero point. Four panels at a time, a few kilobytes of each in turn: as many
+// streams as a processor's own prefetching follows.
 IRC_AVX2 void irc_avx2_one(
   float *IRC_RESTRICT y, const int8_t *x, float x_scale, const irc_avx2_codes *codes,
   const float *bias, const irc_avx2_group *group, const uint8_t *flips, uint32_t bits,
@@ -480,8 +495,8 @@ IRC_AVX2 void irc_avx2_spread(uint8_t *to, const uint8_t *from, size_t steps) {
     }
 }
 
-// What belongs to the groups of columns start ..< end of a panel. `so_far` has the sums of u of a group
-// that has begun before.
+// What belongs to the groups of columns start ..< end of a panel. `so_far` has the sums of u of a
+// group that has begun before.
 IRC_AVX2 void irc_avx2_segments(
   irc_avx2_piece *piece, int32_t so_far[16], const irc_avx2_codes *codes, size_t o, size_t start,
   size_t end, bool sums) {
@@ -532,8 +547,8 @@ IRC_TARGET_AVX2 static void irc_avx2_take(
   const bool is_wide = codes->most > 127;
   const size_t blocks = irc_padded(end - start) / IRC_BLOCK;
   const uint8_t *panel = (const uint8_t *)w->codes + o * w->row_bytes + 2 * start * w->bits;
-  // What becomes four versions is unpacked where the last quarter of them goes: each step is read before
-  // it is written over.
+  // What becomes four versions is unpacked where the last quarter of them goes: each step is read
+  // before it is written over.
   uint8_t *plain = is_wide ? piece->u + 3 * 512 * blocks : piece->u;
   switch (w->bits) {
     case 2: irc_avx2_unpack(plain, panel, blocks, 2); break;
@@ -604,14 +619,15 @@ IRC_TARGET_AVX2 static void irc_avx2_add_cut(
   }
 }
 
-// Some tokens from number t on times a piece. `each`: steps that fit into sixteen bits; 0: u has eight.
+// Some tokens from number t on times a piece. `each`: steps that fit into sixteen bits; 0: u has
+// eight.
 IRC_AVX2 void irc_avx2_tile(
   const irc_avx2_tokens *tokens, size_t t, const irc_avx2_piece *piece, const irc_avx2_codes *codes,
   size_t start, int count, int each) {
   const irc_packed_weights *w = codes->w;
   const uint8_t *u = piece->u;
   const size_t stride = tokens->x_stride;
-  const int8_t *x = tokens->x + t * stride + start;
+  const int8_t *first = tokens->x + t * stride + start, *x = first;
   const uint8_t *chosen = each ? NULL : tokens->chosen + (t * stride + start) / 4;
   for (size_t k = 0; k < piece->segments; k++) {
     __m256i sum[IRC_AVX2_TILE][2];
@@ -624,10 +640,8 @@ IRC_AVX2 void irc_avx2_tile(
     if (!each && tokens->cuts)
       IRC_UNROLL for (int j = 0; j < count; j++) {
         const size_t at = t + (size_t)j;
-        if (tokens->cut[at])
-          irc_avx2_add_cut(
-            sum[j], u, tokens->whole_x + at * tokens->whole_stride + (size_t)(x - tokens->x) - t * stride,
-            steps, tokens->cut[at]);
+        const int8_t *whole = tokens->whole_x + at * tokens->whole_stride + start + (x - first);
+        if (tokens->cut[at]) irc_avx2_add_cut(sum[j], u, whole, steps, tokens->cut[at]);
       }
     if (each) {
       for (; steps >= 8; steps -= 8, u += 512, x += 32)

@@ -67,8 +67,8 @@ IRC_PANEL irc_p irc_p_mantissa(irc_pi code, irc_pi mask) {
     _mm256_or_si256(_mm256_and_si256(code, mask), _mm256_set1_epi32(0x4b000000)));
 }
 
-// Values of up to sixteen codes lie in two registers, again and again where there are fewer, so that
-// higher bits do not matter.
+// Values of up to sixteen codes lie in two registers, again and again where there are fewer, so
+// that higher bits do not matter.
 typedef struct irc_p_table {
   __m256 low, high;
   const float *all;

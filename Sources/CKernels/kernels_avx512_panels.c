@@ -65,8 +65,8 @@ IRC_PANEL irc_p irc_p_mantissa(irc_pi code, irc_pi mask) {
     _mm512_ternarylogic_epi32(code, mask, _mm512_set1_epi32(0x4b000000), 0xea));
 }
 
-// Values of up to sixteen codes lie in a register, again and again where there are fewer, so that higher
-// bits do not matter.
+// Values of up to sixteen codes lie in a register, again and again where there are fewer, so that
+// higher bits do not matter.
 typedef struct irc_p_table {
   __m512 values;
   const float *all;

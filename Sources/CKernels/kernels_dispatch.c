@@ -46,7 +46,8 @@ const irc_kernels *IRC_NAME(kernels_avx2)(void) {
 }
 
 #if IRC_ARM
-// Bits of Linux's AT_HWCAP and AT_HWCAP2: half precision and dot products, and products of matrices.
+// Bits of Linux's AT_HWCAP and AT_HWCAP2: half precision and dot products, and products of
+// matrices.
 static bool irc_has_dotprod(void) {
   const unsigned long both = 1ul << 10 | 1ul << 20;
   return (getauxval(AT_HWCAP) & both) == both;

@@ -1,7 +1,7 @@
 // The integer product for AArch64: four products of signed bytes a lane (dotprod), or products of
-// matrices of two rows by eight columns (i8mm). Codes are made signed bytes v = w + offset: of fewer
-// than eight bits they are used as they are stored, of eight with the highest bit inverted, and levels
-// come out of a table. A sum over a group is
+// matrices of two rows by eight columns (i8mm). Codes are made signed bytes v = w + offset: of
+// fewer than eight bits they are used as they are stored, of eight with the highest bit inverted,
+// and levels come out of a table. A sum over a group is
 //   sum (w - z) (x - x_z) = sum v x - (offset + z) sum x - x_z (sum v - (offset + z) length).
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
@@ -87,9 +87,9 @@ IRC_NEON int8x16_t irc_neon_step(
   return vreinterpretq_s8_u8(code);
 }
 
-// Columns start ..< stop of a panel, all in group g, and what belongs to the group: (steps, 16, 4), or,
-// for matrices, (steps / 2, 16, 8). `so_far` has the sums of v of a group that has begun before. Returns
-// the end of what it wrote.
+// Columns start ..< stop of a panel, all in group g, and what belongs to the group: (steps, 16, 4),
+// or, for matrices, (steps / 2, 16, 8). `so_far` has the sums of v of a group that has begun
+// before. Returns the end of what it wrote.
 IRC_TARGET_DOTPROD static int8_t *irc_neon_take(
   int8_t *v, irc_neon_segment *segment, int32_t so_far[16], const irc_neon_codes *codes, size_t o,
   size_t g, size_t start, size_t stop, bool for_matrices) {

@@ -1,5 +1,5 @@
-// Kernels that are chosen by the processor alone; each follows the contract of the function of the same
-// name without the ending.
+// Kernels that are chosen by the processor alone; each follows the contract of the function of the
+// same name without the ending.
 #ifndef IRC_KERNELS_SETS_H
 #define IRC_KERNELS_SETS_H
 

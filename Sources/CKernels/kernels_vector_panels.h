@@ -1,10 +1,10 @@
-// Products of float activations with quantized weights in panels. A vector holds a column of some rows,
-// so sixteen lanes of sums are sixteen vectors, and their tree is a sum of vectors. One token is
-// multiplied while the codes are unpacked; for more, some columns of a panel are written out.
+// Products of float activations with quantized weights in panels. A vector holds a column of some
+// rows, so sixteen lanes of sums are sixteen vectors, and their tree is a sum of vectors. One token
+// is multiplied while the codes are unpacked; for more, some columns of a panel are written out.
 //
-// Whoever includes this has defined, for a vector of IRC_P_ROWS floats irc_p and of as many integers
-// irc_pi: IRC_PANEL (how helpers are declared), IRC_P_KERNEL and IRC_P_SET (how functions are declared
-// and named) and the functions irc_p_* below.
+// Whoever includes this has defined, for a vector of IRC_P_ROWS floats irc_p and of as many
+// integers irc_pi: IRC_PANEL (how helpers are declared), IRC_P_KERNEL and IRC_P_SET (how functions
+// are declared and named) and the functions irc_p_* below.
 
 enum {
   IRC_P_STREAMS = 4,   // panels that are read side by side where each is needed once
@@ -15,7 +15,9 @@ enum {
   IRC_P_TILE = 8                 // of them side by side
 };
 
-IRC_PANEL irc_p irc_p_add_to(irc_p sum, irc_p a, irc_p b) { return irc_p_add(sum, irc_p_mul(a, b)); }
+IRC_PANEL irc_p irc_p_add_to(irc_p sum, irc_p a, irc_p b) {
+  return irc_p_add(sum, irc_p_mul(a, b));
+}
 
 // ---- Weights ------------------------------------------------------------------------------------
 
@@ -66,8 +68,8 @@ IRC_PANEL irc_p_group irc_p_group_at(const irc_packed_weights *w, size_t index) 
   return group;
 }
 
-// The codes of half a block, for some rows: those of step s are irc_p_shift bits up in the bytes of part
-// s, with other bits around them where irc_p_read left them there.
+// The codes of half a block, for some rows: those of step s are irc_p_shift bits up in the bytes of
+// part s, with other bits around them where irc_p_read left them there.
 typedef struct irc_p_codes {
   irc_pi part[4];
 } irc_p_codes;
@@ -167,8 +169,8 @@ IRC_P_KERNEL static void irc_p_columns_any(
 
 // ---- One token ----------------------------------------------------------------------------------
 
-// Adds the products of halves first ..< last of blocks to sixteen lanes of sixteen rows. What does not fit
-// into the registers is read again from the first-level cache.
+// Adds the products of halves first ..< last of blocks to sixteen lanes of sixteen rows. What does
+// not fit into the registers is read again from the first-level cache.
 IRC_PANEL void irc_p_add_halves(
   float lanes[16][16], const irc_packed_weights *w, size_t o, const float *IRC_RESTRICT x,
   size_t first, size_t last, const irc_p_table *table, uint32_t bits, bool is_table) {
@@ -178,7 +180,8 @@ IRC_PANEL void irc_p_add_halves(
   for (size_t row = 0; row < 16; row += IRC_P_ROWS)
     IRC_UNROLL for (int q = 0; q < 4; q += IRC_P_STEPS) {
       irc_p lane[4 * IRC_P_STEPS];
-      IRC_UNROLL for (int k = 0; k < 4 * IRC_P_STEPS; k++) lane[k] = irc_p_load(lanes[4 * q + k] + row);
+      IRC_UNROLL for (int k = 0; k < 4 * IRC_P_STEPS; k++)
+        lane[k] = irc_p_load(lanes[4 * q + k] + row);
       size_t g = first / wide, left = wide - first % wide;
       irc_p_group group = irc_p_group_at(w, scales + g * IRC_PANEL_ROWS + row);
       for (size_t h = first; h < last; h++, left--) {
@@ -196,7 +199,8 @@ IRC_PANEL void irc_p_add_halves(
             lane[k] = irc_p_add_to(lane[k], weight, of_token);
           }
       }
-      IRC_UNROLL for (int k = 0; k < 4 * IRC_P_STEPS; k++) irc_p_store(lanes[4 * q + k] + row, lane[k]);
+      IRC_UNROLL for (int k = 0; k < 4 * IRC_P_STEPS; k++)
+        irc_p_store(lanes[4 * q + k] + row, lane[k]);
     }
 }
 
