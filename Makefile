@@ -20,7 +20,7 @@ SCHEMAS := model pipeline scheme
 export SWIFT
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq bench-svd bench-branch bench-fitted install install-built clean
+.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq bench-svd bench-branch bench-fitted bench-kernels install install-built clean
 
 help:
 	@echo 'make run        build, lower the example model, compile it and let it speak'
@@ -38,6 +38,7 @@ help:
 	@echo 'make bench-svd  measure a randomised singular value decomposition against LAPACK'
 	@echo 'make bench-branch  measure what a low-rank branch costs a compiled layer, apart and joined'
 	@echo 'make bench-fitted  measure products with codebooks and binary codes, and tables of sums for the latter'
+	@echo 'make bench-kernels  measure kernels against the machine, and against other libraries if .ci/bench-peers got them'
 	@echo 'make install    install under PREFIX ($(PREFIX)); DESTDIR is put in front'
 	@echo 'make clean      remove what was built'
 
@@ -125,6 +126,13 @@ BRANCH ?= 4096 32 100
 bench-branch: setup
 	$(SWIFT) build $(CONFIGURATION) --product branch-benchmark
 	.build/release/branch-benchmark $(BRANCH)
+
+# Peers are measured where '.ci/bench-peers .build/bench-peers' has installed them; as in make bench-kernels KERNELS="--threads 2"
+PEERS ?= .build/bench-peers
+KERNELS ?= --threads 1
+bench-kernels: build
+	$(IRC) bench --suite kernels $(KERNELS) \
+	  $$(if [ -x $(PEERS)/bin/python3 ]; then echo --python $(PEERS)/bin/python3; else echo --no-peers; fi)
 
 install: build install-built
 

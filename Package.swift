@@ -25,9 +25,11 @@ let hostOfPlugins: [LinkerSetting] = [
 /// A module of the compiler and, where `tests` says so, its unit tests.
 func module(
   _ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency]? = [],
-  testData: [String] = []
+  testData: [String] = [], resources: [Resource] = []
 ) -> [Target] {
-  var targets: [Target] = [.target(name: name, dependencies: dependencies, swiftSettings: strict)]
+  var targets: [Target] = [
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+  ]
   if let tests {
     targets.append(
       .testTarget(
@@ -62,6 +64,7 @@ func passPlugin(_ name: String, testedWith otherPasses: [String] = []) -> [Targe
 
 let core: [Target] =
   module("IRCSupport", ["CSHA256"], tests: ["IRCTestSupport"])
+  + module("IRCBench", ["IRCSupport", "CKernels"], resources: [.embedInCode("peers.py")])
   + module("IRCTensor", ["IRCSupport", "CBLAS", "CKernels"])
   + module("IRCQuant", ["IRCSupport", "IRCTensor", "CKernels"])
   + module(
@@ -140,7 +143,7 @@ let package = Package(
     .target(name: "CSHA256"),
     .target(name: "CKernels", exclude: ["README.md"]),
     .testTarget(
-      name: "CKernelsTests", dependencies: ["CKernels", "IRCTestSupport"], exclude: ["Cross"],
+      name: "CKernelsTests", dependencies: ["CKernels", "IRCTestSupport"], exclude: ["Cross", "Threads"],
       swiftSettings: testing),
     .target(
       name: "IRCTestSupport",
@@ -161,7 +164,7 @@ let package = Package(
       name: "IRCCommandLine",
       dependencies: [
         "IRCDriver", "IRCPipeline", "IRCPassManager", "IRCPassKit", "IRCCodegen", "IRCExecution",
-        "IRCGraph", "IRCSupport",
+        "IRCGraph", "IRCSupport", "IRCBench",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ] + plugins.map { .target(name: $0) }, swiftSettings: strict),
     .executableTarget(

@@ -32,7 +32,7 @@ public struct LowerKernels: Pass {
       integerLinears, dequantizingLinears, dequantizingEmbeddings, branches, branchingQuantizers,
       realProducts, merged,
     ],
-    remarks: [keptReal, keptRealActivations])
+    remarks: [keptReal, keptRealActivations, codesInRows])
 
   static let integerLinears = Statistic(
     "integer-linears", "Linear layers that multiply codes with codes.")
@@ -51,6 +51,9 @@ public struct LowerKernels: Pass {
   static let keptRealActivations = RemarkKind(
     "kept-real-activations", .missed,
     "A linear layer with quantized activations cannot use the integer product.")
+  static let codesInRows = RemarkKind(
+    "codes-in-rows", .missed,
+    "A linear layer reads its codes row after row, which takes longer than panels of sixteen rows.")
 
   public init() {}
 
@@ -80,6 +83,7 @@ public struct LowerKernels: Pass {
     _ context: PassContext
   ) throws {
     guard let weight = storedWeight(operation, constants, graph, context) else { return }
+    remarkRows(operation, weight, graph, context)
     let bias = Array(operation.operands.dropFirst(2))
     if let input = graph.definition(of: operation.operands[0], as: Dequantize.self) {
       let codes = graph.producer(of: operation.operands[0]).operands
@@ -97,6 +101,21 @@ public struct LowerKernels: Pass {
       operation.id, with: DequantizingLinear(weights: weight.spec, bias: !bias.isEmpty),
       [operation.operands[0]] + weight.operands + bias)
     context.count(Self.dequantizingLinears)
+  }
+
+  /// Says why codes will not lie as the fastest kernels read them.
+  private func remarkRows(
+    _ operation: Operation, _ weight: (spec: QuantizationSpec, operands: [ValueID]),
+    _ graph: Graph, _ context: PassContext
+  ) {
+    guard let shape = graph.type(of: weight.operands[0]).fixedShape, shape.count == 2,
+      let reason = CodeLayout.obstacleToPanels(weight.spec, rows: shape[0], columns: shape[1])
+    else { return }
+    let name = graph.parameterName(of: weight.operands[0]).map { "'\($0)'" } ?? "the weight"
+    context.remark(
+      Self.codesInRows, at: operation.location, "\(name) stays in rows: \(reason)",
+      hint: weight.spec.format.isFitted
+        ? nil : "groups of a multiple of 16 columns, and 16 rows or more, lie in panels")
   }
 
   private func lower(

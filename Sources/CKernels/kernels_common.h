@@ -294,24 +294,52 @@ IRC_INLINE void irc_widen(
   }
 }
 
+// How a token is quantized: what codes are multiplied with afterwards, what x is multiplied with
+// before, and the zero point.
+typedef struct irc_token_scale {
+  float scale, reciprocal;
+  int32_t zero;
+} irc_token_scale;
+
+IRC_INLINE irc_token_scale irc_scale_of_token(irc_span span, uint32_t bits, bool has_zero) {
+  irc_token_scale token = {0.0f, 0.0f, 0};
+  float s;
+  if (has_zero) {
+    s = irc_scale_asymmetric(span.low, span.high, bits);
+    token.zero = irc_zero_point(span.low, s, irc_range_of_codes(bits, false));
+  } else {
+    s = irc_scale_symmetric(span.absmax, bits);
+  }
+  token.reciprocal = irc_reciprocal(s);
+  token.scale = s <= FLT_MAX && token.reciprocal == 0.0f ? 0.0f : s;
+  return token;
+}
+
 // The codes of a token, with its zero point unless `zero` is NULL; returns its scale.
 IRC_INLINE float irc_quantize_token(
   int8_t *IRC_RESTRICT codes, size_t code_stride, int32_t *zero, const float *IRC_RESTRICT x,
   size_t n, uint32_t bits, irc_span span) {
-  irc_code_range range = irc_range_of_codes(bits, zero == NULL);
-  float s;
-  int32_t z = 0;
-  if (zero) {
-    s = irc_scale_asymmetric(span.low, span.high, bits);
-    z = irc_zero_point(span.low, s, range);
-    *zero = z;
-  } else {
-    s = irc_scale_symmetric(span.absmax, bits);
-  }
-  float r = irc_reciprocal(s);
-  irc_quantize(codes, x, n, r, z, range);
+  irc_token_scale token = irc_scale_of_token(span, bits, zero != NULL);
+  if (zero) *zero = token.zero;
+  irc_quantize(
+    codes, x, n, token.reciprocal, token.zero, irc_range_of_codes(bits, zero == NULL));
   irc_pad_codes(codes, n, code_stride);
-  return s <= FLT_MAX && r == 0.0f ? 0.0f : s;
+  return token.scale;
+}
+
+// ---- Sequences ----------------------------------------------------------------------------------
+
+// The last width - 1 rows of state and x together. Row r only reads row r + tokens, so oldest first
+// is safe in place.
+IRC_INLINE void irc_conv_state(
+  float *next_state, const float *x, size_t x_stride, const float *state, size_t tokens,
+  size_t channels, size_t width) {
+  for (size_t r = 0; r + 1 < width; r++) {
+    size_t from = r + tokens;
+    const float *source =
+      from < width - 1 ? state + from * channels : x + (from - (width - 1)) * x_stride;
+    memmove(next_state + r * channels, source, channels * sizeof(float));
+  }
 }
 
 #endif

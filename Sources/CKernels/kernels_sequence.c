@@ -24,6 +24,22 @@ void IRC_NAME(rope_f32)(
     }
 }
 
+// weight = exp(weight - most), and the sum of that: (count) -> scalar
+IRC_INLINE float irc_exp_weights(float *IRC_RESTRICT weight, size_t count, float most) {
+  float lane[IRC_LANES] = {0};
+  size_t j = 0;
+  for (; j + IRC_LANES <= count; j += IRC_LANES)
+    for (size_t l = 0; l < IRC_LANES; l++) {
+      weight[j + l] = irc_exp(weight[j + l] - most);
+      lane[l] += weight[j + l];
+    }
+  for (size_t l = 0; j + l < count; l++) {
+    weight[j + l] = irc_exp(weight[j + l] - most);
+    lane[l] += weight[j + l];
+  }
+  return irc_sum_lanes(lane);
+}
+
 // One head of one query over `count` keys: softmax(q @ k^T * scale) @ v.
 // (head_dim) @ (count, head_dim)^T -> (count) -> (head_dim)
 IRC_INLINE void irc_attend(
@@ -39,17 +55,7 @@ IRC_INLINE void irc_attend(
     weight[j] *= scale;
     most = weight[j] > most ? weight[j] : most;
   }
-  float lane[IRC_LANES] = {0};
-  for (j = 0; j + IRC_LANES <= count; j += IRC_LANES)
-    for (size_t l = 0; l < IRC_LANES; l++) {
-      weight[j + l] = irc_exp(weight[j + l] - most);
-      lane[l] += weight[j + l];
-    }
-  for (size_t l = 0; j + l < count; l++) {
-    weight[j + l] = irc_exp(weight[j + l] - most);
-    lane[l] += weight[j + l];
-  }
-  float sum = irc_sum_lanes(lane);
+  float sum = irc_exp_weights(weight, count, most);
 
   for (size_t i = 0; i < head_dim; i++) y[i] = 0;
   for (j = 0; j < count; j++)
@@ -74,6 +80,54 @@ IRC_CLONES void IRC_NAME(attention_f32)(
         end - start, head_dim, scale, scratch);
     }
   }
+}
+
+// One head of one query over a cache of codes, as attention_i8 says; `q` are codes with the scale
+// factor / scale.
+IRC_INLINE void irc_attend_i8(
+  float *IRC_RESTRICT y, const int8_t *IRC_RESTRICT q, float factor, const int8_t *IRC_RESTRICT k,
+  size_t k_stride, const float *IRC_RESTRICT k_scale, const int8_t *IRC_RESTRICT v,
+  size_t v_stride, const float *IRC_RESTRICT v_scale, size_t scale_stride, size_t count,
+  size_t head_dim, float *IRC_RESTRICT weight) {
+  float most = -INFINITY;
+  for (size_t j = 0; j < count; j++) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < head_dim; i++) sum += q[i] * k[j * k_stride + i];
+    weight[j] = (float)sum * k_scale[j * scale_stride] * factor;
+    most = weight[j] > most ? weight[j] : most;
+  }
+  float sum = irc_exp_weights(weight, count, most);
+  for (size_t i = 0; i < head_dim; i++) y[i] = 0;
+  for (size_t j = 0; j < count; j++) {
+    float scaled = weight[j] * v_scale[j * scale_stride];
+    for (size_t i = 0; i < head_dim; i++) y[i] += scaled * (float)v[j * v_stride + i];
+  }
+  for (size_t i = 0; i < head_dim; i++) y[i] /= sum;
+}
+
+IRC_CLONES void IRC_NAME(attention_i8)(
+  float *IRC_RESTRICT y, const float *IRC_RESTRICT q, size_t q_stride,
+  const int8_t *IRC_RESTRICT k, size_t k_stride, const float *IRC_RESTRICT k_scale,
+  const int8_t *IRC_RESTRICT v, size_t v_stride, const float *IRC_RESTRICT v_scale,
+  size_t scale_stride, size_t tokens, size_t total, size_t heads, size_t kv_heads,
+  size_t head_dim, float scale, size_t window, void *IRC_RESTRICT scratch) {
+  float *weight = (float *)scratch;
+  int8_t *codes = (int8_t *)(weight + total);
+  size_t share = heads / kv_heads;
+  for (size_t h = 0; h < heads; h++)
+    for (size_t t = 0; t < tokens; t++) {
+      size_t end = total - tokens + t + 1, head = h / share;
+      size_t start = window > 0 && end > window ? end - window : 0;
+      const float *query = q + t * q_stride + h * head_dim;
+      irc_span span = irc_no_span();
+      irc_widen(&span, query, head_dim, false);
+      float made = irc_quantize_token(codes, head_dim, NULL, query, head_dim, 8, span);
+      irc_attend_i8(
+        y + (t * heads + h) * head_dim, codes, made * scale,
+        k + start * k_stride + head * head_dim, k_stride, k_scale + start * scale_stride + head,
+        v + start * v_stride + head * head_dim, v_stride, v_scale + start * scale_stride + head,
+        scale_stride, end - start, head_dim, weight);
+    }
 }
 
 // `lanes` channels from `first` on (16, or fewer at the end), all tokens.
@@ -106,15 +160,7 @@ IRC_CLONES void IRC_NAME(causal_conv_f32)(
   if (c < channels)
     irc_conv_channels(
       y, x, x_stride, state, weight, bias, tokens, channels, width, c, channels - c);
-
-  // The last width - 1 rows of state and x together. Row r only reads row r + tokens, so oldest
-  // first is safe in place.
-  for (size_t r = 0; r + 1 < width; r++) {
-    size_t from = r + tokens;
-    const float *source =
-      from < width - 1 ? state + from * channels : x + (from - (width - 1)) * x_stride;
-    memmove(next_state + r * channels, source, channels * sizeof(float));
-  }
+  irc_conv_state(next_state, x, x_stride, state, tokens, channels, width);
 }
 
 // One step of one channel: (states) -> scalar

@@ -1,5 +1,5 @@
-// Kernels that are chosen by the processor alone; each follows the contract of the function of the
-// same name without the ending.
+// Kernels that are chosen by the processor alone; each follows the contract of the function of the same
+// name without the ending.
 #ifndef IRC_KERNELS_SETS_H
 #define IRC_KERNELS_SETS_H
 
@@ -26,10 +26,46 @@
     const irc_packed_weights *w, const float *bias, const float *IRC_RESTRICT hidden,            \
     size_t hidden_stride, const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch)
 
+// Kernels over rows, each of the type of the one without the ending.
+#define IRC_TYPED(name, set) extern __typeof__(IRC_NAME(name)) IRC_NAME(name##_##set)
+#define IRC_DECLARE_ROWS(set)          \
+  IRC_TYPED(linear_f32, set); \
+  IRC_TYPED(linear_f16, set); \
+  IRC_TYPED(quantize_tokens_i8, set); \
+  IRC_TYPED(quantize_static_i8, set); \
+  IRC_TYPED(quantize_tokens_down, set); \
+  IRC_TYPED(quantize_static_down, set); \
+  IRC_TYPED(exp_f32, set); \
+  IRC_TYPED(negate_f32, set); \
+  IRC_TYPED(silu_rows_f32, set); \
+  IRC_TYPED(softplus_rows_f32, set); \
+  IRC_TYPED(scaled_silu_rows_f32, set); \
+  IRC_TYPED(div_rows_f32, set); \
+  IRC_TYPED(add_rows_f32, set); \
+  IRC_TYPED(mul_rows_f32, set); \
+  IRC_TYPED(rms_norm_f32, set); \
+  IRC_TYPED(layer_norm_f32, set); \
+  IRC_TYPED(attention_f32, set); \
+  IRC_TYPED(attention_i8, set); \
+  IRC_TYPED(causal_conv_f32, set); \
+  IRC_TYPED(selective_scan_f32, set); \
+  IRC_TYPED(hadamard_f32, set); \
+  IRC_TYPED(hadamard_tokens_i8, set)
+
 #if IRC_X86
+IRC_DECLARE_INTEGER(avx2);
+IRC_DECLARE_INTEGER(avx512);
+IRC_DECLARE_INTEGER(amx);
 IRC_DECLARE_PANELS(avx2);
 IRC_DECLARE_PANELS(avx512);
-IRC_DECLARE_INTEGER(avx2);
+IRC_DECLARE_ROWS(avx2);
+IRC_DECLARE_ROWS(avx512);
+
+// What linear_q_i8_up adds to linear_q_i8.
+void IRC_NAME(add_up_avx512)(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT hidden, size_t hidden_stride,
+  const irc_real_weights *up, size_t tokens, const irc_packed_weights *w,
+  void *IRC_RESTRICT scratch);
 #endif
 #if IRC_ARM
 IRC_DECLARE_INTEGER(neon_dotprod);

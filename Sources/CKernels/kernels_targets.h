@@ -23,4 +23,19 @@
 #define IRC_ARM 0
 #endif
 
+// Whether a set of kernels is there: wherever its instructions may be, unless whoever compiles this leaves the
+// files of the set out and says so.
+#ifndef IRC_WITH_AVX2
+#define IRC_WITH_AVX2 IRC_X86
+#endif
+#ifndef IRC_WITH_AVX512
+#define IRC_WITH_AVX512 IRC_X86
+#endif
+#ifndef IRC_WITH_AMX
+#define IRC_WITH_AMX IRC_WITH_AVX512
+#endif
+#ifndef IRC_WITH_NEON
+#define IRC_WITH_NEON IRC_ARM
+#endif
+
 #endif

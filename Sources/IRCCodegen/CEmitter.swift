@@ -147,19 +147,20 @@ public struct CEmitter: Sendable {
   ) -> EmissionReport {
     let program = draft.program
     let capacity = draft.contextLength.map { ($0 + 15) / 16 * 16 } ?? 0
-    let growing = capacity * (program.cacheColumns + (program.attends ? 1 : 0)) * 4
+    let growing = capacity * (program.cacheColumns + program.scoreColumns) * 4
     return EmissionReport(
       names: draft.names, files: texts.map(\.name) + [draft.names.weights],
       tensors: program.weights.tensors.map { tensor in
         EmissionReport.StoredTensor(
           name: tensor.name, constant: tensor.constant, shape: tensor.shape, format: tensor.format,
-          bytes: tensor.sections.reduce(0) { $0 + $1.bytes })
+          bytes: tensor.bytes)
       }, textBytes: texts.reduce(0) { $0 + $1.text.utf8.count },
       weightBytes: WeightFile.fileBytes(body: draft.source.bodyBytes),
       arenaBytes: program.arenaBytes,
       contextBytes: SourceText.headBytes + program.arenaBytes + program.stateBytes
         + program.scratchBytes + aligned(program.vocabulary * 4) + growing,
-      contextLength: draft.contextLength, vocabulary: program.vocabulary, chunk: options.chunk)
+      contextLength: draft.contextLength, kernels: program.kernelPlan(chunk: options.chunk),
+      vocabulary: program.vocabulary, chunk: options.chunk)
   }
 }
 

@@ -36,6 +36,8 @@ public struct EmissionReport: Hashable, Sendable {
   public let contextBytes: Int
   /// Tokens that a context has room for by default; nil if there is no limit.
   public let contextLength: Int?
+  /// What runs for tokens.
+  public let kernels: KernelPlan
   /// Columns of the logits.
   public let vocabulary: Int
   /// Tokens of a prompt that run together.

@@ -13,7 +13,7 @@ struct IRCCommand: ParsableCommand {
     subcommands: [
       LowerCommand.self, EvalCommand.self, CompareCommand.self, RunCommand.self, OptCommand.self,
       CheckCommand.self, PassesCommand.self, InspectCommand.self, VerifyCommand.self,
-      CacheCommand.self, SchemaCommand.self, PluginCommand.self,
+      BenchCommand.self, CacheCommand.self, SchemaCommand.self, PluginCommand.self,
     ])
 
   /// Complains of a first word that is no command: the parser would call it an unexpected argument, or answer 'help' of it with the

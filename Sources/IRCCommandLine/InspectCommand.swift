@@ -1,4 +1,5 @@
 import ArgumentParser
+import IRCCodegen
 import IRCDriver
 import IRCSupport
 
@@ -10,7 +11,9 @@ struct InspectCommand: ParsableCommand {
       A Hugging Face folder shows its tensors and what becomes of each, or its graph with --graph; a model file or a .irc file \
       shows its graph; an output folder shows what it holds. With --sites, a network shows its sites: the channels that one \
       transform moves together, the group it may be taken from, and what it costs where nothing can absorb it. With --data as \
-      well, also how evenly that text, and the calibration text of a model file, use the channels of each site.
+      well, also how evenly that text, and the calibration text of a model file, use the channels of each site. With --kernels, it \
+      shows what the C library would call for each token, what that reads, writes and multiplies, and how long it would take by the \
+      limits of a machine.
       """)
 
   @Argument(help: "A Hugging Face folder, a model file, a .irc file or an output folder.")
@@ -19,6 +22,16 @@ struct InspectCommand: ParsableCommand {
   var graph = false
   @Flag(help: "Show where weights can change without a change of the function.")
   var sites = false
+  @Flag(help: "Show the kernels of the compiled network, with predicted times.")
+  var kernels = false
+  @Option(
+    help:
+      "With --kernels: limits of the machine, as 'irc bench --json' writes them (default: \(Roofline.standard.source))."
+  )
+  var roofline: String?
+  @Option(
+    parsing: .unconditional, help: "With --kernels: tokens that the context has seen before (0).")
+  var past: Int?
   @Option(help: "With --sites: a text to measure how evenly channels are used, as in 'eval'.")
   var data: String?
   @OptionGroup var evaluation: EvaluationOptions
@@ -27,14 +40,35 @@ struct InspectCommand: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if sites, graph { throw ValidationError("--sites and --graph show different things: give one") }
+    let views = [("--sites", sites), ("--graph", graph), ("--kernels", kernels)].filter(\.1)
+    if views.count > 1 {
+      throw ValidationError(
+        "\(views[0].0) and \(views[1].0) show different things: give one")
+    }
+    if roofline != nil || past != nil, !kernels {
+      throw ValidationError("--roofline and --past go with --kernels")
+    }
+    if let past, !(0...1 << 30).contains(past) {
+      throw ValidationError("--past must be from 0 to \(1 << 30)")
+    }
     if data != nil, !sites { throw ValidationError("--data goes with --sites") }
   }
 
   func run() throws {
     let inspection = try Inspection(
-      path, view: sites ? .sites : graph ? .graph : .overview, on: data.map(evaluation.text),
+      path, view: view, on: data.map(evaluation.text),
       settings: overrides.settings, in: common.environment(caching))
     try common.write(inspection.json, or: inspection.text)
+  }
+
+  private var view: Inspection.View {
+    get throws {
+      if kernels {
+        return .kernels(
+          KernelsReport.Question(
+            roofline: try roofline.map(Roofline.init(reading:)) ?? .standard, past: past ?? 0))
+      }
+      return sites ? .sites : graph ? .graph : .overview
+    }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import IRCCodegen
 import IRCExecution
 import IRCFrontend
 package import IRCGraph
@@ -16,13 +17,15 @@ package struct Inspection {
   package let json: JSON
 
   /// What to show of a network.
-  package enum View: Sendable {
+  package enum View: Hashable, Sendable {
     /// Tensors of a checkpoint, the textual IR of anything else.
     case overview
     /// The textual IR.
     case graph
     /// Where weights can change without a change of the function.
     case sites
+    /// The kernels that an emitted library calls, with what they read and predicted times.
+    case kernels(KernelsReport.Question)
   }
 
   /// Looks at a path.
@@ -48,7 +51,8 @@ package struct Inspection {
     if view != .overview, kind == .output {
       throw Diagnostic(
         "inspect.no-graph", "'\(path)' is \(kind.rawValue), which holds no graph",
-        hint: "leave --graph and --sites out, or give the model file that it was made from")
+        hint:
+          "leave --graph, --sites and --kernels out, or give the model file that it was made from")
     }
     switch kind {
     case .graph:
@@ -60,12 +64,16 @@ package struct Inspection {
       if view == .overview {
         self.init(checkpoint: model)
       } else {
-        self.init(graph: model.graph, view)
+        try self.init(graph: model.graph, view)
       }
     case .modelFile:
       var plan = try environment.plan(path, settings: settings)
+      if case .kernels(let question) = view {
+        try self.init(kernels: Compilation(plan, in: environment).plannedEmissions(), question)
+        return
+      }
       if view == .sites { plan.passes = plan.passesBeforeQuantization }
-      self.init(graph: try Compilation(plan, in: environment).simulate().graph, view)
+      try self.init(graph: Compilation(plan, in: environment).simulate().graph, view)
     }
   }
 
@@ -138,12 +146,26 @@ package struct Inspection {
     json = report.json
   }
 
-  private init(graph: Graph, _ view: View) {
-    if view == .sites {
-      self.init(sites: SitesReport(graph))
-    } else {
-      self.init(ir: graph)
+  private init(graph: Graph, _ view: View) throws {
+    switch view {
+    case .sites: self.init(sites: SitesReport(graph))
+    case .kernels(let question):
+      try self.init(
+        kernels: [CEmitter(CEmitter.Options(name: graph.name)).plan(graph)], question)
+    case .overview, .graph: self.init(ir: graph)
     }
+  }
+
+  /// The kernels of the first library among what would be written.
+  private init(kernels emissions: [EmissionReport], _ question: KernelsReport.Question) throws {
+    guard let emission = emissions.first else {
+      throw Diagnostic(
+        "inspect.no-kernels", "no exporter of this pipeline writes kernels",
+        hint: "name 'c' under 'emit'")
+    }
+    let report = KernelsReport(emission, question)
+    text = report.text
+    json = report.json
   }
 
   private init(ir graph: Graph) {

@@ -99,6 +99,8 @@ struct Manifest {
       ("arena_bytes", .integer(report.arenaBytes)),
       ("context_bytes", .integer(report.contextBytes)),
       ("tensors", .array(report.tensors.map(\.json))),
+      ("arena", report.kernels.arena.json),
+      ("kernels", .array(report.kernels.steps.map(\.json))),
     ])
   }
 }

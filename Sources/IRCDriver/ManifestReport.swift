@@ -20,12 +20,12 @@ struct ManifestReport {
           + "windows of \(try calibration["window"].int()), after the first \(try calibration["skip"].int()), "
           + "seed \(try calibration["seed"].int())")
     }
-    lines += ["", "passes"] + Self.aligned(try manifest["passes"].array().map(Self.pass), [])
+    lines += ["", "passes"] + alignedRows(try manifest["passes"].array().map(Self.pass), [])
     for emission in try manifest["emitted"].array() {
       let rows = try emission["tensors"].array().map(Self.tensor)
-      lines += ["", "tensors"] + Self.aligned(rows, [1, 3, 4])
+      lines += ["", "tensors"] + alignedRows(rows, [1, 3, 4])
       lines += [""]
-      lines += Self.aligned(
+      lines += alignedRows(
         [
           ["checkpoint", "\(try manifest["source_bytes"].int()) bytes"],
           ["weights file", "\(try emission["weight_bytes"].int()) bytes"],
@@ -38,7 +38,7 @@ struct ManifestReport {
     }
     if !ignored.isEmpty {
       lines += ["", "ignored tensors of the checkpoint"]
-      lines += Self.aligned(
+      lines += alignedRows(
         try ignored.map { [try $0["name"].string(), try $0.optional("detail")?.string() ?? ""] },
         [])
     }
@@ -66,22 +66,5 @@ struct ManifestReport {
       "\(fixed(try tensor["bits_per_weight"].double(), 2)) bits",
       try tensor.optional("constant").map { "as '\(try $0.string())'" } ?? "",
     ]
-  }
-
-  /// Rows with every column but the last as wide as its widest cell; columns of numbers, `right`, end below each other.
-  private static func aligned(_ rows: [[String]], _ right: Set<Int>) -> [String] {
-    let columns = rows.map(\.count).max() ?? 0
-    let widths = (0..<columns).map { column in
-      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
-    }
-    return rows.map { row in
-      var line = ""
-      for (column, cell) in row.enumerated() {
-        let gap = String(repeating: " ", count: widths[column] - cell.count)
-        line += "  " + (right.contains(column) ? gap + cell : cell + gap)
-      }
-      while line.last == " " { line.removeLast() }
-      return line
-    }
   }
 }

@@ -92,7 +92,8 @@ public struct Attention: KernelOperator {
       let (q, k, v) = unsafe (pointers[0], pointers[1], pointers[2])
       return [
         unsafe makeTensor([tokens, columns], of: Float.self) { target in
-          unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, keys)) { scratch in
+          let room = irc_attention_scratch(keys, heads, keyValueHeads)
+          unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, room)) { scratch in
             guard let scratch = scratch.baseAddress else { return }
             unsafe irc_attention_f32(
               target, q, columns, k, width, v, width, tokens, keys, heads, keyValueHeads,

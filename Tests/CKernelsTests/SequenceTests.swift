@@ -75,7 +75,8 @@ struct SequenceTests {
     }
     let stride = width + 3
     let wide = Self.widen(q, rows: total, to: stride)
-    var scratch = [Float](repeating: 0, count: total)
+    var scratch = [Float](
+      repeating: 0, count: irc_attention_scratch(total, heads, kvHeads))
     func run(_ chunk: Int) -> [Float] {
       var y = [Float](repeating: .nan, count: q.count)
       y.withUnsafeMutableBufferPointer { y in

@@ -40,6 +40,19 @@ struct CommandLineTests {
     (["plugin", "build"], 64), (["plugin", "bake", "x"], 64), (["plugin", "build", "x"], 1),
     (["passes", "--plugin", "no-such.so"], 1),
     (["compare", "x.yaml", "--pipelines", "float", "--data", "x", "--windows", "0"], 64),
+    (["bench"], 64), (["bench", "--suite", "kernel"], 64),
+    (["bench", "model.yaml", "--suite", "kernels"], 64), (["bench", "no-such-file.yaml"], 1),
+    (["bench", "no-such-file.yaml", "--tokens", "0"], 64),
+    (["bench", "--suite", "kernels", "--threads", "0"], 64),
+    (["bench", "--suite", "kernels", "--runs", "0"], 64),
+    (["bench", "--suite", "kernels", "--ring", "0"], 64),
+    (["bench", "--suite", "kernels", "--shapes", "64x48"], 64),
+    (["bench", "--suite", "kernels", "--shapes", "64x64,"], 64),
+    (["bench", "--suite", "kernels", "--kernels", "sse"], 64),
+    (["bench", "--suite", "kernels", "--layout", "columns"], 64),
+    (["bench", "--suite", "kernels", "--no-peers", "--python", "python3"], 64),
+    (["bench", "--suite", "kernels", "--no-peers", "--onednn-isa", "AVX2"], 64),
+    (["bench", "--suite", "kernels", "--no-peers", "--only", "int9"], 1),
   ]
 
   @Test(

@@ -111,7 +111,7 @@ struct MisuseTests {
     }
     let place = project.folder.file("made")
     #expect(try Program.run("lower", project.model, "-o", place, "--quiet").code == 0)
-    for view in ["--graph", "--sites"] {
+    for view in ["--graph", "--sites", "--kernels"] {
       try project.refuses(["inspect", place, view], "inspect.no-graph", "output folder")
     }
     try project.refuses(["inspect", place] + setting, "inspect.needs-model-file")

@@ -50,13 +50,13 @@ import Testing
   @Test("writes the library and leaves the graph alone")
   func writesFiles() throws {
     let result = try run(contextLength: 512)
+    let kernels = result.files.filter { $0.hasPrefix("kernels_") }
     #expect(
-      result.files == [
-        "irc_kernels.h", "kernels_branch.c", "kernels_common.h", "kernels_integer.c",
-        "kernels_integer.h", "kernels_linear.c", "kernels_math.c", "kernels_packed.h",
-        "kernels_sequence.c", "my_model.c", "my_model.h", "my_model.pc", "my_model.weights",
+      result.files.filter { !$0.hasPrefix("kernels_") } == [
+        "irc_kernels.h", "my_model.c", "my_model.h", "my_model.pc", "my_model.weights",
         "my_modelConfig.cmake",
       ])
+    #expect(kernels.contains("kernels_linear.c") && !kernels.contains("kernels_hadamard.c"))
     #expect(result.graphs[0] == result.graphs[1])
     #expect(result.header.contains("MY_MODEL_CONTEXT = 512,"))
     #expect(result.header.contains("MY_MODEL_CHUNK = 32,"))

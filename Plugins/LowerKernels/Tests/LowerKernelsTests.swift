@@ -51,7 +51,7 @@ import Testing
       return lines
         + "  %y\(name) = linear \(input), %w\(bias ? ", %bias" : "") : f32[tokens, 40]\n"
     }
-    let groups = weight.contains("group(32)") ? 2 : 1
+    let groups = weight.contains("group(") ? 2 : 1
     return """
       irc.graph @"test" {stage = "quantized"} {
         %ids = input "ids" : i32[tokens]
@@ -152,6 +152,19 @@ import Testing
     let difference = try FunctionCheck.compare(
       before, after, probe: [0, 39, 5, 5, 7, 21], tolerance: LowerKernels.info.tolerance)
     #expect(difference.firstExceeding == nil, "\(difference.largest)")
+  }
+
+  @Test("says whose codes stay in rows, once for each layer, and why")
+  func codesInRows() throws {
+    let weight = "format = int4, granularity = group(24), symmetric = true, scales = f16"
+    let (_, after, context) = try lowered(model(weight: weight, activation: nil))
+    #expect(after.operations(of: DequantizingLinear.self).count == 1)
+    let remarks = context.said.remarks
+    #expect(remarks.map(\.kind.name) == ["codes-in-rows"])
+    #expect(
+      remarks.first?.message
+        == "the weight stays in rows: groups of 24 columns are no multiple of 16")
+    #expect(remarks.first?.hint?.contains("multiple of 16") == true)
   }
 
   @Test("reads codes and scales where the quantizers leave them")

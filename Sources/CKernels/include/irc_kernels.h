@@ -194,9 +194,10 @@ static inline irc_packed_weights irc_packed_rows(irc_packed_weights w, size_t fi
 }
 
 // Bytes of `scratch`, aligned as float, that linear_f16, linear_q_f32 and linear_q_i8 of this many
-// columns need per call: four panels of bytes, and the sums of groups of some tokens.
+// columns need per call: four panels of bytes (64 a column), what belongs to their groups (up to 32, with
+// groups of 16) and the sums of groups of some tokens (16 leave room for 64 of them).
 static inline size_t irc_linear_scratch_bytes(size_t in) {
-  return 96 * irc_padded(in) + 4096;
+  return 112 * irc_padded(in) + 4096;
 }
 
 // Real weights (out, in) in the precision that they are stored in.
@@ -301,6 +302,11 @@ static inline size_t irc_hadamard_scratch(const irc_hadamard *h) {
   return most == 0 ? 0 : 32 * most + 4096;
 }
 
+// Numbers that the `scratch` of hadamard_tokens_i8 holds.
+static inline size_t irc_hadamard_tokens_scratch(const irc_hadamard *h, size_t n) {
+  return irc_hadamard_scratch(h) + irc_padded(n);
+}
+
 // Every run of h->order numbers of a row times R: (rows, n) -> (rows, n), n a multiple of the order.
 // Additions and one multiplication by the scale, before them, in an order that does not depend on
 // the instruction set. y may be x itself when x is dense.
@@ -334,15 +340,41 @@ void IRC_NAME(rope_f32)(
   float *y, const float *x, size_t x_stride, const int32_t *positions,
   const double *inverse_frequency, size_t tokens, size_t heads, size_t head_dim);
 
+// Numbers that the `scratch` of attention_f32 holds: the scores of the heads that go together.
+static inline size_t irc_attention_scratch(size_t total, size_t heads, size_t kv_heads) {
+  size_t share = heads / kv_heads;
+  return total * (share < 4 ? share : 4);
+}
+
 // Causal attention. q is (tokens, heads * head_dim), k and v are (total, kv_heads * head_dim); y is
 // dense like q. Query t sits at position total - tokens + t and sees the keys up to itself, only
 // the last `window` of them when window > 0. Query head h reads key head h / (heads / kv_heads).
-// `scratch` holds `total` floats.
 void IRC_NAME(attention_f32)(
   float *IRC_RESTRICT y, const float *IRC_RESTRICT q, size_t q_stride, const float *IRC_RESTRICT k,
   size_t k_stride, const float *IRC_RESTRICT v, size_t v_stride, size_t tokens, size_t total,
   size_t heads, size_t kv_heads, size_t head_dim, float scale, size_t window,
   float *IRC_RESTRICT scratch);
+
+// Bytes of `scratch`, aligned as float, that attention_i8 needs.
+static inline size_t irc_attention_i8_scratch_bytes(
+  size_t total, size_t heads, size_t kv_heads, size_t head_dim) {
+  return irc_attention_scratch(total, heads, kv_heads) * sizeof(float)
+    + (head_dim + 63) / 64 * 64 * 4;
+}
+
+// The same over a cache of codes: k and v are (total, kv_heads * head_dim), as quantize_tokens_i8
+// makes them of 8 bits without zero points, with a scale for every token and key head:
+// k_scale[j * scale_stride + head], v_scale alike. Each head of a query is rounded by the same rule,
+// to codes with a scale s. The sum of codes is exact, then in this order of float operations
+//   score[j] = (float)sum * k_scale[j] * (s * scale);  e[j] = exp(score[j] - the largest score);
+//   y[i] = (the sum over j ascending of (e[j] * v_scale[j]) * (float)v[j, i]) / sum of e,
+// the sum of e in lanes by the place of j in the window. head_dim is at most 2^17.
+void IRC_NAME(attention_i8)(
+  float *IRC_RESTRICT y, const float *IRC_RESTRICT q, size_t q_stride,
+  const int8_t *IRC_RESTRICT k, size_t k_stride, const float *IRC_RESTRICT k_scale,
+  const int8_t *IRC_RESTRICT v, size_t v_stride, const float *IRC_RESTRICT v_scale,
+  size_t scale_stride, size_t tokens, size_t total, size_t heads, size_t kv_heads,
+  size_t head_dim, float scale, size_t window, void *IRC_RESTRICT scratch);
 
 // Depthwise causal convolution:
 //   y[t, c] = bias[c] + sum over k of weight[c, k] * x[t - (width - 1) + k, c].
@@ -415,6 +447,13 @@ void IRC_NAME(quantize_tokens_i8)(
   int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
   int32_t *IRC_RESTRICT zero, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens, size_t n,
   uint32_t bits);
+
+// hadamard_f32, then quantize_tokens_i8 of its rows, which never leave the cache; the same bits as
+// both give.
+void IRC_NAME(hadamard_tokens_i8)(
+  int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
+  int32_t *IRC_RESTRICT zero, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens, size_t n,
+  uint32_t bits, const irc_hadamard *h, float *IRC_RESTRICT scratch);
 
 // The same with a given scale and zero point: code = clamp(rint(x * (1 / scale)) + zero, low,
 // high), where -128 <= low <= zero <= high <= 127. If 1 / scale is not finite, every code is the
@@ -500,13 +539,64 @@ typedef struct irc_kernels {
     const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
     const float *bias, const float *IRC_RESTRICT hidden, size_t hidden_stride,
     const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch);
+  void (*exp_f32)(float *y, const float *x, size_t n);
+  void (*negate_f32)(float *y, const float *x, size_t n);
+  void (*silu_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n);
+  void (*softplus_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n);
+  void (*scaled_silu_rows_f32)(
+    float *y, const float *x, size_t x_stride, const float *scale, size_t rows, size_t n);
+  void (*div_rows_f32)(
+    float *y, const float *x, size_t x_stride, const float *divisor, size_t rows, size_t n);
+  void (*add_rows_f32)(
+    float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows,
+    size_t n);
+  void (*mul_rows_f32)(
+    float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows,
+    size_t n);
+  void (*rms_norm_f32)(
+    float *y, const float *x, size_t x_stride, const float *gain, size_t rows, size_t n,
+    float eps);
+  void (*layer_norm_f32)(
+    float *y, const float *x, size_t x_stride, const float *gain, const float *bias, size_t rows,
+    size_t n, float eps);
+  // NULL in a program that leaves these kernels out.
+  void (*attention_f32)(
+    float *IRC_RESTRICT y, const float *IRC_RESTRICT q, size_t q_stride,
+    const float *IRC_RESTRICT k, size_t k_stride, const float *IRC_RESTRICT v, size_t v_stride,
+    size_t tokens, size_t total, size_t heads, size_t kv_heads, size_t head_dim, float scale,
+    size_t window, float *IRC_RESTRICT scratch);
+  void (*attention_i8)(
+    float *IRC_RESTRICT y, const float *IRC_RESTRICT q, size_t q_stride,
+    const int8_t *IRC_RESTRICT k, size_t k_stride, const float *IRC_RESTRICT k_scale,
+    const int8_t *IRC_RESTRICT v, size_t v_stride, const float *IRC_RESTRICT v_scale,
+    size_t scale_stride, size_t tokens, size_t total, size_t heads, size_t kv_heads,
+    size_t head_dim, float scale, size_t window, void *IRC_RESTRICT scratch);
+  void (*causal_conv_f32)(
+    float *IRC_RESTRICT y, float *next_state, const float *IRC_RESTRICT x, size_t x_stride,
+    const float *state, const float *IRC_RESTRICT weight, const float *bias, size_t tokens,
+    size_t channels, size_t width);
+  void (*selective_scan_f32)(
+    float *IRC_RESTRICT y, float *IRC_RESTRICT h, const float *IRC_RESTRICT u, size_t u_stride,
+    const float *IRC_RESTRICT delta, size_t delta_stride, const float *IRC_RESTRICT a,
+    const float *IRC_RESTRICT b, size_t b_stride, const float *IRC_RESTRICT c, size_t c_stride,
+    const float *IRC_RESTRICT d, size_t tokens, size_t channels, size_t states);
+  void (*hadamard_f32)(
+    float *y, const float *x, size_t x_stride, size_t rows, size_t n, const irc_hadamard *h,
+    float *IRC_RESTRICT scratch);
+  void (*hadamard_tokens_i8)(
+    int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
+    int32_t *IRC_RESTRICT zero, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens,
+    size_t n, uint32_t bits, const irc_hadamard *h, float *IRC_RESTRICT scratch);
 } irc_kernels;
 
 // Kernels that run everywhere.
 const irc_kernels *IRC_NAME(kernels_portable)(void);
 
-// Those for an instruction set; NULL where the processor does not have it, or the compiler.
+// Those for an instruction set; NULL where the processor does not have it, or the system or the compiler.
+// For AMX this asks the system for the process's permission to use it.
 const irc_kernels *IRC_NAME(kernels_avx2)(void);
+const irc_kernels *IRC_NAME(kernels_avx512_vnni)(void);
+const irc_kernels *IRC_NAME(kernels_amx)(void);
 const irc_kernels *IRC_NAME(kernels_neon_dotprod)(void);
 const irc_kernels *IRC_NAME(kernels_neon_i8mm)(void);
 

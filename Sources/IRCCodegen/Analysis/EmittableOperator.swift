@@ -4,15 +4,24 @@ import IRCGraph
 protocol EmittableOperator: Operator {
   /// True if each row of the results depends on the same row of the run-time operands only, and on no state.
   var isTokenwise: Bool { get }
+  /// True if the kernel can as well be called for one token after another: it reads no weights that would have to be read again
+  /// for each.
+  var isRowwise: Bool { get }
 
   /// Adds the statements of one operation.
   ///
   /// - Throws: `OperatorError` saying what of it is not supported.
   func emit(_ step: inout StepBuilder) throws
+
+  /// How many of the multiplications of one token are of codes.
+  func integerProducts(_ operands: [TensorType], _ results: [TensorType]) -> Int
 }
 
 extension EmittableOperator {
   var isTokenwise: Bool { true }
+  var isRowwise: Bool { false }
+
+  func integerProducts(_ operands: [TensorType], _ results: [TensorType]) -> Int { 0 }
 }
 
 extension Graph {

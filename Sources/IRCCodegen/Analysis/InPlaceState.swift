@@ -27,6 +27,9 @@ extension StepBuilder {
     }
     values[new] = value
     if !used.contains(value) { used.append(value) }
+    // What grows gets new rows and keeps the others.
+    if case .state = value.home { reads.append(value) }
+    writes.append(value)
     return value
   }
 }

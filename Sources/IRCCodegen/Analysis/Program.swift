@@ -2,13 +2,44 @@ import IRCGraph
 
 /// Everything that is written about a model's computation, ready to be put into C.
 struct Program {
-  /// One operation as C statements.
+  /// One operation as calls of C functions.
   struct Step {
+    /// Place in the order of the steps, which lifetimes of buffers count in.
+    var index: Int
+    /// Name of the operator.
+    var title: String
     /// What it does, with shapes and the checkpoint's names.
     var comment: String
-    var statements: [String]
-    /// Variables that the statements use.
+    /// Constants that the calls take by address.
+    var locals: [String] = []
+    var calls: [KernelCall]
+    /// Values that the calls use, in the order in which they were met.
     var values: [RowValue]
+    /// Those that are read, and those that are written.
+    var reads: [RowValue]
+    var writes: [RowValue]
+    var rows = RowAccess.together
+    /// Values that are read and whose rows the result may be written over.
+    var replaceable: [RowValue] = []
+    var work = StepWork()
+  }
+
+  /// Whether the calls of a step can be made for one token after another.
+  enum RowAccess {
+    /// For all tokens at once only: a product, or what goes from token to token.
+    case together
+    /// As one likes.
+    case either
+    /// For one token after another only.
+    case oneByOne
+  }
+
+  /// One step for all tokens, or a loop over the tokens with some steps in it.
+  struct Block {
+    var steps: [Step]
+    var isLoop: Bool
+    /// Places of the steps.
+    var range: ClosedRange<Int> { steps[0].index...steps[steps.count - 1].index }
   }
 
   /// A run of steps that belong together, such as a layer: one C function.
@@ -17,12 +48,15 @@ struct Program {
     var comment: String
     /// True if it runs only for tokens whose logits are asked for.
     var isTail: Bool
-    var steps: [Step]
+    var blocks: [Block]
+    var steps: [Step] { blocks.flatMap(\.steps) }
   }
 
   var functions: [Function] = []
   var buffers: [ArenaBuffer] = []
   var arenaBytes = 0
+  /// What the arena would take if every step ran for all tokens at once and wrote where nothing is read.
+  var arenaBytesApart = 0
   var states: [StateBuffer] = []
   var weights = WeightLayout()
   /// File-scope tables of doubles, by name.
@@ -37,8 +71,8 @@ struct Program {
   var tokenLimit = Int(Int32.max)
   /// Bytes of scratch of the largest product.
   var scratchBytes = 0
-  /// True if an operation attends to a growing cache.
-  var attends = false
+  /// Floats that a token adds to the scores of attention, if an operation attends to a growing cache.
+  var scoreColumns = 0
   /// True if sequence kernels are called.
   var needsSequenceKernels = false
   /// True if the fast Hadamard transform is called.

@@ -47,7 +47,8 @@ struct ProgramSelection {
     let named = running.map { (operation: $0, layer: groups.layer(of: $0)) }
     var index = 0
     for isTail in [false, true] {
-      for (operation, layer) in named where tail.contains(operation.id) == isTail {
+      let part = named.filter { tail.contains($0.operation.id) == isTail }
+      for (operation, layer) in graph.rowsTogether(part, constants: constants) {
         guard let step = try step(for: operation, index: index) else { continue }
         append(step, layer, isTail: isTail)
         index += 1
@@ -55,7 +56,8 @@ struct ProgramSelection {
     }
     if !writesLogits { try copyOutput(output, to: logits, index) }
     try checkStates()
-    program.arenaBytes = program.buffers.plan(tokens: chunk)
+    program.joinRows()
+    program.placeBuffers(chunk: chunk)
     nameFunctions()
     return program
   }
@@ -146,7 +148,7 @@ struct ProgramSelection {
     }
     values = builder.values
     program = builder.program
-    if builder.statements.isEmpty { return nil }
+    if builder.calls.isEmpty { return nil }
     let types = operation.operands.filter { !constants.contains($0) }.map {
       graph.type(of: $0).description
     }
@@ -154,15 +156,27 @@ struct ProgramSelection {
       "\(op.operatorName): \(types.joined(separator: ", ")) -> "
       + operation.results.map { graph.type(of: $0).description }.joined(separator: ", ")
     if !builder.notes.isEmpty { comment += "; " + builder.notes.joined(separator: ", ") }
-    return Program.Step(comment: comment, statements: builder.statements, values: builder.used)
+    let operandTypes = operation.operands.map { graph.type(of: $0) }
+    let resultTypes = operation.results.map { graph.type(of: $0) }
+    var work = builder.work
+    work.integerProducts = op.integerProducts(operandTypes, resultTypes)
+    if work.realProductsPerKey == 0 {
+      work.realProducts = op.cost(operandTypes, resultTypes).macs - work.integerProducts
+    }
+    return Program.Step(
+      index: index, title: op.operatorName, comment: comment, locals: builder.locals,
+      calls: builder.calls, values: builder.used, reads: builder.reads, writes: builder.writes,
+      rows: builder.isOneByOne ? .oneByOne : op.isRowwise ? .either : .together,
+      replaceable: builder.replaceable, work: work)
   }
 
   private mutating func append(_ step: Program.Step, _ layer: String, isTail: Bool) {
+    let block = Program.Block(steps: [step], isLoop: false)
     if let last = program.functions.last, last.isTail == isTail, last.comment == layer {
-      program.functions[program.functions.count - 1].steps.append(step)
+      program.functions[program.functions.count - 1].blocks.append(block)
     } else {
       program.functions.append(
-        Program.Function(name: "", comment: layer, isTail: isTail, steps: [step]))
+        Program.Function(name: "", comment: layer, isTail: isTail, blocks: [block]))
     }
   }
 
@@ -177,11 +191,12 @@ struct ProgramSelection {
     program.buffers[buffer].life = life.lowerBound...max(life.upperBound, index)
     program.helpers.insert(.copyRows)
     let columns = program.vocabulary
+    let copy = KernelCall(
+      function: "copy_rows", kernel: "copy_rows",
+      arguments: [.rows(logits), "\(columns)"] + value.strided + [.tokens, "\(columns)"])
     let step = Program.Step(
-      comment: "the output",
-      statements: [
-        "copy_rows(logits, \(columns), \(value.name), \(value.stride), tokens, \(columns));"
-      ], values: [logits, value])
+      index: index, title: "output", comment: "the output", calls: [copy],
+      values: [logits, value], reads: [value], writes: [logits], rows: .either)
     append(step, "output", isTail: true)
   }
 

@@ -33,22 +33,6 @@ struct RowValue: Hashable {
   var stride: Int
 }
 
-/// A buffer of the arena.
-struct ArenaBuffer {
-  /// Name of the value that it was made for.
-  var name: String
-  var type: CType
-  /// Elements of a row.
-  var stride: Int
-  /// Steps between which it is needed, both included.
-  var life: ClosedRange<Int>
-  /// Where it starts in the arena; set by the memory plan.
-  var offset = 0
-
-  /// Bytes for `tokens` rows.
-  func bytes(tokens: Int) -> Int { aligned(tokens * stride * type.byteCount) }
-}
-
 /// A state of the model in the context.
 struct StateBuffer {
   /// Name in the graph.
@@ -62,29 +46,9 @@ struct StateBuffer {
   var offset: Int
 }
 
-extension Array where Element == ArenaBuffer {
-  /// Gives each buffer a place such that buffers that live at the same time do not overlap; returns the bytes needed.
-  ///
-  /// The largest go first, each to the lowest place that is free for as long as it lives.
-  mutating func plan(tokens: Int) -> Int {
-    let order = indices.sorted {
-      let (a, b) = (self[$0].bytes(tokens: tokens), self[$1].bytes(tokens: tokens))
-      return (-a, $0) < (-b, $1)
-    }
-    var placed: [Int] = []  // by offset
-    var total = 0
-    for index in order {
-      let bytes = self[index].bytes(tokens: tokens)
-      var offset = 0
-      for other in placed where self[other].life.overlaps(self[index].life) {
-        if self[other].offset >= offset + bytes { break }
-        offset = Swift.max(offset, self[other].offset + self[other].bytes(tokens: tokens))
-      }
-      self[index].offset = offset
-      total = Swift.max(total, offset + bytes)
-      let place = placed.firstIndex { self[$0].offset > offset } ?? placed.count
-      placed.insert(index, at: place)
-    }
-    return total
-  }
+extension RowValue {
+  /// The two arguments of a strided input.
+  var strided: [KernelCall.Argument] { [.rows(self), "\(stride)"] }
+  /// True if rows follow each other without a gap.
+  var isDense: Bool { stride == columns }
 }

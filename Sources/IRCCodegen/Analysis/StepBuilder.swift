@@ -17,7 +17,16 @@ struct StepBuilder {
   var values: [ValueID: RowValue]
   var program: Program
   var used: [RowValue] = []
-  var statements: [String] = []
+  var reads: [RowValue] = []
+  var writes: [RowValue] = []
+  /// Values that the kernel allows its result to be written over.
+  var replaceable: [RowValue] = []
+  /// Constants that calls take by address.
+  var locals: [String] = []
+  var calls: [KernelCall] = []
+  /// True if the calls are for one token only.
+  var isOneByOne = false
+  var work = StepWork()
   var notes: [String] = []
 
   /// Name of the value's variable, numbered: that of the module whose weight makes it, else the operator's.
@@ -49,6 +58,7 @@ struct StepBuilder {
       throw OperatorError("operand \(operand) holds \(value.type.rawValue), not \(type.rawValue)")
     }
     use(value)
+    reads.append(value)
     return value
   }
 
@@ -62,6 +72,13 @@ struct StepBuilder {
     }
   }
 
+  /// A value with a row for each token, whose rows the kernel allows its result to be written over.
+  mutating func replaceableRows(_ operand: Int) throws -> RowValue {
+    let value = try tokenRows(operand)
+    replaceable.append(value)
+    return value
+  }
+
   private mutating func use(_ value: RowValue) {
     if !used.contains(value) { used.append(value) }
     if case .arena(let buffer) = value.home {
@@ -71,25 +88,29 @@ struct StepBuilder {
   }
 
   /// A real constant in single precision, as a C expression; `NULL` if there is no such operand.
-  mutating func floats(_ operand: Int) throws -> String {
+  mutating func floats(_ operand: Int, isTable: Bool = false) throws -> String {
     guard operand < operation.operands.count else { return "NULL" }
     guard isConstant(operand) else { throw OperatorError("operand \(operand) must be a constant") }
     let tensor = try program.weights.floats(operation.operands[operand], graph)
     notes.append("\(tensor.name) \(tensor.shape)")
+    work.weights.append(StepWork.Weight(tensor: tensor, isTable: isTable))
     return "floats_at(m, \(tensor.sections[0].offset))"
   }
 
   /// A real constant in half precision, if the checkpoint has it so.
-  mutating func halves(_ operand: Int) throws -> String? {
+  mutating func halves(_ operand: Int, isTable: Bool = false) throws -> String? {
     guard let tensor = try program.weights.halves(operation.operands[operand], graph) else {
       return nil
     }
     notes.append("\(tensor.name) \(tensor.shape) f16")
+    work.weights.append(StepWork.Weight(tensor: tensor, isTable: isTable))
     return "(const uint16_t *)(const void *)(m->weights + \(tensor.sections[0].offset))"
   }
 
   /// A quantized constant whose codes are operand `first`, as the name of a local `irc_packed_weights`.
-  mutating func packed(_ first: Int, _ spec: QuantizationSpec) throws -> String {
+  mutating func packed(
+    _ first: Int, _ spec: QuantizationSpec, isTable: Bool = false
+  ) throws -> String {
     let operands = operation.operands[first...].prefix(spec.partCount)
     guard operands.allSatisfy(constants.contains) else {
       throw OperatorError("the weight's codes must be constants")
@@ -99,8 +120,9 @@ struct StepBuilder {
       codes: operation.operands[first], scale: operation.operands[first + 1], zero: zero, spec,
       graph)
     notes.append("\(tensor.name) \(tensor.shape) \(tensor.format)")
+    work.weights.append(StepWork.Weight(tensor: tensor, isTable: isTable))
     let offsets = tensor.sections.map { "m->weights + \($0.offset)" }
-    statements += [
+    locals += [
       "const irc_packed_weights w = {",
       "  .codes = \(offsets[0]), .scales = \(offsets[1]),",
       "  .zeros = \(zero == nil ? "NULL" : "(const int8_t *)(const void *)(\(offsets[2]))"),",
@@ -181,6 +203,7 @@ struct StepBuilder {
     }
     if case .logits? = values[id]?.home, let value = values[id] {
       use(value)
+      writes.append(value)
       return value
     }
     let value = RowValue(
@@ -190,6 +213,7 @@ struct StepBuilder {
       ArenaBuffer(name: value.name, type: type, stride: value.stride, life: index...index))
     values[id] = value
     use(value)
+    writes.append(value)
     return value
   }
 
@@ -202,21 +226,23 @@ struct StepBuilder {
     values[operation.results[0]] = value
   }
 
-  // MARK: Statements
+  // MARK: Calls
 
-  /// Adds a statement.
-  mutating func call(_ function: String, _ arguments: [String]) {
-    statements.append("\(function)(\(arguments.joined(separator: ", ")));")
+  /// Adds a call of a helper of the C file.
+  mutating func call(_ helper: String, _ arguments: [KernelCall.Argument]) {
+    calls.append(KernelCall(function: helper, kernel: helper, arguments: arguments))
   }
 
   /// Adds a call of a kernel of `irc_kernels.h`.
-  mutating func kernel(_ name: String, _ arguments: [String]) {
-    call("IRC_NAME(\(name))", arguments)
+  mutating func kernel(_ name: String, _ arguments: [KernelCall.Argument]) {
+    calls.append(
+      KernelCall(function: "IRC_NAME(\(name))", kernel: name, arguments: arguments))
   }
 
   /// Adds a call of a kernel of the table, which a tuned one may replace.
-  mutating func tunable(_ name: String, _ arguments: [String]) {
-    call("m->kernels->\(name)", arguments)
+  mutating func tunable(_ name: String, _ arguments: [KernelCall.Argument]) {
+    calls.append(
+      KernelCall(function: "m->kernels->\(name)", kernel: name, arguments: arguments))
   }
 }
 
@@ -241,11 +267,4 @@ extension ScaleFormat {
     case .e4m3: "IRC_SCALE_E4M3"
     }
   }
-}
-
-extension RowValue {
-  /// The two arguments of a strided input.
-  var strided: [String] { [name, "\(stride)"] }
-  /// True if rows follow each other without a gap.
-  var isDense: Bool { stride == columns }
 }

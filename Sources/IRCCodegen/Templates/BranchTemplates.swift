@@ -17,8 +17,8 @@ extension BranchingQuantize: EmittableOperator {
       let hidden = try step.result(1)
       step.tunable(
         "quantize_static_down",
-        [codes.name, "\(stride)", hidden.name, "\(hidden.stride)"] + x.strided
-          + [down, "tokens", floatLiteral(literal.scale), "\(literal.zero)"]
+        [.rows(codes), "\(stride)", .rows(hidden), "\(hidden.stride)"] + x.strided
+          + [.text(down), .tokens, .text(floatLiteral(literal.scale)), "\(literal.zero)"]
           + ["\(spec.codes.lowerBound)", "\(spec.codes.upperBound)", "m->scratch"])
       return
     }
@@ -28,18 +28,18 @@ extension BranchingQuantize: EmittableOperator {
     let hidden = try step.result(results.count - 1)
     step.tunable(
       "quantize_tokens_down",
-      [codes.name, "\(stride)", scale.name, zero?.name ?? "NULL"]
-        + [hidden.name, "\(hidden.stride)"] + x.strided
-        + [down, "tokens", "\(spec.format.bits)", "m->scratch"])
+      [.rows(codes), "\(stride)", .rows(scale), zero.map { .rows($0) } ?? "NULL"]
+        + [.rows(hidden), "\(hidden.stride)"] + x.strided
+        + [.text(down), .tokens, "\(spec.format.bits)", "m->scratch"])
   }
 }
 
 /// A product that a kernel joins with a branch.
-protocol BranchableProduct {
+protocol BranchableProduct: EmittableOperator {
   /// The kernel of both.
   static var branchedKernel: String { get }
   /// What the kernel of the product alone is called with, up to the tokens.
-  func arguments(_ step: inout StepBuilder) throws -> [String]
+  func arguments(_ step: inout StepBuilder) throws -> [KernelCall.Argument]
 }
 
 extension IntegerLinear: BranchableProduct {
@@ -51,10 +51,14 @@ extension DequantizingLinear: BranchableProduct {
 }
 
 extension Branched: EmittableOperator where Product: BranchableProduct {
+  func integerProducts(_ operands: [TensorType], _ results: [TensorType]) -> Int {
+    product.integerProducts(operands.dropLast(2), results)
+  }
+
   func emit(_ step: inout StepBuilder) throws {
     let arguments = try product.arguments(&step)
     let branch = try step.branch(columns: step.type(0).shape[1].fixed ?? 0)
-    step.tunable(Product.branchedKernel, arguments + branch + ["tokens", "m->scratch"])
+    step.tunable(Product.branchedKernel, arguments + branch + [.tokens, "m->scratch"])
   }
 }
 
@@ -66,17 +70,17 @@ extension StepBuilder {
     }
     let halves = try halves(operand)
     let values = try halves ?? floats(operand)
-    statements.append(
+    locals.append(
       "const irc_real_weights \(name) = {\(values), \(halves != nil), \(shape[0]), \(shape[1])};")
     return "&\(name)"
   }
 
   /// Hidden values with their stride, and the second factor of a branch: the last two operands of a product over `columns`.
-  fileprivate mutating func branch(columns: Int) throws -> [String] {
+  fileprivate mutating func branch(columns: Int) throws -> [KernelCall.Argument] {
     let first = operation.operands.count - 2
     let hidden = try tokenRows(first)
     let up = try real(first + 1, "up")
     needScratch(bytes: irc_up_scratch_bytes(columns, hidden.columns))
-    return hidden.strided + [up]
+    return hidden.strided + [.text(up)]
   }
 }

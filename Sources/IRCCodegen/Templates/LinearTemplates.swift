@@ -10,8 +10,8 @@ extension Linear: EmittableOperator {
     let weight = try halves ?? step.floats(1)
     let bias = try step.floats(2)
     let y = try step.result()
-    let arguments = [y.name, "\(y.stride)"] + x.strided + [weight, bias, "tokens"]
-    let sizes = ["\(x.columns)", "\(y.columns)"]
+    let arguments = [.rows(y), "\(y.stride)"] + x.strided + [.text(weight), .text(bias), .tokens]
+    let sizes: [KernelCall.Argument] = ["\(x.columns)", "\(y.columns)"]
     if halves != nil {
       step.needScratch(columns: x.columns)
       step.tunable("linear_f16", arguments + sizes + ["m->scratch"])
@@ -24,40 +24,45 @@ extension Linear: EmittableOperator {
 extension DequantizingLinear: EmittableOperator {
   func emit(_ step: inout StepBuilder) throws {
     let arguments = try arguments(&step)
-    step.tunable("linear_q_f32", arguments + ["tokens", "m->scratch"])
+    step.tunable("linear_q_f32", arguments + [.tokens, "m->scratch"])
   }
 
   /// What every kernel of this product takes first: the result, the input, the weight and the bias.
-  func arguments(_ step: inout StepBuilder) throws -> [String] {
+  func arguments(_ step: inout StepBuilder) throws -> [KernelCall.Argument] {
     let x = try step.tokenRows(0)
     let weight = try step.packed(1, weights)
     let bias = try bias ? step.floats(1 + weights.partCount) : "NULL"
     let y = try step.result()
     step.needScratch(columns: x.columns)
-    return [y.name, "\(y.stride)"] + x.strided + [weight, bias]
+    return [.rows(y), "\(y.stride)"] + x.strided + [.text(weight), .text(bias)]
   }
 }
 
 extension IntegerLinear: EmittableOperator {
+  func integerProducts(_ operands: [TensorType], _ results: [TensorType]) -> Int {
+    cost(operands, results).macs
+  }
+
   func emit(_ step: inout StepBuilder) throws {
     let arguments = try arguments(&step)
-    step.tunable("linear_q_i8", arguments + ["tokens", "m->scratch"])
+    step.tunable("linear_q_i8", arguments + [.tokens, "m->scratch"])
   }
 
   /// What every kernel of this product takes first: the result, the codes, their scale, the weight and the bias.
-  func arguments(_ step: inout StepBuilder) throws -> [String] {
+  func arguments(_ step: inout StepBuilder) throws -> [KernelCall.Argument] {
     let x = try step.tokenRows(0, .int8)
     guard x.offset == 0, x.stride % 32 == 0 else {
       throw OperatorError("the codes must fill whole blocks of 32")
     }
     let scale = try step.activationScale(1, activations)
+    step.work.activations = "\(activations.format) \(activations.granularity)"
     let first = activations.partCount
     let weight = try step.packed(first, weights)
     let bias = try bias ? step.floats(first + weights.partCount) : "NULL"
     let y = try step.result()
     step.needScratch(columns: x.columns)
-    return [y.name, "\(y.stride)"] + x.strided
-      + [scale.scale, scale.zero, "\(scale.stride)", weight, bias]
+    return [.rows(y), "\(y.stride)"] + x.strided
+      + [scale.scale, scale.zero, "\(scale.stride)", .text(weight), .text(bias)]
   }
 }
 
@@ -67,13 +72,13 @@ extension Embedding: EmittableOperator {
     guard case .ids = ids.home, step.isConstant(1) else {
       throw OperatorError("an embedding of anything but the input with a constant table")
     }
-    let halves = try step.halves(1)
-    let table = try halves ?? step.floats(1)
+    let halves = try step.halves(1, isTable: true)
+    let table = try halves ?? step.floats(1, isTable: true)
     let y = try step.result()
     step.limitTokens(table: 1)
     step.kernel(
       halves == nil ? "embedding_f32" : "embedding_f16",
-      [y.name, ids.name, table, "tokens", "\(y.columns)"])
+      [.rows(y), .rows(ids), .text(table), .tokens, "\(y.columns)"])
   }
 }
 
@@ -83,10 +88,10 @@ extension DequantizingEmbedding: EmittableOperator {
     guard case .ids = ids.home else {
       throw OperatorError("an embedding of anything but the input")
     }
-    let table = try step.packed(1, weights)
+    let table = try step.packed(1, weights, isTable: true)
     let y = try step.result()
     step.limitTokens(table: 1)
-    step.kernel("embedding_q", [y.name, ids.name, table, "tokens"])
+    step.kernel("embedding_q", [.rows(y), .rows(ids), .text(table), .tokens])
   }
 }
 

@@ -30,6 +30,8 @@ extension QuantizationParameters: EmittableOperator {
 }
 
 extension Quantize: EmittableOperator {
+  var isRowwise: Bool { true }
+
   func emit(_ step: inout StepBuilder) throws {
     try spec.checkActivations()
     let x = try step.tokenRows(0)
@@ -39,8 +41,8 @@ extension Quantize: EmittableOperator {
       let codes = try step.result(0, .int8, stride: stride)
       step.tunable(
         "quantize_static_i8",
-        [codes.name, "\(stride)"] + x.strided + ["tokens", "\(x.columns)"]
-          + [floatLiteral(literal.scale), "\(literal.zero)", "\(spec.codes.lowerBound)"]
+        [.rows(codes), "\(stride)"] + x.strided + [.tokens, "\(x.columns)"]
+          + [.text(floatLiteral(literal.scale)), "\(literal.zero)", "\(spec.codes.lowerBound)"]
           + ["\(spec.codes.upperBound)"])
       return
     }
@@ -50,18 +52,20 @@ extension Quantize: EmittableOperator {
     else { throw OperatorError("scales that were not made for the value") }
     let codes = try step.result(0, .int8, stride: stride)
     let scale = try step.scaleBuffer(parameters.results[0], .float)
-    var zero = "NULL"
+    var zero: KernelCall.Argument = "NULL"
     if spec.hasZeroPoints {
-      zero = try step.scaleBuffer(parameters.results[1], .int32).name
+      zero = .rows(try step.scaleBuffer(parameters.results[1], .int32))
     }
     step.tunable(
       "quantize_tokens_i8",
-      [codes.name, "\(stride)", scale.name, zero] + x.strided
-        + ["tokens", "\(x.columns)", "\(spec.format.bits)"])
+      [.rows(codes), "\(stride)", .rows(scale), zero] + x.strided
+        + [.tokens, "\(x.columns)", "\(spec.format.bits)"])
   }
 }
 
 extension Dequantize: EmittableOperator {
+  var isRowwise: Bool { true }
+
   func emit(_ step: inout StepBuilder) throws {
     try spec.checkActivations()
     let codes = try step.tokenRows(0, .int8)
@@ -70,8 +74,8 @@ extension Dequantize: EmittableOperator {
     step.program.helpers.insert(.dequantize)
     step.call(
       "dequantize",
-      [y.name] + codes.strided + [scale.scale, scale.zero, "\(scale.stride)"]
-        + ["tokens", "\(y.columns)"])
+      [.rows(y)] + codes.strided + [scale.scale, scale.zero, "\(scale.stride)"]
+        + [.tokens, "\(y.columns)"])
   }
 }
 
@@ -86,18 +90,19 @@ extension StepBuilder {
     program.buffers.append(ArenaBuffer(name: name, type: type, stride: 1, life: index...index))
     values[value] = made
     used.append(made)
+    writes.append(made)
     return made
   }
 
   /// Scale and zero point of activations as C expressions, with the distance from one token's to the next.
   mutating func activationScale(
     _ operand: Int, _ spec: QuantizationSpec
-  ) throws -> (scale: String, zero: String, stride: Int) {
+  ) throws -> (scale: KernelCall.Argument, zero: KernelCall.Argument, stride: Int) {
     if isConstant(operand) {
       let literal = try literalScale(operand, spec)
-      statements.append("const float x_scale = \(floatLiteral(literal.scale));")
+      locals.append("const float x_scale = \(floatLiteral(literal.scale));")
       if !spec.hasZeroPoints { return ("&x_scale", "NULL", 0) }
-      statements.append("const int32_t x_zero = \(literal.zero);")
+      locals.append("const int32_t x_zero = \(literal.zero);")
       return ("&x_scale", "&x_zero", 0)
     }
     guard spec.granularity == .row else {
@@ -105,7 +110,7 @@ extension StepBuilder {
     }
     let scale = try tokenRows(operand)
     let zero = spec.hasZeroPoints ? try tokenRows(operand + 1, .int32) : nil
-    return (scale.name, zero?.name ?? "NULL", 1)
+    return (.rows(scale), zero.map { .rows($0) } ?? "NULL", 1)
   }
 
   /// The one scale and zero point of static activations.

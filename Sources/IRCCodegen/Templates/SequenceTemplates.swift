@@ -1,3 +1,4 @@
+import CKernels
 import IRCGraph
 import IRCOps
 
@@ -8,30 +9,36 @@ extension Positions: EmittableOperator {
     guard case .ids = try step.tokenRows(0, .int32).home else {
       throw OperatorError("positions of anything but the input")
     }
-    step.used = []
+    (step.used, step.reads) = ([], [])
     let offset = try step.updatedState(1, becomes: 1)
     let y = try step.result(0, .int32)
     step.program.helpers.insert(.positions)
-    step.call("positions", [y.name, offset.name, "tokens"])
+    step.call("positions", [.rows(y), .rows(offset), .tokens])
   }
 }
 
 extension RotaryEmbedding: EmittableOperator {
+  var isRowwise: Bool { true }
+
   func emit(_ step: inout StepBuilder) throws {
-    let x = try step.tokenRows(0)
+    let x = try step.replaceableRows(0)
     let positions = try step.tokenRows(1, .int32)
     let table = step.table("rope_frequencies", frequencies)
     let y = try step.result()
     step.program.needsSequenceKernels = true
     step.kernel(
       "rope_f32",
-      [y.name] + x.strided
-        + [positions.name, table, "tokens", "\(y.columns / headDimension)", "\(headDimension)"])
+      [.rows(y)] + x.strided
+        + [
+          .rows(positions), .text(table), .tokens, "\(y.columns / headDimension)",
+          "\(headDimension)",
+        ])
   }
 }
 
 extension Append: EmittableOperator {
   var isTokenwise: Bool { false }
+  var isRowwise: Bool { true }
 
   func emit(_ step: inout StepBuilder) throws {
     let new = try step.tokenRows(1)
@@ -42,8 +49,8 @@ extension Append: EmittableOperator {
     step.program.helpers.insert(.copyRows)
     step.call(
       "copy_rows",
-      ["\(cache.name) + m->position * \(cache.stride)", "\(cache.stride)"] + new.strided
-        + ["tokens", "\(cache.columns)"])
+      [.appended(cache), "\(cache.stride)"] + new.strided
+        + [.tokens, "\(cache.columns)"])
   }
 }
 
@@ -65,13 +72,15 @@ extension Attention: EmittableOperator {
     }
     let y = try step.result()
     let width = y.columns / heads
-    step.program.attends = true
+    step.program.scoreColumns = max(
+      step.program.scoreColumns, irc_attention_scratch(1, heads, keyValueHeads))
     step.program.needsSequenceKernels = true
-    step.kernel(
+    step.tunable(
       "attention_f32",
-      [y.name] + q.strided + k.strided + v.strided
-        + ["tokens", "m->position + tokens", "\(heads)", "\(keyValueHeads)", "\(width)"]
-        + [floatLiteral(Float(scale)), "\(window)", "m->scores"])
+      [.rows(y)] + q.strided + k.strided + v.strided
+        + [.tokens, "m->position + tokens", "\(heads)", "\(keyValueHeads)", "\(width)"]
+        + [.text(floatLiteral(Float(scale))), "\(window)", "m->scores"])
+    (step.work.realProductsPerKey, step.work.window) = (2 * y.columns, window)
   }
 }
 
@@ -86,10 +95,10 @@ extension CausalConvolution: EmittableOperator {
     let y = try step.result()
     let width = step.type(2).shape[1].fixed ?? 0
     step.program.needsSequenceKernels = true
-    step.kernel(
+    step.tunable(
       "causal_conv_f32",
-      [y.name, state.name] + x.strided + [state.name, weight, bias]
-        + ["tokens", "\(y.columns)", "\(width)"])
+      [.rows(y), .rows(state)] + x.strided + [.rows(state), .text(weight), .text(bias)]
+        + [.tokens, "\(y.columns)", "\(width)"])
   }
 }
 
@@ -106,9 +115,9 @@ extension SelectiveScan: EmittableOperator {
     let h = try step.updatedState(6, becomes: 1)
     let y = try step.result()
     step.program.needsSequenceKernels = true
-    step.kernel(
+    step.tunable(
       "selective_scan_f32",
-      [y.name, h.name] + u.strided + delta.strided + [a] + b.strided + c.strided
-        + [d, "tokens", "\(y.columns)", "\(h.columns)"])
+      [.rows(y), .rows(h)] + u.strided + delta.strided + [.text(a)] + b.strided + c.strided
+        + [.text(d), .tokens, "\(y.columns)", "\(h.columns)"])
   }
 }

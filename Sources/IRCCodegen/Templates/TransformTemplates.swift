@@ -4,6 +4,7 @@ import IRCOps
 import IRCTensor
 
 extension HadamardTransform: EmittableOperator {
+  var isRowwise: Bool { true }
   var isTokenwise: Bool { axis == 1 }
 
   func emit(_ step: inout StepBuilder) throws {
@@ -11,17 +12,17 @@ extension HadamardTransform: EmittableOperator {
     guard let rotation = HadamardRotation(order: block, seed: seed) else {
       throw OperatorError("there is no Hadamard matrix of order \(block)")
     }
-    let x = try step.tokenRows(0)
+    let x = try step.replaceableRows(0)
     let tables = HadamardTables(rotation, isTransposed: isTransposed)
     let matrix = step.hadamard(tables)
     let y = try step.result()
     let scratch = unsafe tables.withPlan { unsafe irc_hadamard_scratch($0) }
     step.needScratch(bytes: 4 * scratch)
     step.program.needsHadamardKernel = true
-    step.kernel(
+    step.tunable(
       "hadamard_f32",
-      [y.name] + x.strided
-        + ["tokens", "\(y.columns)", "&\(matrix)", scratch == 0 ? "NULL" : "m->scratch"])
+      [.rows(y)] + x.strided
+        + [.tokens, "\(y.columns)", "&\(matrix)", scratch == 0 ? "NULL" : "m->scratch"])
   }
 }
 
@@ -70,28 +71,33 @@ extension StepBuilder {
 }
 
 extension ChannelScale: EmittableOperator {
+  var isRowwise: Bool { true }
   var isTokenwise: Bool { axis == 1 }
 
   func emit(_ step: inout StepBuilder) throws {
     guard axis == 1 else { throw OperatorError("factors along axis \(axis)") }
-    let x = try step.tokenRows(0)
+    let x = try step.replaceableRows(0)
     let factors = try step.floats(1)
     let y = try step.result()
     if isInverse {
-      step.kernel("div_rows_f32", [y.name] + x.strided + [factors, "tokens", "\(y.columns)"])
+      step.tunable(
+        "div_rows_f32", [.rows(y)] + x.strided + [.text(factors), .tokens, "\(y.columns)"])
     } else {
       // Every row meets the same factors: a stride of zero.
-      step.kernel("mul_rows_f32", [y.name] + x.strided + [factors, "0", "tokens", "\(y.columns)"])
+      step.tunable(
+        "mul_rows_f32", [.rows(y)] + x.strided + [.text(factors), "0", .tokens, "\(y.columns)"])
     }
   }
 }
 
 extension ScaledSiLU: EmittableOperator {
+  var isRowwise: Bool { true }
+
   func emit(_ step: inout StepBuilder) throws {
-    let x = try step.tokenRows(0)
+    let x = try step.replaceableRows(0)
     let scale = try step.floats(1)
     let y = try step.result()
-    step.kernel(
-      "scaled_silu_rows_f32", [y.name] + x.strided + [scale, "tokens", "\(y.columns)"])
+    step.tunable(
+      "scaled_silu_rows_f32", [.rows(y)] + x.strided + [.text(scale), .tokens, "\(y.columns)"])
   }
 }

@@ -39,7 +39,13 @@ struct LayerText {
   private func parameters(of function: Program.Function) -> [(type: String, name: String)] {
     let values = function.steps.flatMap(\.values)
     let hasIDs = values.contains { $0.home == .ids }
-    let hasArena = values.contains { if case .arena = $0.home { true } else { false } }
+    let hasArena = values.contains { value in
+      if case .arena(let buffer) = value.home {
+        program.buffers[buffer].rows == .tokens
+      } else {
+        false
+      }
+    }
     var parameters = [("const \(symbol)_context *", "m")]
     if hasIDs { parameters.append(("const int32_t *", "ids")) }
     if function.isTail && (hasIDs || hasArena) { parameters.append(("size_t ", "first")) }
@@ -59,17 +65,31 @@ struct LayerText {
       declarations += declaration(of: value, isTail: function.isTail)
     }
     lines += declarations
-    for step in function.steps {
+    for block in function.blocks {
       lines.append("")
-      lines += comment(step.comment, indent: "  ")
-      let isBlock = step.statements.contains { $0.hasPrefix("const ") }
-      if isBlock { lines.append("  {") }
-      for statement in step.statements {
-        lines += wrapped(statement, indent: isBlock ? "    " : "  ")
+      if block.isLoop {
+        lines.append("  for (size_t t = 0; t < tokens; t++) {")
+        for (index, step) in block.steps.enumerated() {
+          if index > 0 { lines.append("") }
+          lines += text(of: step, for: .each, indent: "    ")
+        }
+        lines.append("  }")
+      } else {
+        for step in block.steps { lines += text(of: step, for: .all, indent: "  ") }
       }
-      if isBlock { lines.append("  }") }
     }
     return lines + ["}"]
+  }
+
+  private func text(
+    of step: Program.Step, for tokens: KernelCall.Tokens, indent: String
+  ) -> [String] {
+    let isBlock = !step.locals.isEmpty
+    let statements = step.locals + step.calls.map { $0.text(for: tokens, program.buffers) }
+    let inner = isBlock ? indent + "  " : indent
+    let body = statements.flatMap { wrapped($0, indent: inner) }
+    return comment(step.comment, indent: indent)
+      + (isBlock ? [indent + "{"] + body + [indent + "}"] : body)
   }
 
   /// The pointer to a value's first row; in the tail, to the row of the first token that is asked for.
@@ -82,7 +102,9 @@ struct LayerText {
       return []
     case .arena(let buffer):
       address = "(\(value.type.rawValue) *)(void *)(m->arena + \(program.buffers[buffer].offset))"
-      if isTail { address += " + first * \(value.stride)" }
+      if isTail && program.buffers[buffer].rows == .tokens {
+        address += " + first * \(value.stride)"
+      }
       if value.offset > 0 { address += " + \(value.offset)" }
     case .state(let state):
       address = "(\(value.type.rawValue) *)(void *)(m->states + \(program.states[state].offset))"

@@ -19,7 +19,7 @@ struct RuntimeText {
         STATE_BYTES = \(program.stateBytes),
         SCRATCH_BYTES = \(program.scratchBytes),
         CACHE_COLUMNS = \(program.cacheColumns),  // floats that a token adds to the caches
-        SCORE_COLUMNS = \(program.attends ? 1 : 0),  // floats that a token adds to the scores of attention
+        SCORE_COLUMNS = \(program.scoreColumns),  // floats that a token adds to the scores of attention
         HEADER_BYTES = 64,
         HEAD_BYTES = \(SourceText.headBytes)
       };
@@ -32,7 +32,7 @@ struct RuntimeText {
         void *scratch;           // room of one product
         float *logits;           // (\(m)_VOCABULARY)
         float *cache;            // states with a row for each token, each (capacity, columns)
-        float *scores;           // (capacity), room of attention
+        float *scores;           // (capacity, SCORE_COLUMNS), room of attention
         const uint8_t *file;
         size_t file_bytes;
         size_t max_tokens;

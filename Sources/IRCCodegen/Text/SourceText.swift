@@ -28,7 +28,10 @@ struct SourceText {
 
   private var usesFloats: Bool {
     program.functions.contains { function in
-      function.steps.contains { step in step.statements.contains { $0.contains("floats_at(") } }
+      function.steps.contains { step in
+        let calls = step.calls.map { $0.text(for: .all, program.buffers) }
+        return (step.locals + calls).contains { $0.contains("floats_at(") }
+      }
     }
   }
 
@@ -80,15 +83,18 @@ struct SourceText {
     }
     var lines = [
       "// Values between operations lie in an arena of \(program.arenaBytes) bytes for \(chunk) tokens. A buffer is free",
-      "// again after the last step that reads it.",
+      "// again after the last step that reads it. What only a loop over tokens needs has one row, and some results",
+      "// are written over values that are read for the last time.",
       "//", "//     offset      bytes  steps        buffer",
     ]
     for buffer in program.buffers {
       let life = "\(buffer.life.lowerBound)-\(buffer.life.upperBound)"
-      let bytes = chunk * buffer.stride * buffer.type.byteCount
+      let rows = buffer.rows == .one ? 1 : chunk
+      let bytes = rows * buffer.stride * buffer.type.byteCount
       lines.append(
         "//  \(column("\(buffer.offset)", 9)) \(column("\(bytes)", 10))  "
-          + life.padding(13) + buffer.name)
+          + life.padding(13) + buffer.name
+          + (buffer.replaced.map { ", over \(program.buffers[$0].name)" } ?? ""))
     }
     return lines
   }

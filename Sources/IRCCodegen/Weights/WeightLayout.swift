@@ -44,8 +44,7 @@ struct WeightLayout {
       groups: hasOneScale
         ? (spec.format.isFitted ? 0 : 1) : spec.granularity.scales(inRowOf: shape[1]),
       scaleFormat: spec.scaleFormat, hasOneScale: hasOneScale, layout: .rows)
-    packed.layout = CodeLayout(
-      of: codes, spec, rows: shape[0], columns: shape[1], group: packed.group, graph)
+    packed.layout = CodeLayout(of: codes, spec, rows: shape[0], columns: shape[1], graph)
     var sections = [
       ("codes", packed.storedRows * packed.rowBytes),
       (packed.scaleRole, packed.scaleCount * packed.scaleBytes),

@@ -275,8 +275,9 @@ static void try_real(const irc_kernels **sets, size_t count) {
 
 int main(int argc, char **argv) {
   const irc_kernels *all[] = {
-    IRC_NAME(kernels_portable)(), IRC_NAME(kernels_avx2)(), IRC_NAME(kernels_neon_dotprod)(),
-    IRC_NAME(kernels_neon_i8mm)(), IRC_NAME(kernels_best)(),
+    IRC_NAME(kernels_portable)(), IRC_NAME(kernels_avx2)(),
+    IRC_NAME(kernels_avx512_vnni)(), IRC_NAME(kernels_amx)(),
+    IRC_NAME(kernels_neon_dotprod)(), IRC_NAME(kernels_neon_i8mm)(),
   };
   const irc_kernels *sets[sizeof all / sizeof *all];
   size_t count = 0;

@@ -1,0 +1,22 @@
+// Everything but integer products and Hadamard transforms for AVX2.
+#include "kernels_targets.h"
+
+#if IRC_X86
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#else
+#pragma GCC optimize("fp-contract=off")
+#endif
+
+#include <math.h>
+
+#include "kernels_common.h"
+#include "kernels_avx2_vector.h"
+#include "kernels_vector_math.h"
+#include "kernels_vector_products.h"
+#ifndef IRC_WITHOUT_SEQUENCES
+#include "kernels_vector_sequence.h"
+#endif
+#else
+typedef int irc_no_avx2_rows;
+#endif

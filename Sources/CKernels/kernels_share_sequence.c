@@ -1,0 +1,110 @@
+// Attention and scans whose work is shared among the threads of a team; see kernels_share.c.
+#include "kernels_threads.h"
+
+enum { SHARED_CHANNELS = 16 };
+
+static void run(
+  const irc_crew *crew, irc_task task, const void *arguments, size_t count, size_t grain,
+  uint64_t nanoseconds) {
+  const irc_work work = {task, arguments, count, grain, nanoseconds};
+  IRC_NAME(team_run)(crew->team, &work);
+}
+
+// ---- Attention ----------------------------------------------------------------------------------
+
+typedef struct attention {
+  const irc_crew *crew;
+  float *y;
+  const float *q;
+  size_t q_stride;
+  const float *k;
+  size_t k_stride;
+  const float *v;
+  size_t v_stride;
+  size_t tokens, total, heads, kv_heads, head_dim;
+  float scale;
+  size_t window;
+} attention;
+
+// Some tokens: those before see fewer keys, so the total ends with the last of them.
+static void share_queries(const void *arguments, size_t first, size_t count, size_t thread) {
+  const attention *p = (const attention *)arguments;
+  IRC_NAME(attention_f32)(
+    p->y + first * p->heads * p->head_dim, p->q + first * p->q_stride, p->q_stride, p->k,
+    p->k_stride, p->v, p->v_stride, count, p->total - p->tokens + first + count, p->heads,
+    p->kv_heads, p->head_dim, p->scale, p->window,
+    p->crew->scores + thread * p->crew->scores_count);
+}
+
+// Some heads of keys of the one token, and the heads of queries that read them.
+static void share_heads(const void *arguments, size_t first, size_t count, size_t thread) {
+  const attention *p = (const attention *)arguments;
+  size_t share = p->heads / p->kv_heads, column = first * p->head_dim;
+  IRC_NAME(attention_f32)(
+    p->y + share * column, p->q + share * column, p->q_stride, p->k + column, p->k_stride,
+    p->v + column, p->v_stride, 1, p->total, count * share, count, p->head_dim, p->scale,
+    p->window, p->crew->scores + thread * p->crew->scores_count);
+}
+
+void IRC_NAME(share_attention_f32)(
+  const irc_crew *crew, float *IRC_RESTRICT y, const float *IRC_RESTRICT q, size_t q_stride,
+  const float *IRC_RESTRICT k, size_t k_stride, const float *IRC_RESTRICT v, size_t v_stride,
+  size_t tokens, size_t total, size_t heads, size_t kv_heads, size_t head_dim, float scale,
+  size_t window) {
+  const attention p = {
+    crew, y, q, q_stride, k, k_stride, v, v_stride, tokens, total, heads, kv_heads, head_dim,
+    scale, window};
+  size_t seen = window > 0 && window < total ? window : total;
+  // Two products of 16 a nanosecond, a key and a query each.
+  uint64_t nanoseconds = (uint64_t)tokens * seen * heads * head_dim / 8;
+  if (tokens == 1)
+    run(crew, share_heads, &p, kv_heads, 1, nanoseconds);
+  else
+    run(crew, share_queries, &p, tokens, 1, nanoseconds);
+}
+
+// ---- Selective scan -----------------------------------------------------------------------------
+
+typedef struct scan {
+  const irc_crew *crew;
+  float *y, *h;
+  const float *u;
+  size_t u_stride;
+  const float *delta;
+  size_t delta_stride;
+  const float *a, *b;
+  size_t b_stride;
+  const float *c;
+  size_t c_stride;
+  const float *d;
+  size_t tokens, channels, states;
+} scan;
+
+// Some channels, token by token since the results of all channels lie together.
+static void share_channels(const void *arguments, size_t first, size_t count, size_t thread) {
+  const scan *p = (const scan *)arguments;
+  (void)thread;
+  size_t state = first * p->states;
+  size_t step = count == p->channels ? p->tokens : 1;
+  for (size_t t = 0; t < p->tokens; t += step)
+    IRC_NAME(selective_scan_f32)(
+      p->y + t * p->channels + first, p->h + state, p->u + t * p->u_stride + first, p->u_stride,
+      p->delta + t * p->delta_stride + first, p->delta_stride, p->a + state,
+      p->b + t * p->b_stride, p->b_stride, p->c + t * p->c_stride, p->c_stride, p->d + first, step,
+      count, p->states);
+}
+
+void IRC_NAME(share_selective_scan_f32)(
+  const irc_crew *crew, float *IRC_RESTRICT y, float *IRC_RESTRICT h, const float *IRC_RESTRICT u,
+  size_t u_stride, const float *IRC_RESTRICT delta, size_t delta_stride,
+  const float *IRC_RESTRICT a, const float *IRC_RESTRICT b, size_t b_stride,
+  const float *IRC_RESTRICT c, size_t c_stride, const float *IRC_RESTRICT d, size_t tokens,
+  size_t channels, size_t states) {
+  const scan p = {
+    crew, y, h, u, u_stride, delta, delta_stride, a, b, b_stride, c, c_stride, d, tokens, channels,
+    states};
+  // An exponential of four states takes a nanosecond.
+  run(
+    crew, share_channels, &p, channels, SHARED_CHANNELS,
+    (uint64_t)tokens * channels * states / 4);
+}

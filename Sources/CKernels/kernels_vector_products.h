@@ -1,0 +1,216 @@
+// Products with real weights in vectors of sixteen lanes: the same bits as irc_dot. Four rows of
+// weights meet some tokens in a tile whose sums stay in registers; see kernels_vector_math.h.
+
+// Columns of a tile, so that its weights stay in the first-level cache while all tokens pass, and
+// tokens that pass.
+enum { IRC_TILE_COLUMNS = 1024, IRC_TILE_BATCH = 32 };
+
+// Adds the products of n columns, from a multiple of IRC_LANES on, to the lanes of up to four rows
+// and some tokens: (tokens, 4, IRC_LANES). `w` is what irc_real_weights has.
+IRC_VECTOR void irc_v_tile(
+  float *IRC_RESTRICT lanes, const void *w, bool is_half, size_t stride,
+  const float *IRC_RESTRICT x, size_t x_stride, size_t n, size_t rows, size_t tokens) {
+  const uint16_t *half = (const uint16_t *)w;
+  const float *full = (const float *)w;
+  irc_v sum[4 * IRC_TILE_TOKENS];
+  IRC_UNROLL for (size_t t = 0; t < tokens; t++)
+    IRC_UNROLL for (size_t r = 0; r < rows; r++)
+      sum[4 * t + r] = irc_v_load(lanes + (4 * t + r) * IRC_LANES);
+  size_t i = 0;
+  for (; i + IRC_LANES <= n; i += IRC_LANES) {
+    irc_v v[IRC_TILE_TOKENS];
+    IRC_UNROLL for (size_t t = 0; t < tokens; t++) v[t] = irc_v_load(x + t * x_stride + i);
+    IRC_UNROLL for (size_t r = 0; r < rows; r++) {
+      irc_v a = is_half ? irc_v_load_half(half + r * stride + i) : irc_v_load(full + r * stride + i);
+      IRC_UNROLL for (size_t t = 0; t < tokens; t++)
+        sum[4 * t + r] = irc_v_add(sum[4 * t + r], irc_v_mul(a, v[t]));
+    }
+  }
+  // Behind the end, zeros add zero, which a lane that began as zero does not notice.
+  if (i < n) {
+    size_t some = n - i;
+    irc_v v[IRC_TILE_TOKENS];
+    IRC_UNROLL for (size_t t = 0; t < tokens; t++)
+      v[t] = irc_v_load_some(x + t * x_stride + i, some);
+    IRC_UNROLL for (size_t r = 0; r < rows; r++) {
+      irc_v a = is_half ? irc_v_load_half_some(half + r * stride + i, some)
+                        : irc_v_load_some(full + r * stride + i, some);
+      IRC_UNROLL for (size_t t = 0; t < tokens; t++)
+        sum[4 * t + r] = irc_v_add(sum[4 * t + r], irc_v_mul(a, v[t]));
+    }
+  }
+  IRC_UNROLL for (size_t t = 0; t < tokens; t++)
+    IRC_UNROLL for (size_t r = 0; r < rows; r++)
+      irc_v_store(lanes + (4 * t + r) * IRC_LANES, sum[4 * t + r]);
+}
+
+// The same for any number of tokens and of rows, one to four; `is_half` is known when this is compiled.
+IRC_VECTOR void irc_v_tiles_of(
+  float *IRC_RESTRICT lanes, const void *w, bool is_half, size_t stride,
+  const float *IRC_RESTRICT x, size_t x_stride, size_t n, size_t rows, size_t tokens) {
+  size_t bytes = is_half ? 2 : 4, t = 0;
+  if (rows == 4)
+    for (; t + IRC_TILE_TOKENS <= tokens; t += IRC_TILE_TOKENS)
+      irc_v_tile(
+        lanes + t * 4 * IRC_LANES, w, is_half, stride, x + t * x_stride, x_stride, n, 4,
+        IRC_TILE_TOKENS);
+  for (; t < tokens; t++) {
+    if (rows == 4) {
+      irc_v_tile(
+        lanes + t * 4 * IRC_LANES, w, is_half, stride, x + t * x_stride, x_stride, n, 4, 1);
+      continue;
+    }
+    for (size_t r = 0; r < rows; r++)
+      irc_v_tile(
+        lanes + (4 * t + r) * IRC_LANES, (const uint8_t *)w + r * stride * bytes, is_half, stride,
+        x + t * x_stride, x_stride, n, 1, 1);
+  }
+}
+
+IRC_SHARED void irc_v_tiles(
+  float *IRC_RESTRICT lanes, const void *w, bool is_half, size_t stride,
+  const float *IRC_RESTRICT x, size_t x_stride, size_t n, size_t rows, size_t tokens) {
+  if (is_half)
+    irc_v_tiles_of(lanes, w, true, stride, x, x_stride, n, rows, tokens);
+  else
+    irc_v_tiles_of(lanes, w, false, stride, x, x_stride, n, rows, tokens);
+}
+
+// The sums of the lanes: (tokens, 4, IRC_LANES) -> (tokens, rows)
+IRC_SHARED void irc_v_sum_tiles(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT lanes, const float *bias,
+  size_t tokens, size_t rows) {
+  for (size_t t = 0, count; t < tokens; t += count, y += count * y_stride) {
+    float dot[16];
+    count = 4;
+    if (t + 4 <= tokens) {
+      irc_v sum[16];
+      IRC_UNROLL for (size_t k = 0; k < 16; k++)
+        sum[k] = irc_v_load(lanes + (4 * t + k) * IRC_LANES);
+      irc_v_store(dot, irc_v_sums(sum));
+    } else {
+      count = 1;
+      for (size_t k = 0; k < rows; k++)
+        dot[k] = irc_v_sum(irc_v_load(lanes + (4 * t + k) * IRC_LANES));
+    }
+    for (size_t k = 0; k < count; k++)
+      for (size_t r = 0; r < rows; r++)
+        y[k * y_stride + r] = bias ? dot[4 * k + r] + bias[r] : dot[4 * k + r];
+  }
+}
+
+IRC_SHARED void irc_v_linear(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+  const void *IRC_RESTRICT w, bool is_half, const float *bias, size_t tokens, size_t in,
+  size_t out) {
+  size_t bytes = is_half ? 2 : 4;
+  for (size_t first = 0, count; first < tokens; first += count) {
+    count = tokens - first < IRC_TILE_BATCH ? tokens - first : IRC_TILE_BATCH;
+    for (size_t o = 0, rows; o < out; o += rows) {
+      float lanes[IRC_TILE_BATCH * 4 * IRC_LANES];
+      rows = out - o < 4 ? out - o : 4;
+      memset(lanes, 0, count * 4 * IRC_LANES * sizeof(float));
+      for (size_t start = 0, length; start < in; start += length) {
+        length = in - start < IRC_TILE_COLUMNS ? in - start : IRC_TILE_COLUMNS;
+        irc_v_tiles(
+          lanes, (const uint8_t *)w + (o * in + start) * bytes, is_half, in,
+          x + first * x_stride + start, x_stride, length, rows, count);
+      }
+      irc_v_sum_tiles(
+        y + first * y_stride + o, y_stride, lanes, bias ? bias + o : NULL, count, rows);
+    }
+  }
+}
+
+IRC_KERNEL void IRC_OF_SET(linear_f32)(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+  const float *IRC_RESTRICT w, const float *bias, size_t tokens, size_t in, size_t out) {
+  irc_v_linear(y, y_stride, x, x_stride, w, false, bias, tokens, in, out);
+}
+
+IRC_KERNEL void IRC_OF_SET(linear_f16)(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
+  const uint16_t *IRC_RESTRICT w, const float *bias, size_t tokens, size_t in, size_t out,
+  void *IRC_RESTRICT scratch) {
+  (void)scratch;  // weights are widened as they are loaded
+  irc_v_linear(y, y_stride, x, x_stride, w, true, bias, tokens, in, out);
+}
+
+// ---- Branches of low rank -----------------------------------------------------------------------
+
+// Columns that are multiplied while the quantizer has them at hand.
+enum { IRC_DOWN_COLUMNS = 512 };
+
+// The columns start ..< start + n of up to IRC_DOWN_TOKENS tokens times those of `down`, into
+// (rank / 4, IRC_DOWN_TOKENS, 4, IRC_LANES).
+IRC_SHARED void irc_v_add_down(
+  float *IRC_RESTRICT lanes, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens,
+  const irc_real_weights *down, size_t start, size_t n) {
+  size_t bytes = down->is_half ? 2 : 4;
+  for (size_t o = 0; o < down->out; o += 4, lanes += IRC_DOWN_TOKENS * 4 * IRC_LANES) {
+    const uint8_t *w = (const uint8_t *)down->values + (o * down->in + start) * bytes;
+    size_t rows = down->out - o < 4 ? down->out - o : 4;
+    irc_v_tiles(lanes, w, down->is_half, down->in, x + start, x_stride, n, rows, tokens);
+  }
+}
+
+IRC_VECTOR void irc_v_sum_down(
+  float *IRC_RESTRICT hidden, size_t hidden_stride, const float *IRC_RESTRICT lanes, size_t tokens,
+  size_t rank) {
+  for (size_t o = 0; o < rank; o += 4, lanes += IRC_DOWN_TOKENS * 4 * IRC_LANES)
+    irc_v_sum_tiles(
+      hidden + o, hidden_stride, lanes, NULL, tokens, rank - o < 4 ? rank - o : 4);
+}
+
+IRC_KERNEL void IRC_OF_SET(quantize_tokens_down)(
+  int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
+  int32_t *IRC_RESTRICT zero, float *IRC_RESTRICT hidden, size_t hidden_stride,
+  const float *IRC_RESTRICT x, size_t x_stride, const irc_real_weights *down, size_t tokens,
+  uint32_t bits, void *IRC_RESTRICT scratch) {
+  float *lanes = (float *)scratch;
+  size_t n = down->in, count;
+  for (size_t first = 0; first < tokens; first += count) {
+    count = tokens - first < IRC_DOWN_TOKENS ? tokens - first : IRC_DOWN_TOKENS;
+    const float *rows = x + first * x_stride;
+    irc_span spans[IRC_DOWN_TOKENS];
+    for (size_t t = 0; t < count; t++) spans[t] = irc_no_span();
+    memset(lanes, 0, irc_down_scratch_bytes(down->out));
+    for (size_t start = 0; start < n; start += IRC_DOWN_COLUMNS) {
+      size_t length = n - start < IRC_DOWN_COLUMNS ? n - start : IRC_DOWN_COLUMNS;
+      for (size_t t = 0; t < count; t++)
+        irc_v_widen(&spans[t], rows + t * x_stride + start, length, zero != NULL);
+      irc_v_add_down(lanes, rows, x_stride, count, down, start, length);
+    }
+    for (size_t t = 0; t < count; t++)
+      scale[first + t] = irc_v_quantize_token(
+        codes + (first + t) * code_stride, code_stride, zero ? zero + first + t : NULL,
+        rows + t * x_stride, n, bits, spans[t]);
+    irc_v_sum_down(hidden + first * hidden_stride, hidden_stride, lanes, count, down->out);
+  }
+}
+
+IRC_KERNEL void IRC_OF_SET(quantize_static_down)(
+  int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT hidden,
+  size_t hidden_stride, const float *IRC_RESTRICT x, size_t x_stride, const irc_real_weights *down,
+  size_t tokens, float scale, int32_t zero, int32_t low, int32_t high,
+  void *IRC_RESTRICT scratch) {
+  float *lanes = (float *)scratch;
+  float r = irc_reciprocal(scale);
+  size_t n = down->in, count;
+  for (size_t first = 0; first < tokens; first += count) {
+    count = tokens - first < IRC_DOWN_TOKENS ? tokens - first : IRC_DOWN_TOKENS;
+    const float *rows = x + first * x_stride;
+    memset(lanes, 0, irc_down_scratch_bytes(down->out));
+    for (size_t start = 0; start < n; start += IRC_DOWN_COLUMNS) {
+      size_t length = n - start < IRC_DOWN_COLUMNS ? n - start : IRC_DOWN_COLUMNS;
+      for (size_t t = 0; t < count; t++)
+        irc_v_quantize(
+          codes + (first + t) * code_stride + start, rows + t * x_stride + start, length, r, zero,
+          (float)(low - zero), (float)(high - zero));
+      irc_v_add_down(lanes, rows, x_stride, count, down, start, length);
+    }
+    for (size_t t = 0; t < count; t++)
+      irc_pad_codes(codes + (first + t) * code_stride, n, code_stride);
+    irc_v_sum_down(hidden + first * hidden_stride, hidden_stride, lanes, count, down->out);
+  }
+}

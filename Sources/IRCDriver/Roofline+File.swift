@@ -1,0 +1,36 @@
+package import IRCCodegen
+import IRCSupport
+
+extension Roofline {
+  /// Reads `read_gbps`, `int8.gops` and `float.gops` of a file, or of its `machine`, as `irc bench --json` writes them, and
+  /// `cache_gbps` if it is there.
+  ///
+  /// - Throws: `Diagnostic` when the file is no such JSON.
+  package init(reading path: String) throws {
+    let file = try JSONValue(reading: path)
+    let machine = try file.optional("machine") ?? file
+    func rate(_ value: JSONValue) throws -> Double {
+      let number = try value.double()
+      guard number.isFinite, number > 0 else {
+        throw value.diagnostic("inspect.roofline", "expected a number above 0, found \(number)")
+      }
+      return number * 1e9
+    }
+    let name = try machine.optional("cpu")?.string()
+    self.init(
+      readRate: try rate(machine["read_gbps"]),
+      cacheRate: try machine.optional("cache_gbps").map(rate) ?? Roofline.standard.cacheRate,
+      integerRate: try rate(machine["int8"]["gops"]),
+      realRate: try rate(machine["float"]["gops"]),
+      source: name.map { "\(path), \($0)" } ?? path)
+  }
+
+  /// Keys are documented in `docs/commands.md`.
+  var json: JSON {
+    .object([
+      ("source", .string(source)), ("read_gbps", .real(readRate * 1e-9)),
+      ("cache_gbps", .real(cacheRate * 1e-9)), ("int8_gops", .real(integerRate * 1e-9)),
+      ("float_gops", .real(realRate * 1e-9)),
+    ])
+  }
+}

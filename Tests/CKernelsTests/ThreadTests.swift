@@ -1,0 +1,44 @@
+import Foundation
+import Testing
+
+/// Teams of threads and kernels that they share, in a program of its own, which hangs if a thread does not come.
+@Suite("Threads")
+struct ThreadTests {
+  private static let check = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("Threads/check.c")
+
+  /// Builds the program with the kernels and runs it; what it says is a failure.
+  private func runs(_ compiler: URL, _ flags: [String]) throws {
+    let folder = FileManager.default.temporaryDirectory
+      .appendingPathComponent("irc-threads-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let files = try FileManager.default.contentsOfDirectory(atPath: CrossTests.sources.path).sorted()
+      .filter { $0.hasSuffix(".c") && $0.hasPrefix("kernels_") && $0 != "kernels_reference.c" }
+    let built = folder.appendingPathComponent("check").path
+    let arguments =
+      ["-std=c11", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-DIRC_SHARE_NS=0"]
+      + ["-Iinclude", "-I."] + flags + files + [Self.check.path, "-lm", "-o", built]
+    let (status, output) = try run(compiler, arguments, in: CrossTests.sources)
+    #expect(status == 0 && output.isEmpty, "\(output)")
+    guard status == 0 else { return }
+    let (result, told) = try run(URL(fileURLWithPath: built), [], in: folder)
+    #expect(result == 0 && told.isEmpty, "\(told)")
+  }
+
+  @Test(
+    "a pool shares kernels without a race and without a change of their bits",
+    .enabled(if: program("gcc") != nil, "needs gcc"),
+    arguments: ["thread", "address,undefined"])
+  func pool(_ sanitizer: String) throws {
+    try runs(
+      #require(program("gcc")),
+      ["-O1", "-g", "-pthread", "-fsanitize=\(sanitizer)", "-fno-sanitize-recover=all"]
+        + ["-fuse-ld=bfd"])
+  }
+
+  @Test("so does OpenMP", .enabled(if: program("gcc") != nil, "needs gcc"))
+  func openMP() throws {
+    try runs(#require(program("gcc")), ["-O2", "-fopenmp", "-DIRC_OPENMP"])
+  }
+}
