@@ -143,8 +143,8 @@ let package = Package(
     .target(name: "CSHA256"),
     .target(name: "CKernels", exclude: ["README.md"]),
     .testTarget(
-      name: "CKernelsTests", dependencies: ["CKernels", "IRCTestSupport"], exclude: ["Cross", "Threads"],
-      swiftSettings: testing),
+      name: "CKernelsTests", dependencies: ["CKernels", "IRCTestSupport"],
+      exclude: ["Cross", "Threads"], swiftSettings: testing),
     .target(
       name: "IRCTestSupport",
       dependencies: ["IRCSupport", "IRCTensor", "IRCGraph", "IRCOps", "IRCExecution"],
