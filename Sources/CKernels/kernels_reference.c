@@ -165,6 +165,47 @@ void IRC_NAME(quantize_tokens_i8_ref)(
   }
 }
 
+void IRC_NAME(attention_i8_ref)(
+  float *y, const float *q, size_t q_stride, const int8_t *k, size_t k_stride,
+  const float *k_scale, const int8_t *v, size_t v_stride, const float *v_scale,
+  size_t scale_stride, size_t tokens, size_t total, size_t heads, size_t kv_heads,
+  size_t head_dim, float scale, size_t window, void *scratch) {
+  float *weight = (float *)scratch;
+  int8_t *codes = (int8_t *)(weight + total);
+  for (size_t t = 0; t < tokens; t++)
+    for (size_t h = 0; h < heads; h++) {
+      size_t end = total - tokens + t + 1, head = h / (heads / kv_heads), column = head * head_dim;
+      size_t start = window > 0 && end > window ? end - window : 0;
+      float made, most = -INFINITY, lane[16] = {0};
+      IRC_NAME(quantize_tokens_i8_ref)(
+        codes, head_dim, &made, NULL, q + t * q_stride + h * head_dim, head_dim, 1, head_dim, 8);
+      float factor = made * scale;
+      for (size_t j = start; j < end; j++) {
+        int64_t sum = 0;
+        for (size_t i = 0; i < head_dim; i++) sum += codes[i] * k[j * k_stride + column + i];
+        float score = (float)sum * k_scale[j * scale_stride + head];
+        weight[j - start] = score * factor;
+        if (weight[j - start] > most) most = weight[j - start];
+      }
+      for (size_t j = start; j < end; j++) {
+        float e = weight[j - start] - most;
+        IRC_NAME(exp_f32)(&e, &e, 1);
+        weight[j - start] = e;
+        lane[(j - start) % 16] += e;
+      }
+      for (int step = 8; step > 0; step /= 2)
+        for (int l = 0; l < step; l++) lane[l] += lane[l + step];
+      for (size_t i = 0; i < head_dim; i++) {
+        float sum = 0;
+        for (size_t j = start; j < end; j++) {
+          float scaled = weight[j - start] * v_scale[j * scale_stride + head];
+          sum += scaled * (float)v[j * v_stride + column + i];
+        }
+        y[(t * heads + h) * head_dim + i] = sum / lane[0];
+      }
+    }
+}
+
 // The weight at (row, column) as a float; `source` is what `value` knows how to read.
 typedef float (*weight_value)(const void *source, size_t in, size_t row, size_t column);
 

@@ -29,7 +29,7 @@ typedef struct attention {
 // Some tokens: those before see fewer keys, so the total ends with the last of them.
 static void share_queries(const void *arguments, size_t first, size_t count, size_t thread) {
   const attention *p = (const attention *)arguments;
-  IRC_NAME(attention_f32)(
+  p->crew->kernels->attention_f32(
     p->y + first * p->heads * p->head_dim, p->q + first * p->q_stride, p->q_stride, p->k,
     p->k_stride, p->v, p->v_stride, count, p->total - p->tokens + first + count, p->heads,
     p->kv_heads, p->head_dim, p->scale, p->window,
@@ -40,7 +40,7 @@ static void share_queries(const void *arguments, size_t first, size_t count, siz
 static void share_heads(const void *arguments, size_t first, size_t count, size_t thread) {
   const attention *p = (const attention *)arguments;
   size_t share = p->heads / p->kv_heads, column = first * p->head_dim;
-  IRC_NAME(attention_f32)(
+  p->crew->kernels->attention_f32(
     p->y + share * column, p->q + share * column, p->q_stride, p->k + column, p->k_stride,
     p->v + column, p->v_stride, 1, p->total, count * share, count, p->head_dim, p->scale,
     p->window, p->crew->scores + thread * p->crew->scores_count);
@@ -87,7 +87,7 @@ static void share_channels(const void *arguments, size_t first, size_t count, si
   size_t state = first * p->states;
   size_t step = count == p->channels ? p->tokens : 1;
   for (size_t t = 0; t < p->tokens; t += step)
-    IRC_NAME(selective_scan_f32)(
+    p->crew->kernels->selective_scan_f32(
       p->y + t * p->channels + first, p->h + state, p->u + t * p->u_stride + first, p->u_stride,
       p->delta + t * p->delta_stride + first, p->delta_stride, p->a + state,
       p->b + t * p->b_stride, p->b_stride, p->c + t * p->c_stride, p->c_stride, p->d + first, step,

@@ -56,7 +56,7 @@ typedef struct irc_crew {
   uint8_t *scratch;      // one after another, for each thread that there is room for
   size_t scratch_bytes;  // of one
   float *scores;         // the same for attention, (scores_count) floats each
-  size_t scores_count;
+  size_t scores_count;   // irc_attention_scratch or more
 } irc_crew;
 
 // The kernels of these names, with their arguments but for the scratch. Products share rows of the weight, 64

@@ -112,9 +112,13 @@ public struct CEmitter: Sendable {
     var files = [
       (names.header, header.text), (names.source, draft.source.text(fingerprint: fingerprint)),
     ]
+    let definitions =
+      ["IRC_PREFIX \(names.symbol)"]
+      + (draft.program.needsSequenceKernels ? [] : ["IRC_WITHOUT_SEQUENCES"])
+      + (draft.program.needsHadamardKernel ? [] : ["IRC_WITHOUT_HADAMARD"])
+    let prefix = definitions.map { "#define \($0)\n" }.joined()
     for kernel in draft.kernels {
-      let prefix = kernel.name.hasSuffix(".c") ? "#define IRC_PREFIX \(names.symbol)\n" : ""
-      files.append((kernel.name, prefix + kernel.text))
+      files.append((kernel.name, (kernel.name.hasSuffix(".c") ? prefix : "") + kernel.text))
     }
     let package = PackageText(
       names: names, sources: [names.source] + draft.source.kernelSources, target: options.target)
@@ -134,11 +138,8 @@ public struct CEmitter: Sendable {
   /// The kernel files that the program needs.
   private func kernelFiles(_ program: Program) -> [(name: String, text: String)] {
     embeddedFiles().filter { file in
-      switch file.name {
-      case "kernels_sequence.c": program.needsSequenceKernels
-      case "kernels_hadamard.c", "kernels_hadamard.h": program.needsHadamardKernel
-      default: true
-      }
+      if file.name.contains("hadamard") { return program.needsHadamardKernel }
+      return program.needsSequenceKernels || !file.name.contains("sequence")
     }
   }
 

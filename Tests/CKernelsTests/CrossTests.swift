@@ -9,8 +9,9 @@ struct CrossTests {
   static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("Sources/CKernels")
-  static let check = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .appendingPathComponent("Cross/check.c")
+  static let checks = ["Cross/check.c", "Cross/rows.c"].map {
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent($0)
+  }
 
   /// Builds the program and runs it, by `emulator` if there is one; returns the sets that it tried.
   private func setsThatAgree(
@@ -25,7 +26,7 @@ struct CrossTests {
     let built = folder.appendingPathComponent("check").path
     let arguments =
       ["-std=c11", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-Iinclude"] + flags
-      + files + [Self.check.path, "-lm", "-o", built]
+      + files + Self.checks.map(\.path) + ["-lm", "-o", built]
     let (status, output) = try run(compiler, arguments, in: Self.sources)
     #expect(status == 0 && output.isEmpty, "\(output)")
     guard status == 0 else { return [] }

@@ -98,6 +98,83 @@ struct SequenceTests {
     #expect(bitPatterns(run(5)) == bitPatterns(whole))
   }
 
+  /// Attention in double precision, all queries with the keys up to themselves.
+  private static func exactAttention(
+    q: [Double], k: [Double], v: [Double], tokens: Int, heads: Int, kvHeads: Int, headDim: Int,
+    scale: Double
+  ) -> [Double] {
+    let (total, share) = (k.count / (kvHeads * headDim), heads / kvHeads)
+    var y = [Double](repeating: 0, count: q.count)
+    for token in 0..<tokens {
+      for head in 0..<heads {
+        let (row, column) = ((token * heads + head) * headDim, head / share * headDim)
+        let keys = 0..<total - tokens + token + 1
+        let weights = keys.map { key in
+          exp(
+            scale
+              * (0..<headDim).reduce(0.0) {
+                $0 + q[row + $1] * k[key * kvHeads * headDim + column + $1]
+              })
+        }
+        let sum = weights.reduce(0, +)
+        for i in 0..<headDim {
+          y[row + i] = keys.reduce(0) {
+            $0 + weights[$1] / sum * v[$1 * kvHeads * headDim + column + i]
+          }
+        }
+      }
+    }
+    return y
+  }
+
+  @Test(
+    "Attention over codes is attention over what they stand for, and near the one over numbers",
+    arguments: [(4, 2), (3, 3), (10, 2)], [20, 64])
+  func attentionOverCodes(heads: (all: Int, ofKeys: Int), headDim: Int) {
+    let (tokens, total) = (5, 37)
+    var samples = Samples(UInt64(headDim))
+    /// Numbers, their codes head by head, scales, and what the codes stand for.
+    func rounded(
+      _ rows: Int
+    ) -> (numbers: [Float], codes: [Int8], scales: [Float], stood: [Double]) {
+      let numbers = samples.floats(rows * headDim)
+      var codes = [Int8](repeating: 0, count: numbers.count)
+      var scales = [Float](repeating: 0, count: rows)
+      irc_quantize_tokens_i8(
+        &codes, headDim, &scales, nil, numbers, headDim, rows, headDim, 8)
+      let stood = codes.indices.map { Double(codes[$0]) * Double(scales[$0 / headDim]) }
+      return (numbers, codes, scales, stood)
+    }
+    let q = rounded(tokens * heads.all)
+    let k = rounded(total * heads.ofKeys)
+    let v = rounded(total * heads.ofKeys)
+    let scale: Float = 0.3
+    func exact(_ q: [Double], _ k: [Double], _ v: [Double]) -> [Double] {
+      Self.exactAttention(
+        q: q, k: k, v: v, tokens: tokens, heads: heads.all, kvHeads: heads.ofKeys,
+        headDim: headDim, scale: Double(scale))
+    }
+    var y = [Float](repeating: .nan, count: q.numbers.count)
+    let width = heads.ofKeys * headDim
+    var scratch = [Float](
+      repeating: 0,
+      count: irc_attention_i8_scratch_bytes(total, heads.all, heads.ofKeys, headDim) / 4)
+    irc_attention_i8(
+      &y, q.numbers, heads.all * headDim, k.codes, width, k.scales, v.codes, width, v.scales,
+      heads.ofKeys, tokens, total, heads.all, heads.ofKeys, headDim, scale, 0, &scratch)
+    #expect(close(y, exact(q.stood, k.stood, v.stood), 2e-6))
+
+    // A code is at most half a step away from its number, and a step is a 127th of the largest magnitude. If no score
+    // moves by more than d, the weights move by exp(2 d) - 1 together.
+    let step = 0.5 / 127
+    let d = Double(scale) * Double(headDim) * (2 * step + step * step)
+    let near = exact(
+      q.numbers.map(Double.init), k.numbers.map(Double.init), v.numbers.map(Double.init))
+    let worst = zip(y, near).map { abs(Double($0) - $1) }.max() ?? 0
+    #expect(worst <= exp(2 * d) - 1 + step + 1e-5)
+    #expect(worst > 0)
+  }
+
   @Test(arguments: [1, 2, 4, 5], [1, 15, 16, 37])
   func convolution(width: Int, channels: Int) {
     let tokens = 12

@@ -24,6 +24,13 @@ void IRC_NAME(quantize_static_i8_ref)(
   int8_t *codes, size_t code_stride, const float *x, size_t x_stride, size_t tokens, size_t n,
   float scale, int32_t zero, int32_t low, int32_t high);
 
+// Same bits as attention_i8, with the exp of the portable kernels.
+void IRC_NAME(attention_i8_ref)(
+  float *y, const float *q, size_t q_stride, const int8_t *k, size_t k_stride,
+  const float *k_scale, const int8_t *v, size_t v_stride, const float *v_scale,
+  size_t scale_stride, size_t tokens, size_t total, size_t heads, size_t kv_heads,
+  size_t head_dim, float scale, size_t window, void *scratch);
+
 // Same bits as linear_f32, linear_f16 and linear_q_f32: sixteen lanes, one element after the other.
 void IRC_NAME(linear_f32_ref)(
   float *y, size_t y_stride, const float *x, size_t x_stride, const float *w, const float *bias,

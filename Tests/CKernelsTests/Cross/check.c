@@ -2,7 +2,7 @@
 // small products. Compiled with the sources of CKernels by CrossTests.swift, for this machine and for
 // others; by hand, in Sources/CKernels (qemu-user runs what is built for AArch64):
 //   aarch64-linux-gnu-gcc -std=c11 -O2 -static -Iinclude kernels_*.c encode.c encode_pack.c
-//     ../../Tests/CKernelsTests/Cross/check.c -lm -o /tmp/check && qemu-aarch64 -cpu max /tmp/check
+//     ../../Tests/CKernelsTests/Cross/*.c -lm -o /tmp/check && qemu-aarch64 -cpu max /tmp/check
 // A number as argument multiplies how many products there are.
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "irc_encode.h"
 #include "irc_kernels.h"
 #include "irc_reference.h"
+#include "rows.h"
 
 static uint64_t state = 1;
 
@@ -292,6 +293,7 @@ int main(int argc, char **argv) {
   for (size_t k = 0; k < 2 * times; k++)
     try(8, CODES_WITH_ZEROS, IRC_LAYOUT_PANELS, k % 2 ? 32768 : 70001, sets, count);
   for (size_t k = 0; k < 40 * times; k++) try_real(sets, count);
+  failures += rows_that_differ(sets, count, times);
   for (size_t k = 0; k < count; k++) printf("%s\n", sets[k]->name);
   if (failures > 0) printf("%d differences\n", failures);
   return failures > 0;
