@@ -27,7 +27,7 @@ package struct BenchRow: Sendable {
   let threads: Int
   /// Median of one run of it, codes of activations included.
   package let seconds: Double
-  /// Median of its product alone; nil where there is nothing else.
+  /// Median of its product alone; nil where there is nothing else worth telling.
   let productSeconds: Double?
   /// Median of the rounds' fractions of the limit.
   package let ofLimit: Double

@@ -7,8 +7,10 @@ package struct BenchTable {
     ("of limit", 8), ("best peer", 31), ("of limit", 8), ("time x", 6), ("limit x", 7),
   ]
 
-  /// A table of no rows.
-  package init() {}
+  private let listsPeers: Bool
+
+  /// A table of no rows yet; with a line for each peer below them if those are wanted.
+  package init(listsPeers: Bool = false) { self.listsPeers = listsPeers }
 
   /// The line above the rows.
   package var head: String { line(columns.map(\.title)) }
@@ -32,15 +34,25 @@ package struct BenchTable {
     } else if let baseline = row.baseline {
       cells += [baseline.name, "", text(baseline.seconds / row.seconds, 2), ""]
     }
-    return line(cells)
+    return line(cells) + (listsPeers ? peers(of: row) : "")
+  }
+
+  /// A line for each peer, fastest first.
+  private func peers(of row: BenchRow) -> String {
+    row.peers.sorted { $0.seconds < $1.seconds }.map { peer in
+      line([
+        "", "", "", "", time(peer.seconds), "", "", peer.name, text(peer.ofLimit, 2),
+        text(peer.seconds / row.seconds, 2), text(row.ofLimit / peer.ofLimit, 2),
+      ])
+    }.joined()
   }
 
   private func line(_ cells: [String]) -> String {
-    var text = ""
-    for (cell, column) in zip(cells, columns) {
+    let padded = zip(cells, columns).map { cell, column in
       let padding = String(repeating: " ", count: max(0, abs(column.width) - cell.count))
-      text += (text.isEmpty ? "" : "  ") + (column.width < 0 ? cell + padding : padding + cell)
+      return column.width < 0 ? cell + padding : padding + cell
     }
+    var text = padded.joined(separator: "  ")
     while text.last == " " { text.removeLast() }
     return text + "\n"
   }

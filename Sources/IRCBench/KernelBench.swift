@@ -18,7 +18,7 @@ package final class KernelBench {
     package var usesPanels = true
     /// The program to run peers with; nil for none.
     package var python: String?
-    /// What oneDNN is held to in processes of their own; nil: AVX512_CORE_VNNI where there are tiles.
+    /// What oneDNN is held to in processes of their own; nil: AVX512_CORE_VNNI where there are tiles, AVX2 with such kernels.
     package var isas: [String]?
     /// Bytes of a ring; nil: more than the caches hold.
     package var ringBytes: Int?
@@ -49,7 +49,7 @@ package final class KernelBench {
     let processors = Processors.pin(request.threads)
     peers = Peers(
       python: request.python, threads: request.threads,
-      isas: request.isas ?? (tiles ? ["AVX512_CORE_VNNI"] : []), tell: tell)
+      isas: request.isas ?? Self.isas(tiles: tiles, kernels: request.kernels), tell: tell)
     let cache = Machine.largestCache
     let ring = Machine.Ring(
       lastLevelCache: cache, freeMemory: Machine.freeMemory, asked: request.ringBytes)
@@ -77,6 +77,11 @@ package final class KernelBench {
       ring: ring, readRate: median((0..<5).map { [reading] _ in reading.rate(for: 0.05) }),
       scaleRate: Self.scaleRate(setting), float: peak(IRC_PEAK_FLOAT), integer: integer,
       integers: integers, tiles: peak(IRC_PEAK_INT8_AMX))
+  }
+
+  /// What oneDNN is held to besides: where it would use tiles, which ours are not compared with, and where ours use less.
+  private static func isas(tiles: Bool, kernels: String) -> [String] {
+    (tiles ? ["AVX512_CORE_VNNI"] : []) + (kernels == "avx2" ? ["AVX2"] : [])
   }
 
   /// True if anything would be measured.
@@ -121,6 +126,8 @@ package final class KernelBench {
     case .hadamard: break
     }
     let work = ProductWork(ring, n: entry.n, bits: bits, rank: rank, in: setting)
+    // Of a single token, codes take less than it would take to look at the clock.
+    let timesMain = bits != nil && entry.n > 1
     let plain = rank.map { _ in ProductWork(ring, n: entry.n, bits: bits, in: setting) }
     var own = Rounds()
     var baseline = Rounds()
@@ -138,7 +145,7 @@ package final class KernelBench {
       func fraction(_ seconds: Double, _ byteCount: Int) -> Double {
         (entry.isMemoryBound ? Double(byteCount) : entry.operations) / seconds / limit
       }
-      let (seconds, main) = measure(work)
+      let (seconds, main) = measure(work, timesMain: timesMain)
       own.seconds.append(seconds)
       own.main.append(main)
       own.ofLimit.append(fraction(seconds, ring.byteCount))
@@ -155,7 +162,7 @@ package final class KernelBench {
     let seconds = median(own.seconds)
     return BenchRow(
       entry: entry, threads: request.threads, seconds: seconds,
-      productSeconds: bits == nil ? nil : median(own.main), ofLimit: median(own.ofLimit),
+      productSeconds: timesMain ? median(own.main) : nil, ofLimit: median(own.ofLimit),
       ofTileLimit: entry.isMemoryBound
         ? nil : machine.tiles.map { entry.operations / seconds / $0.rate },
       byteCount: ring.byteCount,
@@ -207,16 +214,20 @@ package final class KernelBench {
     return max(1, request.runs)
   }
 
-  /// Seconds of one step, and of the main part of it.
-  private func measure(_ work: some KernelWork) -> (seconds: Double, main: Double) {
-    setting.crew.whileAwake {
-      var (count, main, elapsed) = (0, 0.0, 0.0)
-      let clock = ContinuousClock()
-      let start = clock.now
+  /// Seconds of one step, and of the main part of it where that is asked for.
+  private func measure(
+    _ work: some KernelWork, timesMain: Bool = false
+  ) -> (seconds: Double, main: Double) {
+    let stopwatch = setting.stopwatch
+    return setting.crew.whileAwake {
+      var (count, batch, main, elapsed) = (0, 1, 0.0, 0.0)
+      let start = stopwatch.now
       repeat {
-        main += work.step()
-        count += 1
-        elapsed = (clock.now - start) / .seconds(1)
+        for _ in 0..<batch { main += work.step(timesMain: timesMain) }
+        count += batch
+        elapsed = stopwatch.now - start
+        // Looking at the clock takes longer than nothing.
+        if elapsed < 1e-3 * Double(count / batch) { batch *= 2 }
       } while elapsed < Self.slice
       return (elapsed / Double(count), main / Double(count))
     }

@@ -3,8 +3,11 @@ import IRCSupport
 
 /// Something that is run again and again with the next copy of its weights.
 protocol KernelWork: AnyObject {
-  /// Runs it once; returns the seconds that its main part took, without making codes of activations where there are any.
-  func step() -> Double
+  /// Runs it once.
+  ///
+  /// - Parameter timesMain: takes the time of the main part too, which is without making codes of activations.
+  /// - Returns: that time in seconds, or 0.
+  func step(timesMain: Bool) -> Double
 }
 
 /// What the works of one run share.
@@ -17,6 +20,8 @@ struct KernelSetting {
   let layout: irc_layout
   /// Bytes that a ring holds at least.
   let ringBytes: Int
+
+  var stopwatch: Stopwatch { Stopwatch(threads: crew.count) }
 }
 
 /// A product: float activations in, floats out, as a layer of a compiled library runs it.
@@ -74,11 +79,13 @@ final class ProductWork: KernelWork {
     scratch = (0..<setting.crew.count).map { _ in Memory(bytes: room) }
   }
 
-  func step() -> Double {
+  func step(timesMain: Bool) -> Double {
     let weights = unsafe ring[place]
     place = (place + 1) % ring.copies
     if bits != nil { makeCodes() }
-    return seconds { unsafe multiply(weights) }
+    if timesMain { return setting.stopwatch.seconds { unsafe multiply(weights) } }
+    unsafe multiply(weights)
+    return 0
   }
 
   /// Codes of the tokens, which the threads share.
@@ -152,7 +159,7 @@ final class HadamardWork: KernelWork {
   private let matrices: [Memory]
   private let codes: Memory
   private let scales: Memory
-  private let rows: [Memory]
+  private let scratch: [Memory]
   private var place = 0
 
   init(order: Int, quantizes: Bool, in setting: KernelSetting) {
@@ -164,45 +171,46 @@ final class HadamardWork: KernelWork {
     matrices = (0..<copies).map { Memory.activations(order * order, seed: $0) }
     codes = Memory(bytes: quantizes ? order * order : 0)
     scales = Memory(bytes: 4 * order)
-    rows = (0..<setting.crew.count).map { _ in Memory(bytes: 4 * order) }
+    var transform = unsafe Self.transform(order)
+    let room = 4 * (unsafe irc_hadamard_tokens_scratch(&transform, order))
+    scratch = (0..<setting.crew.count).map { _ in Memory(bytes: room) }
   }
 
-  func step() -> Double {
+  func step(timesMain: Bool) -> Double {
     let matrix = next()
     let (order, quantizes, crew) = (order, quantizes, setting.crew)
     let kernels = unsafe SharedPointer(setting.kernels)
-    let (codes, scales, rows) = (codes, scales, rows)
-    return seconds {
-      crew.run { thread in
-        var transform = unsafe irc_hadamard(
-          order: order, power: order, bases: 0, base: nil, signs_before: nil, signs_after: nil,
-          scale: 1 / Double(order).squareRoot())
-        let part = crew.part(thread, of: order, unit: 1)
-        let x = unsafe matrix.numbers(Float.self) + part.lowerBound * order
-        // Without bases the transform asks for no room.
-        var none: Float = 0
-        if !quantizes {
-          unsafe irc_hadamard_f32(x, x, order, part.count, order, &transform, &none)
-          return
-        }
-        // Row by row, so that what is made codes of is still in the nearest cache.
-        let row = unsafe rows[thread].numbers(Float.self)
-        for index in 0..<part.count {
-          let token = part.lowerBound + index
-          unsafe irc_hadamard_f32(row, x + index * order, order, 1, order, &transform, &none)
-          unsafe kernels.start.pointee.quantize_tokens_i8(
-            codes.numbers(Int8.self) + token * order, order, scales.numbers(Float.self) + token,
-            nil, row, order, 1, order, 8)
-        }
+    let (codes, scales, scratch) = (codes, scales, scratch)
+    crew.run { thread in
+      var transform = unsafe Self.transform(order)
+      let kernels = unsafe kernels.start.pointee
+      let part = crew.part(thread, of: order, unit: 1)
+      let x = unsafe matrix.numbers(Float.self) + part.lowerBound * order
+      let room = unsafe scratch[thread].numbers(Float.self)
+      if quantizes {
+        unsafe kernels.hadamard_tokens_i8(
+          codes.numbers(Int8.self) + part.lowerBound * order, order,
+          scales.numbers(Float.self) + part.lowerBound, nil, x, order, part.count, order, 8,
+          &transform, room)
+      } else {
+        unsafe kernels.hadamard_f32(x, x, order, part.count, order, &transform, room)
       }
     }
+    return 0
+  }
+
+  /// Sylvester's matrix of a power of two, orthonormal.
+  private static func transform(_ order: Int) -> irc_hadamard {
+    unsafe irc_hadamard(
+      order: order, power: order, bases: 0, base: nil, signs_before: nil, signs_after: nil,
+      scale: 1 / Double(order).squareRoot())
   }
 
   /// Seconds of multiplying the next matrix by a number in place.
   func scaling() -> Double {
     let matrix = next()
     let (order, crew) = (order, setting.crew)
-    return seconds {
+    return setting.stopwatch.seconds {
       crew.run { thread in
         let part = crew.part(thread, of: order, unit: 1)
         unsafe irc_probe_scale(

@@ -62,6 +62,7 @@ package struct Machine {
     }
     return .object([
       ("cpu", .string(processor)), ("threads", .integer(threads)),
+      ("clock", .string(threads == 1 ? "processor" : "wall")),
       ("processors", .array(processors.map { .integer(Int($0)) })),
       ("kernels", .string(kernels)), ("layout", .string(layout)),
       ("last_level_cache", .integer(lastLevelCache)),

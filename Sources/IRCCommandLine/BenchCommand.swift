@@ -1,5 +1,6 @@
 import ArgumentParser
 import IRCBench
+import IRCCodegen
 import IRCDriver
 import IRCSupport
 
@@ -45,12 +46,14 @@ struct BenchCommand: ParsableCommand {
   var patience = 5.0
   @Option(help: "The Python that has the peers (default: python3 on the path).")
   var python: String?
+  @Flag(name: .customLong("each-peer"), help: "Show all peers below a row, not the best one only.")
+  var listsPeers = false
   @Flag(name: .customLong("no-peers"), help: "Compare with no other library.")
   var leavesPeersOut = false
   @Option(
     name: .customLong("onednn-isa"),
     help:
-      "What to hold oneDNN to, each in a process of its own, as in AVX512_CORE_VNNI,AVX2 (default: AVX512_CORE_VNNI where there is AMX)."
+      "What to hold oneDNN to, each in a process of its own, as in AVX512_CORE_VNNI,AVX2 (default: AVX512_CORE_VNNI where there is AMX, AVX2 with such kernels)."
   )
   var isas: String?
   @Option(help: "Kernels to measure: \(KernelSets.names.joined(separator: ", ")).")
@@ -138,7 +141,7 @@ struct BenchCommand: ParsableCommand {
     }
     let reporter = common.reporter
     let bench = try KernelBench(request) { reporter.note($0) }
-    let table = BenchTable()
+    let table = BenchTable(listsPeers: listsPeers)
     if !common.json { try StandardStream.output(bench.machine.text + "\n" + table.head) }
     var rows: [BenchRow] = []
     try bench.run { row in
