@@ -11,6 +11,10 @@
 
 // ---- Few tokens: codes are unpacked in registers ------------------------------------------------
 
+// Bytes of each panel that are fetched ahead: what comes from memory takes longer than the processor sees
+// coming, since its own prefetchers stop at each page.
+enum { IRC_AHEAD = 4096 };
+
 // Multiplies half h of a block of each panel with the tokens; where there are zero points of activations,
 // `ones` is one token more, whose products are `total`.
 IRC_AVX512 void irc_direct_half(
@@ -61,6 +65,9 @@ IRC_AVX512 void irc_direct(
       const int8_t *row = ones ? ones + i : NULL;
       const __m512i *levels = w->levels ? &table : NULL;
       if (i % IRC_BLOCK == 0) {
+        IRC_UNROLL for (size_t p = 0; p < panels; p++)
+          IRC_UNROLL for (size_t k = 0; k < bits; k++)
+            _mm_prefetch((const char *)(block + p * stride + 64 * k + IRC_AHEAD), _MM_HINT_T0);
         irc_direct_half(
           acc, total, block, stride, x + i, q->x_stride, row, levels, bits, 0, panels, tokens);
       } else {
@@ -88,28 +95,35 @@ IRC_AVX512 void irc_direct(
         irc_store_rows(q, o + p * IRC_PANEL_ROWS, first + t, result[p][t]);
 }
 
+// Up to so many tokens are multiplied by codes in registers, four at a time.
 enum { IRC_DIRECT_TOKENS = 4, IRC_DIRECT_MOST = 8 };
 
 // All rows and tokens, for one number of bits.
 IRC_AVX512 void irc_direct_product(
   const irc_product *q, const int32_t *sums, const int8_t *ones, uint32_t bits) {
   size_t groups = q->w->groups, panels = irc_stored_rows(q->w->out, IRC_LAYOUT_PANELS) / 16;
+  // Four panels are four streams from memory; with more tokens their sums would not fit in registers.
+  const size_t most = q->tokens <= 2 ? 4 : 2;
   for (size_t p = 0, count; p < panels; p += count) {
-    count = panels - p >= 2 ? 2 : 1;
+    count = panels - p >= most ? most : 1;
     for (size_t t = 0, tokens; t < q->tokens; t += tokens) {
       const int32_t *from = sums + t * groups;
       tokens = irc_min(q->tokens - t, IRC_DIRECT_TOKENS);
-      if (count == 1 || tokens == 3) {
-        // The rest of the panels, or of the tokens: one at a time.
-        for (size_t k = 0; k < count; k++)
-          for (size_t m = 0; m < tokens; m++)
-            irc_direct(q, 16 * (p + k), t + m, from + m * groups, ones, bits, 1, 1);
-        continue;
-      }
-      switch (tokens) {
-        case 1: irc_direct(q, 16 * p, t, from, ones, bits, 2, 1); break;
-        case 2: irc_direct(q, 16 * p, t, from, ones, bits, 2, 2); break;
-        default: irc_direct(q, 16 * p, t, from, ones, bits, 2, 4); break;
+      if (count == 1) {
+        tokens = 1;
+        irc_direct(q, 16 * p, t, from, ones, bits, 1, 1);
+      } else if (count == 4) {
+        if (tokens == 1)
+          irc_direct(q, 16 * p, t, from, ones, bits, 4, 1);
+        else
+          irc_direct(q, 16 * p, t, from, ones, bits, 4, 2);
+      } else {
+        switch (tokens) {
+          case 1: irc_direct(q, 16 * p, t, from, ones, bits, 2, 1); break;
+          case 2: irc_direct(q, 16 * p, t, from, ones, bits, 2, 2); break;
+          case 3: irc_direct(q, 16 * p, t, from, ones, bits, 2, 3); break;
+          default: irc_direct(q, 16 * p, t, from, ones, bits, 2, 4); break;
+        }
       }
     }
   }
