@@ -26,7 +26,8 @@ struct RingTests {
       }
     }
     #expect(Set(matrices).count == matrices.count)
-    #expect(matrices.joined().allSatisfy(\.isFinite))
+    let areFinite = matrices.joined().allSatisfy { $0.isFinite }
+    #expect(areFinite)
     #expect(matrices.allSatisfy { Set($0).count > 10 })
   }
 
