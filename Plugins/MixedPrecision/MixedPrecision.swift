@@ -16,6 +16,11 @@ public struct MixedPrecision: Pass {
       `scheme`; `bytes` limits the size of all of them together, alone or besides. With none of these it is what the layers take as \
       `quantize` left them.
 
+      With `kernel_times`, what `irc bench --suite kernels --json` measured, a format has a time in each layer as well, and `seconds` \
+      limits that of all of them together for one token on one thread. The time of a layer is that of the measured product of one token \
+      with the same formats and group, or with the same formats if there is none, whose bytes are nearest in ratio, multiplied by that \
+      ratio: such products wait for their weights. Kernels of activations in 4 bits are those of 8.
+
       `metric` says how the loss of a format is measured, one layer at a time: `kl` and `sqnr` run the network over `tokens` \
       calibration tokens for each layer and format; `output-mse` runs it once for each 256 MiB of second moments of inputs, and \
       `weighted-mse` once. The \
@@ -36,7 +41,7 @@ public struct MixedPrecision: Pass {
     preserves: .except([.formatsOpen]), preservesFunction: false,
     usesCalibration: true,
     statistics: [changed, kept],
-    remarks: [allocated, frontier, measured, leftOut])
+    remarks: [allocated, frontier, measured, timed, leftOut])
 
   static let changed = Statistic("changed", "Weights that were given another format.")
   static let kept = Statistic("kept", "Weights whose format is as it was.")
@@ -45,6 +50,8 @@ public struct MixedPrecision: Pass {
     "frontier", .analysis, "The least loss that a number of bits buys.")
   static let measured = RemarkKind(
     "measured", .analysis, "What an allocation was predicted to lose, and what it loses.")
+  static let timed = RemarkKind(
+    "timed", .analysis, "How long a token takes in these layers, by the times that were given.")
   static let leftOut = RemarkKind("left-out", .missed, "A layer has no format to choose.")
 
   @PassOption("Average bits for each weight, scales included; null: what the scheme says.")
@@ -53,6 +60,12 @@ public struct MixedPrecision: Pass {
     "Bytes that the weights of these layers take together at most, scales included; null: no limit but that of bits.",
     in: 1...1_000_000_000_000)
   public var bytes: Int? = nil
+  @PassOption(
+    "Seconds that one token takes in these layers at most, by `kernel_times`; null: no limit.",
+    in: 0.000_000_001...1000)
+  public var seconds: Double? = nil
+  @PassOption("What kernels take on the machine in question: the path of what `irc bench` printed.")
+  public var kernelTimes: KernelTimes? = nil
   @PassOption("The scheme of `quantize`, whose bits are the budget if it states any.")
   public var scheme: QuantizationScheme? = nil
   @PassOption(
@@ -74,6 +87,11 @@ public struct MixedPrecision: Pass {
 
   public init() {}
 
+  public func check() -> [String] {
+    seconds != nil && kernelTimes == nil
+      ? ["'seconds' is a limit of what 'kernel_times' says: give both"] : []
+  }
+
   public func run(on graph: inout Graph, in context: PassContext) throws {
     let layers = selectLayers(in: graph, context)
     if layers.isEmpty { return }
@@ -82,14 +100,22 @@ public struct MixedPrecision: Pass {
     let budget = try self.budget(of: layers, in: graph)
     let specs = candidates(within: budget, for: layers)
     try checkBudget(budget, of: layers, specs)
+    let times = try times(of: layers, as: specs, in: graph)
+    let budgets = try budgets(budget, times)
     let groups = try tiedGroups(of: layers)
     let network = try MeasuredNetwork(withoutRounding(graph, layers), tokens: tokens, context)
     let losses = try metric.losses(of: layers, as: specs, in: network)
     try checkLosses(losses, of: layers, as: specs, in: network.graph)
     let allocation = Allocation(
-      layers: layers, specs: specs, losses: losses, groups: groups)
+      layers: layers, specs: specs, losses: losses, groups: groups, times: times)
     tell(allocation, context)
-    let chosen = try choose(allocation, by: solver, within: budget, graph, network, context)
+    let chosen = try choose(allocation, by: solver, within: budgets, graph, network, context)
+    if let time = allocation.time(of: chosen) {
+      context.remark(
+        Self.timed, at: .unknown,
+        "one token takes \((Double(time) * 1e-6).remarkText) us in \(layers.count) layers, by 'kernel_times'"
+      )
+    }
     for (layer, choice) in zip(layers, chosen) {
       let spec = specs[choice]
       context.remark(
@@ -214,16 +240,18 @@ public struct MixedPrecision: Pass {
 
   /// The allocation with the least loss of those measured as a whole: the solver's, and each format for all.
   private func choose(
-    _ allocation: Allocation, by solver: any AllocationSolver, within budget: BitBudget,
+    _ allocation: Allocation, by solver: any AllocationSolver, within budget: Budgets,
     _ graph: Graph, _ network: MeasuredNetwork, _ context: PassContext
   ) throws -> [Int] {
-    guard let solved = try allocation.solve(solver, within: budget.bits) else {
+    guard let solved = try allocation.solve(solver, within: budget) else {
       throw PassError(
         "solver '\(self.solver.name)' finds no choice of formats that keeps the budget",
-        hint: "raise 'bits' or 'bytes', or choose another solver")
+        hint: budget.time == nil
+          ? "raise 'bits' or 'bytes', or choose another solver"
+          : "raise 'bits', 'bytes' or 'seconds', or choose another solver")
     }
     let uniform = allocation.specs.indices.map { choice in allocation.layers.map { _ in choice } }
-      .filter { allocation.bits(of: $0) <= budget.bits }
+      .filter { budget.holds(allocation.bits(of: $0), allocation.time(of: $0)) }
     var best: (choices: [Int], loss: Double)?
     for choices in [solved] + uniform {
       var rounded = graph

@@ -28,7 +28,7 @@ public struct OptionMapping: Sendable {
 extension OptionValue {
   /// Everything in which the value does not fit the schema, each at its place.
   ///
-  /// `scheme` is checked by its own reader, since a name must be looked up first.
+  /// `scheme` and `document` are checked by their own readers, since a name must be looked up first.
   public func problems(with schema: OptionSchema) -> [Diagnostic] {
     if isNull, schema != .anything { return mismatch(schema).diagnostics }
     switch schema {
@@ -57,7 +57,7 @@ extension OptionValue {
       // A collection is meant to be the kind of collection that there is, so its errors are inside.
       if let index = kinds.firstIndex(where: isSameCollection) { return attempts[index] }
       return mismatch(schema).diagnostics
-    case .scheme, .anything:
+    case .scheme, .document, .anything:
       return []
     }
   }

@@ -22,6 +22,8 @@ public indirect enum OptionSchema: Hashable, Sendable {
   case anything
   /// A quantization scheme: the name of one, or what its file holds.
   case scheme
+  /// What a YAML or JSON file holds, or its path; the argument says what it is, such as "measured times".
+  case document(String)
 
   /// One key of a mapping.
   public struct Field: Hashable, Sendable {
@@ -60,6 +62,7 @@ public indirect enum OptionSchema: Hashable, Sendable {
     case .either(let kinds): kinds.map(\.description).joined(separator: ", or ")
     case .anything: "a value"
     case .scheme: "a quantization scheme (a name or a mapping)"
+    case .document(let kind): "\(kind) (the path of a file, or what it holds)"
     }
   }
 

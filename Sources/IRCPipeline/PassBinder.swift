@@ -39,7 +39,7 @@ struct PassBinder {
         continue
       }
       let option = options[index]
-      guard let value = withSchemes(entry.value, option.schema) else { continue }
+      guard let value = withFiles(entry.value, option.schema) else { continue }
       // Which components there are, the pass itself cannot know.
       if option.schema != declared[index].schema, !value.isNull {
         let unknown = value.problems(with: option.schema)
@@ -90,18 +90,21 @@ struct PassBinder {
       hint: keys.isEmpty ? "it has no options" : hint(entry.key, keys, "options"))
   }
 
-  /// The value with names of schemes replaced by what they stand for; nil when one is not known or was complained about.
-  private mutating func withSchemes(_ value: OptionValue, _ schema: OptionSchema) -> OptionValue? {
+  /// The value with names of schemes and paths of documents replaced by what they stand for; nil when one is not known or was
+  /// complained about.
+  private mutating func withFiles(_ value: OptionValue, _ schema: OptionSchema) -> OptionValue? {
     switch (schema, value.content) {
     case (_, .unknown): return nil
     case (.scheme, .scalar(let name)):
       return schemeContent(named: name, value.span, &files, shipped, &problems)
+    case (.document, .scalar(let path)):
+      return files.document(at: resolve(path, written: value.span), from: value.span)
     case (.either(let kinds), .scalar):
       let others = kinds.filter { $0 != .scheme }
       let isOther = others.contains { value.problems(with: $0).isEmpty }
-      return kinds.contains(.scheme) && !isOther ? withSchemes(value, .scheme) : value
+      return kinds.contains(.scheme) && !isOther ? withFiles(value, .scheme) : value
     case (.list(let element), .sequence(let items)):
-      let replaced = items.compactMap { withSchemes($0, element) }
+      let replaced = items.compactMap { withFiles($0, element) }
       return replaced.count == items.count
         ? OptionValue(.sequence(replaced), span: value.span) : nil
     default: return value.containsUnknown ? nil : value

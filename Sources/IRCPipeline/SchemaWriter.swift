@@ -136,6 +136,8 @@ package struct SchemaWriter {
     case .either(let kinds): return .object([("anyOf", .array(kinds.map { self.schema(of: $0) }))])
     case .scheme:
       return .object([("anyOf", [.object([("type", "string")]), reference("scheme")])])
+    case .document:
+      return .object([("anyOf", [.object([("type", "string")]), .object([("type", "object")])])])
     case .anything: return .object([])
     }
   }

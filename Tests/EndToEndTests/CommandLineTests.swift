@@ -25,7 +25,10 @@ struct CommandLineTests {
     (["help", "plugin", "bake"], 64),
     (["inspect", Workbench.example], 0),
     (["passes", "quantise"], 1), (["lower", "no-such-file.yaml"], 1),
-    (["inspect", "no-such-folder"], 1),
+    (["inspect", "no-such-folder"], 1), (["inspect", Workbench.example, "--kernels"], 0),
+    (["inspect", Workbench.example, "--kernels", "--roofline", "no-such.json"], 1),
+    (["inspect", Workbench.example, "--kernels", "--graph"], 64),
+    (["inspect", Workbench.example, "--past", "3"], 64),
     (["eval", "no-such-file.yaml", "--data", "x.txt"], 1), (["opt", "no-such.irc"], 1),
     (["eval", Workbench.example, "--data", Workbench.prose, "--compiled"], 1),
     (["eval", Workbench.example, "--data", Workbench.prose, "--agreement"], 1),
@@ -126,6 +129,58 @@ struct CommandLineTests {
     #expect(outcome.errors.contains("did you mean 'quantize'?"))
   }
 
+  @Test("An option that takes a file reads it where it is named, and counts it among the inputs")
+  func documents() throws {
+    let (folder, model) = try project()
+    func times(_ seconds: String) throws -> String {
+      try folder.write(
+        "times.json",
+        """
+        {"suite": "kernels", "machine": {"read_gbps": 25.0}, "rows": [
+          {"weights": "int4", "activations": "f32", "group": 32, "rows": 64, "cols": 64,
+           "n": 1, "threads": 1, "seconds": \(seconds), "peers": {}, "product_seconds": null}]}
+        """)
+    }
+    let arguments = [
+      "check", model, "--json", "--set", "pipeline=mixed-w4.25a16", "--set",
+      "passes.mixed-precision.kernel_times=\(try times("1.5e-06"))",
+    ]
+    let outcome = try Program.run(arguments)
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let files = try outcome.json()["files"].array().map { try $0.string() }
+    #expect(files.contains { $0.hasSuffix("times.json") }, "\(files)")
+    _ = try times("\"soon\"")
+    let wrong = try Program.run(arguments)
+    #expect(wrong.code == 1)
+    #expect(wrong.errors.contains("times.json:3:"), "\(wrong.errors)")
+    let missing = try Program.run(
+      "check", model, "--set", "pipeline=mixed-w4.25a16", "--set",
+      "passes.mixed-precision.kernel_times=no-such.json")
+    #expect(missing.code == 1 && missing.errors.contains("no-such.json"), "\(missing.errors)")
+  }
+
+  @Test("Limits of a machine come from a file, and times follow them")
+  func rooflines() throws {
+    let (folder, model) = try project()
+    func seconds(_ rate: Double) throws -> Double {
+      let place = try folder.write(
+        "machine.json",
+        """
+        {"machine": {"cpu": "slow", "read_gbps": \(rate), "int8": {"name": "x", "gops": 1e6},
+          "float": {"name": "y", "gops": 1e6}, "cache_gbps": 1e9}}
+        """)
+      let outcome = try Program.run(
+        "inspect", model, "--kernels", "--roofline", place, "--json", "--quiet")
+      #expect(outcome.code == 0, "\(outcome.errors)")
+      return try outcome.json()["decode"]["predicted_seconds"].double()
+    }
+    let (slow, fast) = (try seconds(1), try seconds(10))
+    #expect(abs(slow / fast - 10) < 1e-3)
+    let place = try folder.write("machine.json", "{\"read_gbps\": 0}")
+    let wrong = try Program.run("inspect", model, "--kernels", "--roofline", place)
+    #expect(wrong.code == 1 && wrong.errors.contains("[inspect.roofline]"), "\(wrong.errors)")
+  }
+
   @Test("The keys of every JSON result are those that are documented")
   func keys() throws {
     let (folder, model) = try project()
@@ -188,6 +243,15 @@ struct CommandLineTests {
     _ = try check(["inspect", folder.file("out")], ["kind", "manifest"])
     _ = try check(
       ["inspect", model], ["kind", "name", "stage", "facts", "operations", "ir"])
+    let kernels = try check(
+      ["inspect", model, "--kernels"],
+      ["kind", "name", "chunk", "past", "roofline", "steps", "decode", "prefill", "arena"])
+    let steps = try kernels["steps"].array()
+    #expect(
+      try steps[0].object().map(\.key) == [
+        "layer", "operator", "kernel", "weights", "activations", "shape", "loop", "tail", "decode",
+        "prefill",
+      ])
     let known = try check(["passes"], ["passes", "components"])
     let passes = try known["passes"].array()
     #expect(

@@ -190,6 +190,64 @@ struct MixedPrecisionTests {
     #expect(few?.description.contains("bytes in all") == true)
   }
 
+  /// Times of which 3 bits are the slowest, as where no kernel is made for them.
+  private static let times = KernelTimes(
+    [(2, 1.0), (3, 9), (4, 2), (8, 4)].map { bits, microseconds in
+      KernelTimes.Row(
+        weights: "int\(bits)", activations: "f32", group: 0, rows: 64, columns: 64,
+        seconds: microseconds * 1e-6)
+    })
+
+  private func seconds(_ graph: Graph) -> Double {
+    layers(graph).reduce(0) { sum, layer in
+      sum
+        + (Self.times.seconds(
+          layer.spec, rows: layer.shape[0], columns: layer.shape[1], activations: nil) ?? .nan)
+    }
+  }
+
+  @Test("Seconds are a second budget, by measured times", arguments: ["exact", "greedy"])
+  func seconds(solver: String) throws {
+    var pass = MixedPrecision()
+    pass.choices = choices([2, 3, 4, 8])
+    pass.bits = AverageBits(try 1.6 * startBits())
+    pass.solver = ComponentName(solver)
+    let (free, _) = try run(pass)
+    pass.kernelTimes = Self.times
+    let (told, run) = try run(pass)
+    // Times alone limit nothing.
+    #expect(layers(told).map(\.spec) == layers(free).map(\.spec))
+    let said = run.remarks.first { $0.kind.name == "timed" }?.message
+    #expect(said?.hasPrefix("one token takes \((seconds(free) * 1e6).remarkText) us") == true)
+    var fast = MixedPrecision()
+    fast.choices = choices([2])
+    let least = seconds(try self.run(fast.within(1.6 * startBits())).graph)
+    try #require(least < seconds(free))
+    let limit = (least + seconds(free)) / 2
+    pass.seconds = limit
+    let (limited, _) = try self.run(pass)
+    #expect(seconds(limited) <= limit && seconds(limited) > least)
+    #expect(try averageBits(limited) <= 1.6 * startBits())
+  }
+
+  @Test("Budgets of time that mean nothing or that nothing keeps are told")
+  func wrongSeconds() throws {
+    var pass = MixedPrecision()
+    pass.choices = choices([2, 8])
+    pass.bits = AverageBits(try 1.6 * startBits())
+    pass.seconds = 1e-8
+    #expect(pass.check().first?.contains("'kernel_times'") == true)
+    pass.kernelTimes = Self.times
+    #expect(pass.check().isEmpty)
+    let few = #expect(throws: DiagnosticList.self) { try run(pass) }
+    #expect(few?.description.contains("for one token are too few") == true)
+    pass.choices = choices([5, 8])
+    let unknown = #expect(throws: DiagnosticList.self) { try run(pass) }
+    #expect(
+      unknown?.description.contains(
+        "no product of one token with weights 'int5' and activations 'f32'") == true)
+  }
+
   @Test("The greedy solver keeps the budget")
   func greedy() throws {
     var pass = MixedPrecision()
@@ -337,6 +395,13 @@ private struct SpendthriftSolver: AllocationSolver {
 }
 
 extension MixedPrecision {
+  /// The same with a budget of bits.
+  fileprivate func within(_ bits: Double) -> MixedPrecision {
+    var pass = self
+    pass.bits = AverageBits(bits)
+    return pass
+  }
+
   /// One that leaves a scheme's own format everywhere.
   fileprivate static func keeping(_ scheme: QuantizationScheme) -> MixedPrecision {
     var pass = MixedPrecision()
