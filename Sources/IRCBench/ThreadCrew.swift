@@ -20,6 +20,16 @@ package final class ThreadCrew: Sendable {
     let job = Mutex<(@Sendable (Int) -> Void)?>(nil)
   }
 
+  /// Waits without sleeping; where others want the processor, perhaps those that are waited for, it lets them go on.
+  private struct Patience {
+    private var left = 20_000
+
+    mutating func wait() {
+      irc_pause()
+      if left > 0 { left -= 1 } else { sched_yield() }
+    }
+  }
+
   /// Starts all but the first of `count` threads, which is whoever calls; each keeps to one of the processors, if there are any.
   package init(count: Int, processors: [UInt32]) {
     self.count = count
@@ -45,14 +55,15 @@ package final class ThreadCrew: Sendable {
       bell.wait()
       if shared.isOver.load(ordering: .acquiring) { return }
       var seen = shared.round.load(ordering: .acquiring)
+      var patience = Patience()
       shared.parked.subtract(1, ordering: .acquiringAndReleasing)
       while shared.isAwake.load(ordering: .acquiring) {
         let round = shared.round.load(ordering: .acquiring)
         if round == seen {
-          irc_pause()
+          patience.wait()
           continue
         }
-        seen = round
+        (seen, patience) = (round, Patience())
         let job = shared.job.withLock { $0 }
         job?(index)
         shared.finished.add(1, ordering: .acquiringAndReleasing)
@@ -68,10 +79,11 @@ package final class ThreadCrew: Sendable {
     let before = shared.parked.load(ordering: .acquiring)
     for bell in bells { bell.signal() }
     // All of them have seen the present round before the next one begins.
-    while shared.parked.load(ordering: .acquiring) > before - (count - 1) { irc_pause() }
+    var patience = Patience()
+    while shared.parked.load(ordering: .acquiring) > before - (count - 1) { patience.wait() }
     let result = body()
     shared.isAwake.store(false, ordering: .releasing)
-    while shared.parked.load(ordering: .acquiring) < before { irc_pause() }
+    while shared.parked.load(ordering: .acquiring) < before { patience.wait() }
     return result
   }
 
@@ -82,7 +94,8 @@ package final class ThreadCrew: Sendable {
     shared.job.withLock { $0 = job }
     shared.round.add(1, ordering: .acquiringAndReleasing)
     job(0)
-    while shared.finished.load(ordering: .acquiring) < count - 1 { irc_pause() }
+    var patience = Patience()
+    while shared.finished.load(ordering: .acquiring) < count - 1 { patience.wait() }
   }
 
   /// The part of `0..<total` of a thread, in whole multiples of `unit` but at the end.
