@@ -64,47 +64,43 @@ IRC_AVX2 __m256i irc_avx2_move(__m256i v, int from, int to) {
                    : v;
 }
 
-// u of sixteen columns, the first or second half of a block: vector 2 s + v is of step s and rows
-// 8 v ..< 8 v + 8.
+// u of sixteen columns, the first or second half of a block, by steps of four columns: of rows 8 v up
+// to 8 v + 7.
 IRC_AVX2 void irc_avx2_half(
-  __m256i u[8], const uint8_t *block, uint32_t bits, bool is_table, __m256i table, int half) {
+  __m256i u[4], const uint8_t *block, uint32_t bits, bool is_table, __m256i table, int half,
+  int v) {
   const int low = bits & 4;
+  block += 32 * v;
   const uint8_t *pairs = block + (low ? 256 : 0), *singles = pairs + (bits & 2 ? 128 : 0);
-  IRC_UNROLL for (int v = 0; v < 2; v++) {
-    if (bits == 8) {
-      IRC_UNROLL for (int s = 0; s < 4; s++)
-        u[2 * s + v] = irc_avx2_load(block + 64 * (4 * half + s) + 32 * v);
-      continue;
-    }
-    __m256i code[4];
-    IRC_UNROLL for (int s = 0; s < 4; s++) code[s] = _mm256_setzero_si256();
-    if (bits & 4) {
-      const __m256i mask = _mm256_set1_epi8(15);
-      IRC_UNROLL for (int p = 0; p < 2; p++) {
-        __m256i both = irc_avx2_load(block + 64 * (2 * half + p) + 32 * v);
-        code[2 * p] = _mm256_and_si256(both, mask);
-        code[2 * p + 1] = _mm256_and_si256(_mm256_srli_epi16(both, 4), mask);
-      }
-    }
-    if (bits & 2) {
-      const __m256i mask = _mm256_set1_epi8((char)(3 << low));
-      __m256i all = irc_avx2_load(pairs + 64 * half + 32 * v);
-      IRC_UNROLL for (int s = 0; s < 4; s++) {
-        __m256i part = _mm256_and_si256(irc_avx2_move(all, 2 * s, low), mask);
-        code[s] = _mm256_or_si256(code[s], part);
-      }
-    }
-    if (bits & 1) {
-      const int at = (int)bits - 1;
-      const __m256i mask = _mm256_set1_epi8((char)(1 << at));
-      __m256i all = irc_avx2_load(singles + 32 * v);
-      IRC_UNROLL for (int s = 0; s < 4; s++)
-        code[s] = _mm256_or_si256(
-          code[s], _mm256_and_si256(irc_avx2_move(all, 4 * half + s, at), mask));
-    }
-    IRC_UNROLL for (int s = 0; s < 4; s++)
-      u[2 * s + v] = is_table ? _mm256_shuffle_epi8(table, code[s]) : code[s];
+  if (bits == 8) {
+    IRC_UNROLL for (int s = 0; s < 4; s++) u[s] = irc_avx2_load(block + 64 * (4 * half + s));
+    return;
   }
+  u[0] = u[1] = u[2] = u[3] = _mm256_setzero_si256();
+  if (bits & 4) {
+    const __m256i mask = _mm256_set1_epi8(15);
+    IRC_UNROLL for (int p = 0; p < 2; p++) {
+      __m256i both = irc_avx2_load(block + 64 * (2 * half + p));
+      u[2 * p] = _mm256_and_si256(both, mask);
+      u[2 * p + 1] = _mm256_and_si256(_mm256_srli_epi16(both, 4), mask);
+    }
+  }
+  if (bits & 2) {
+    const __m256i mask = _mm256_set1_epi8((char)(3 << low));
+    __m256i all = irc_avx2_load(pairs + 64 * half);
+    IRC_UNROLL for (int s = 0; s < 4; s++)
+      u[s] = _mm256_or_si256(u[s], _mm256_and_si256(irc_avx2_move(all, 2 * s, low), mask));
+  }
+  if (bits & 1) {
+    const int at = (int)bits - 1;
+    const __m256i mask = _mm256_set1_epi8((char)(1 << at));
+    __m256i all = irc_avx2_load(singles);
+    IRC_UNROLL for (int s = 0; s < 4; s++)
+      u[s] = _mm256_or_si256(
+        u[s], _mm256_and_si256(irc_avx2_move(all, 4 * half + s, at), mask));
+  }
+  if (is_table)
+    IRC_UNROLL for (int s = 0; s < 4; s++) u[s] = _mm256_shuffle_epi8(table, u[s]);
 }
 
 // Sums of products of two neighbours, added to those in 32 bits.
@@ -282,29 +278,45 @@ IRC_AVX2 void irc_avx2_flip(
 // Steps whose sums of two products fit into sixteen bits, where u is at most `most`.
 IRC_AVX2 int irc_avx2_steps(int32_t most) { return most == 0 ? 64 : 32767 / (256 * most); }
 
-// Adds the products of sixteen columns. `flips` is NULL where u has seven bits.
+// Adds the products of step s of half a block and eight rows.
+IRC_AVX2 void irc_avx2_one_step(
+  __m256i *sum, __m256i *part, __m256i u, const int8_t *x, int s, int steps) {
+  __m256i two = _mm256_maddubs_epi16(u, irc_avx2_four(x + 4 * s));
+  *part = steps < 8 && s % steps == 0 ? two : _mm256_add_epi16(*part, two);
+  if (steps < 8 && (s + 1) % steps == 0) *sum = irc_avx2_widen(*sum, *part);
+}
+
+// Those of all four. `flips` is NULL where u has seven bits.
+IRC_AVX2 void irc_avx2_one_eight(
+  __m256i *sum, __m256i *part, const uint8_t *block, const int8_t *x, const uint8_t *flips,
+  uint32_t bits, bool is_table, __m256i table, int half, int v, int steps) {
+  __m256i u[4];
+  irc_avx2_half(u, block, bits, is_table, table, half, v);
+  if (flips)
+    IRC_UNROLL for (int s = 0; s < 4; s++)
+      u[s] = _mm256_xor_si256(u[s], irc_avx2_four(flips + 4 * s));
+  irc_avx2_one_step(sum, part, u[0], x, 0, steps);
+  irc_avx2_one_step(sum, part, u[1], x, 1, steps);
+  irc_avx2_one_step(sum, part, u[2], x, 2, steps);
+  irc_avx2_one_step(sum, part, u[3], x, 3, steps);
+}
+
+// The same of sixteen rows.
 IRC_AVX2 void irc_avx2_one_half(
-  __m256i sum[2], __m256i part[2], const __m256i u[8], const int8_t *x, const uint8_t *flips,
-  int steps) {
-  IRC_UNROLL for (int s = 0; s < 4; s++) {
-    __m256i four = irc_avx2_four(x + 4 * s);
-    IRC_UNROLL for (int v = 0; v < 2; v++) {
-      __m256i codes = u[2 * s + v];
-      if (flips) codes = _mm256_xor_si256(codes, irc_avx2_four(flips + 4 * s));
-      __m256i two = _mm256_maddubs_epi16(codes, four);
-      part[v] = steps < 8 && s % steps == 0 ? two : _mm256_add_epi16(part[v], two);
-      if (steps < 8 && (s + 1) % steps == 0) sum[v] = irc_avx2_widen(sum[v], part[v]);
-    }
-  }
+  __m256i sum[2], __m256i part[2], const uint8_t *block, const int8_t *x, const uint8_t *flips,
+  uint32_t bits, bool is_table, __m256i table, int half, int steps) {
+  irc_avx2_one_eight(sum, part, block, x, flips, bits, is_table, table, half, 0, steps);
+  irc_avx2_one_eight(sum + 1, part + 1, block, x, flips, bits, is_table, table, half, 1, steps);
 }
 
 // The same of half a block that stands alone.
 IRC_TARGET_AVX2 static void irc_avx2_one_odd(
   __m256i sum[2], const uint8_t *panel, const int8_t *x, const uint8_t *flips, size_t h,
   uint32_t bits, bool is_table, __m256i table) {
-  __m256i part[2], u[8];
-  irc_avx2_half(u, panel + h / 2 * 64 * bits, bits, is_table, table, h % 2);
-  irc_avx2_one_half(sum, part, u, x + 16 * h, flips ? flips + 16 * h : NULL, 1);
+  __m256i part[2];
+  irc_avx2_one_half(
+    sum, part, panel + h / 2 * 64 * bits, x + 16 * h, flips ? flips + 16 * h : NULL, bits, is_table,
+    table, h % 2, 1);
 }
 
 // Adds the products of columns 16 first ..< 16 last of a panel.
@@ -315,17 +327,19 @@ IRC_AVX2 void irc_avx2_one_run(
   size_t h = first;
   if (h < last && h % 2) irc_avx2_one_odd(sum, panel, x, flips, h++, bits, is_table, table);
   while (h + 2 <= last) {
-    __m256i part[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()}, u[8];
+    __m256i part[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     const size_t most = steps < 8 ? SIZE_MAX : (size_t)(steps / 8);
     size_t blocks = (last - h) / 2 < most ? (last - h) / 2 : most;
     for (; blocks > 0; blocks--, h += 2) {
       const uint8_t *block = panel + h / 2 * 64 * bits;
       IRC_UNROLL for (uint32_t line = 0; line < bits; line++)
         _mm_prefetch((const char *)block + ahead + 64 * line, _MM_HINT_T0);
-      irc_avx2_half(u, block, bits, is_table, table, 0);
-      irc_avx2_one_half(sum, part, u, x + 16 * h, flips ? flips + 16 * h : NULL, steps);
-      irc_avx2_half(u, block, bits, is_table, table, 1);
-      irc_avx2_one_half(sum, part, u, x + 16 * h + 16, flips ? flips + 16 * h + 16 : NULL, steps);
+      const int8_t *of_token = x + 16 * h;
+      const uint8_t *of_flips = flips ? flips + 16 * h : NULL;
+      irc_avx2_one_half(sum, part, block, of_token, of_flips, bits, is_table, table, 0, steps);
+      of_token += 16;
+      of_flips = flips ? of_flips + 16 : NULL;
+      irc_avx2_one_half(sum, part, block, of_token, of_flips, bits, is_table, table, 1, steps);
     }
     if (steps >= 8) {
       sum[0] = irc_avx2_widen(sum[0], part[0]);
@@ -475,11 +489,12 @@ IRC_AVX2 void irc_avx2_unpack(
   uint8_t *IRC_RESTRICT to, const uint8_t *IRC_RESTRICT block, size_t blocks, uint32_t bits) {
   const __m256i none = _mm256_setzero_si256();
   for (; blocks > 0; blocks--, block += 64 * (size_t)bits)
-    IRC_UNROLL for (int half = 0; half < 2; half++, to += 256) {
-      __m256i u[8];
-      irc_avx2_half(u, block, bits, false, none, half);
-      IRC_UNROLL for (int k = 0; k < 8; k++) irc_avx2_store(to + 32 * k, u[k]);
-    }
+    IRC_UNROLL for (int half = 0; half < 2; half++, to += 256)
+      IRC_UNROLL for (int v = 0; v < 2; v++) {
+        __m256i u[4];
+        irc_avx2_half(u, block, bits, false, none, half, v);
+        IRC_UNROLL for (int s = 0; s < 4; s++) irc_avx2_store(to + 64 * s + 32 * v, u[s]);
+      }
 }
 
 // The four versions of codes of eight bits: (steps, 64) -> (steps, 4, 64)
