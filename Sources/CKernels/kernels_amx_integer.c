@@ -151,6 +151,9 @@ IRC_AMX void irc_amx_rows(
 
 // ---- Scales of groups ---------------------------------------------------------------------------
 
+// Groups until the sums that a tile stores are read: they have to come to the cache first.
+enum { IRC_AMX_DELAY = 3 };
+
 // Panel number `panel` of the ready ones with up to sixteen tokens.
 IRC_AMX void irc_amx_groups(
   const irc_product *q, const irc_correction *c, size_t panel, size_t first, size_t tokens,
@@ -158,20 +161,26 @@ IRC_AMX void irc_amx_groups(
   const irc_ready_panels *ready = c->ready;
   const uint8_t *b = ready->codes + panel * ready->stride;
   const int8_t *x = q->x + first * q->x_stride;
-  irc_tile_sums dots[2];
+  const size_t groups = q->w->groups;
+  irc_tile_sums dots[IRC_AMX_DELAY + 1];
   __m512 result[IRC_AMX_TOKENS];
   _Pragma("GCC unroll 16") for (size_t m = 0; m < IRC_AMX_TOKENS; m++)
     result[m] = _mm512_setzero_ps();
   size_t i = 0;
-  for (size_t g = 0; g < q->w->groups; g++) {
-    _tile_zero(0);
-    for (size_t end = irc_group_end(q->w, g); i < end; i += columns, b += 16 * columns) {
-      _tile_loadd(6, b, 64);
-      _tile_loadd(4, x + i, q->x_stride);
-      IRC_TILE_MULTIPLY(is_signed, 0, 4, 6);
+  for (size_t g = 0; g < groups + IRC_AMX_DELAY; g++) {
+    if (g < groups) {
+      _tile_zero(0);
+      for (size_t end = irc_group_end(q->w, g); i < end; i += columns, b += 16 * columns) {
+        _tile_loadd(6, b, 64);
+        _tile_loadd(4, x + i, q->x_stride);
+        IRC_TILE_MULTIPLY(is_signed, 0, 4, 6);
+      }
+      _tile_stored(0, dots[g % (IRC_AMX_DELAY + 1)], 64);
     }
-    _tile_stored(0, dots[g % 2], 64);
-    irc_add_group(result, dots[g % 2], q, c, panel, g, first, tokens);
+    if (g >= IRC_AMX_DELAY) {
+      const size_t at = g - IRC_AMX_DELAY;
+      irc_add_group(result, dots[at % (IRC_AMX_DELAY + 1)], q, c, panel, at, first, tokens);
+    }
   }
   irc_store_tokens(q, (ready->first + panel) * IRC_PANEL_ROWS, first, tokens, result);
 }
@@ -235,12 +244,19 @@ IRC_TARGET_AMX static void irc_amx_product_unsigned(const irc_product *q, void *
   irc_amx_product(q, scratch, false);
 }
 
+// From how many tokens on tiles are the faster way: few where codes lie ready for them and only have to
+// be read, more where they are unpacked first, and most where a tile is hardly filled before it is stored.
+IRC_INLINE size_t irc_least_amx_tokens(const irc_packed_weights *w) {
+  if (w->groups > 1 && w->group < 64) return 16;
+  return w->bits == 8 && w->groups == 1 ? 4 : 12;
+}
+
 void IRC_NAME(linear_q_i8_amx)(
   float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
   const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
   const float *bias, size_t tokens, void *IRC_RESTRICT scratch) {
   const int32_t *zeros = irc_zeros_that_count(x_zero, x_scale_stride, tokens);
-  if (tokens < IRC_AMX_TOKENS || !irc_takes_panels(w, zeros != NULL)) {
+  if (tokens < irc_least_amx_tokens(w) || !irc_takes_panels(w, zeros != NULL)) {
     IRC_NAME(linear_q_i8_avx512)(
       y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, scratch);
     return;

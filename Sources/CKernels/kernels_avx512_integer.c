@@ -11,10 +11,6 @@
 
 // ---- Few tokens: codes are unpacked in registers ------------------------------------------------
 
-// Bytes of each panel that are fetched ahead: what comes from memory takes longer than the processor sees
-// coming, since its own prefetchers stop at each page.
-enum { IRC_AHEAD = 4096 };
-
 // Multiplies half h of a block of each panel with the tokens; where there are zero points of activations,
 // `ones` is one token more, whose products are `total`.
 IRC_AVX512 void irc_direct_half(

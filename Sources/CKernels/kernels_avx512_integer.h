@@ -61,6 +61,10 @@ IRC_INLINE void *irc_line_of(void *scratch, size_t used) {
   return (void *)(((uintptr_t)scratch + used + 63) / 64 * 64);
 }
 
+// Bytes of each panel that are fetched ahead: what comes from memory takes longer than the processor sees
+// coming, since its own prefetchers stop at each page.
+enum { IRC_AHEAD = 4096 };
+
 // ---- Vectors ------------------------------------------------------------------------------------
 
 // v << by in each 16 bits, by < 0 to the right: bits that come from a neighbour are for the caller to mask.
@@ -301,6 +305,8 @@ IRC_AVX512 void irc_unpack_panel(
     for (size_t end = irc_group_end(w, g); i < end; i += 16, y += 256) {
       __m512i step[4];
       const uint8_t *block = codes + i / IRC_BLOCK * 64 * bits;
+      IRC_UNROLL for (size_t k = 0; k < bits; k += 2)
+        _mm_prefetch((const char *)(block + 32 * bits * (i / 16 % 2) + 64 * (k / 2) + IRC_AHEAD), _MM_HINT_T0);
       if (i % IRC_BLOCK == 0)
         irc_half_of_block(step, block, bits, 0);
       else
