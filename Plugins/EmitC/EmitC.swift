@@ -17,6 +17,15 @@ public struct EmitC: Pass {
       name one; for those who do not, `context` does, up to the model's own limit. Without it that is the model's limit, but \
       8192 at most, since a context for all of a limit of 131072 would take more memory than most machines have; and 2048 \
       for a model without a limit.
+
+      A context runs on the thread that calls it until the caller asks for more with `NAME_set_threads`. Products are then shared \
+      by rows of their weights, attention by heads and tokens, scans by channels and all else by tokens, where there is work \
+      of 10 microseconds for each thread; results do not depend on the number. `pool` makes POSIX threads, which \
+      sleep when there is nothing to do, in the context's memory; `openmp` leaves them to the compiler's OpenMP; `none` leaves \
+      them out. Each thread that there is room for takes memory of a context, which is not touched before it is used.
+
+      Kernels are those of the model's `target`: of `native` all that there are, among which the processor decides when a context \
+      is made; of another one its own and the portable ones, and on a processor without its instructions no context is made.
       """,
     preservesFunction: true, emitsFiles: true,
     statistics: [tensors, weightBytes, arenaBytes], remarks: [larger])
@@ -35,6 +44,14 @@ public struct EmitC: Pass {
     "Tokens that a context has room for when the caller does not say; the model's limit at most.",
     in: 1...(1 << 24))
   public var context: Int? = nil
+
+  @PassOption("What threads are made with.")
+  public var threads = ThreadModel.pool
+
+  @PassOption(
+    "Threads that a context has room for, the caller's among them; callers ask for fewer or as many.",
+    in: 1...256)
+  public var mostThreads = 16
 
   /// Most tokens that a context has room for without the option.
   private static let usualContext = 8192
@@ -56,7 +73,8 @@ public struct EmitC: Pass {
     CEmitter(
       CEmitter.Options(
         name: context.model.name, chunk: chunk,
-        contextLength: contextLength(limit: context.model.contextLength), target: context.target))
+        contextLength: contextLength(limit: context.model.contextLength), target: context.target,
+        threads: threads, mostThreads: mostThreads))
   }
 
   private func tell(_ report: EmissionReport, _ graph: Graph, _ context: PassContext) {

@@ -121,7 +121,8 @@ IRC_AVX512 void irc_half_of_block(
 // Levels of codes of up to four bits, plus `offset`, for a byte shuffle.
 IRC_AVX512 __m512i irc_level_table(const irc_packed_weights *w, int offset) {
   uint8_t table[16] = {0};
-  for (size_t c = 0; c < (size_t)1 << w->bits; c++) table[c] = (uint8_t)(w->levels[c] + offset);
+  size_t count = w->bits < 4 ? (size_t)1 << w->bits : sizeof table;
+  for (size_t c = 0; c < count; c++) table[c] = (uint8_t)(w->levels[c] + offset);
   return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)table));
 }
 

@@ -108,6 +108,7 @@ enum { SPIN_NS = 50000, LOOKS = 32 };
 typedef struct worker {
   irc_team *team;
   size_t index;
+  uint64_t seen;  // number of the last work before it came
   pthread_t thread;
 } worker;
 
@@ -184,7 +185,7 @@ static bool is_idle(irc_team *team, size_t index, uint64_t seen) {
 static void *serve(void *argument) {
   worker *self = (worker *)argument;
   irc_team *team = self->team;
-  uint64_t seen = atomic_load(&team->ticket) >> 32;
+  uint64_t seen = self->seen;
   while (self->index < atomic_load(&team->threads)) {
     uint64_t end = now_ns() + SPIN_NS;
     do {
@@ -258,6 +259,7 @@ bool IRC_NAME(team_resize)(irc_team *team, size_t threads) {
     worker *added = worker_at(team, index);
     added->team = team;
     added->index = index;
+    added->seen = atomic_load(&team->ticket) >> 32;
     if (pthread_create(&added->thread, NULL, serve, added) != 0) break;
   }
   pthread_sigmask(SIG_SETMASK, &old, NULL);

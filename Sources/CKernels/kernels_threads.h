@@ -55,7 +55,7 @@ typedef struct irc_crew {
   const irc_kernels *kernels;
   uint8_t *scratch;      // one after another, for each thread that there is room for
   size_t scratch_bytes;  // of one
-  float *scores;         // the same for attention, (scores_count) floats each
+  float *scores;         // the same for attention: (scores_count) floats each
   size_t scores_count;   // irc_attention_scratch or more
 } irc_crew;
 

@@ -14,16 +14,24 @@ public struct CEmitter: Sendable {
     public var chunk: Int
     /// Tokens that a context has room for by default, if the graph has a cache that grows.
     public var contextLength: Int
-    /// Machine whose compiler flags the source file recommends.
+    /// Machine whose kernels are written and whose compiler flags the source file recommends.
     public var target: Target
+    /// What threads are made with.
+    public var threads: ThreadModel
+    /// Threads that a context has room for, 1...256; one without threads.
+    public var mostThreads: Int
 
     /// Chooses.
-    public init(name: String, chunk: Int = 32, contextLength: Int = 2048, target: Target = .native)
-    {
+    public init(
+      name: String, chunk: Int = 32, contextLength: Int = 2048, target: Target = .native,
+      threads: ThreadModel = .pool, mostThreads: Int = 16
+    ) {
       self.name = name
       self.chunk = chunk
       self.contextLength = contextLength
       self.target = target
+      self.threads = threads
+      self.mostThreads = threads == .none ? 1 : mostThreads
     }
   }
 
@@ -68,32 +76,34 @@ public struct CEmitter: Sendable {
     let folder: ConstantFolder
     let program: Program
     let contextLength: Int?
-    let kernels: [(name: String, text: String)]
+    let kernels: KernelChoice
     let table: [UInt8]
     let source: SourceText
   }
 
   private func draft(_ graph: Graph) throws -> Draft {
-    guard (1...512).contains(options.chunk), (1...(1 << 30)).contains(options.contextLength) else {
+    guard (1...512).contains(options.chunk), (1...(1 << 30)).contains(options.contextLength),
+      (1...256).contains(options.mostThreads)
+    else {
       throw Diagnostic(
         "codegen.options",
-        "a chunk of \(options.chunk) tokens and a context of \(options.contextLength) are not possible",
-        hint: "chunk from 1 to 512, context from 1 to \(1 << 30)")
+        "a chunk of \(options.chunk) tokens, a context of \(options.contextLength) and \(options.mostThreads) threads "
+          + "are not possible",
+        hint: "chunk from 1 to 512, context from 1 to \(1 << 30), threads from 1 to 256")
     }
     let graph = try prepared(graph)
     let names = ArtifactNames(model: options.name)
     let folder = ConstantFolder(graph)
-    let program = try ProgramSelection.program(of: graph, chunk: options.chunk) {
-      try folder.fold($0)
-    }
+    let program = try ProgramSelection.program(
+      of: graph, chunk: options.chunk,
+      threads: options.threads == .none ? 0 : options.mostThreads
+    ) { try folder.fold($0) }
     let contextLength = program.cacheColumns > 0 ? options.contextLength : nil
-    let kernels = kernelFiles(program)
+    let kernels = KernelChoice(options.target, among: embeddedFiles(), for: program)
     let table = WeightFile.table(program.weights, model: options.name)
     let source = SourceText(
-      names: names, program: program, target: options.target, contextLength: contextLength,
-      chunk: options.chunk,
-      kernelSources: kernels.map(\.name).filter { $0.hasSuffix(".c") },
-      bodyBytes: program.weights.dataBytes + table.count)
+      names: names, program: program, options: options, contextLength: contextLength,
+      kernels: kernels, bodyBytes: program.weights.dataBytes + table.count)
     return Draft(
       graph: graph, names: names, folder: folder, program: program, contextLength: contextLength,
       kernels: kernels, table: table, source: source)
@@ -108,20 +118,18 @@ public struct CEmitter: Sendable {
     let fingerprint = Checksum.of(draft.source.text(fingerprint: 0))
     let header = HeaderText(
       names: names, vocabulary: draft.program.vocabulary, tokenLimit: draft.program.tokenLimit,
-      contextLength: draft.contextLength, chunk: options.chunk)
+      contextLength: draft.contextLength, options: options, kernels: draft.kernels)
     var files = [
       (names.header, header.text), (names.source, draft.source.text(fingerprint: fingerprint)),
     ]
-    let definitions =
-      ["IRC_PREFIX \(names.symbol)"]
-      + (draft.program.needsSequenceKernels ? [] : ["IRC_WITHOUT_SEQUENCES"])
-      + (draft.program.needsHadamardKernel ? [] : ["IRC_WITHOUT_HADAMARD"])
-    let prefix = definitions.map { "#define \($0)\n" }.joined()
-    for kernel in draft.kernels {
-      files.append((kernel.name, (kernel.name.hasSuffix(".c") ? prefix : "") + kernel.text))
+    for kernel in draft.kernels.files {
+      let definitions = draft.kernels.definitions(
+        of: kernel.name, symbol: names.symbol, threads: options.threads)
+      files.append((kernel.name, definitions + kernel.text))
     }
     let package = PackageText(
-      names: names, sources: [names.source] + draft.source.kernelSources, target: options.target)
+      names: names, sources: [names.source] + draft.source.kernelSources, target: options.target,
+      threads: options.threads)
     files += [(names.pkgConfig, package.pkgConfig), (names.cmakeConfig, package.cmake)]
     return (files, fingerprint)
   }
@@ -135,20 +143,13 @@ public struct CEmitter: Sendable {
     return graph
   }
 
-  /// The kernel files that the program needs.
-  private func kernelFiles(_ program: Program) -> [(name: String, text: String)] {
-    embeddedFiles().filter { file in
-      if file.name.contains("hadamard") { return program.needsHadamardKernel }
-      return program.needsSequenceKernels || !file.name.contains("sequence")
-    }
-  }
-
   private func report(
     _ draft: Draft, _ texts: [(name: String, text: String)]
   ) -> EmissionReport {
     let program = draft.program
     let capacity = draft.contextLength.map { ($0 + 15) / 16 * 16 } ?? 0
-    let growing = capacity * (program.cacheColumns + program.scoreColumns) * 4
+    let growing =
+      capacity * (program.cacheColumns + program.scoreColumns * options.mostThreads) * 4
     return EmissionReport(
       names: draft.names, files: texts.map(\.name) + [draft.names.weights],
       tensors: program.weights.tensors.map { tensor in
@@ -158,10 +159,12 @@ public struct CEmitter: Sendable {
       }, textBytes: texts.reduce(0) { $0 + $1.text.utf8.count },
       weightBytes: WeightFile.fileBytes(body: draft.source.bodyBytes),
       arenaBytes: program.arenaBytes,
-      contextBytes: SourceText.headBytes + program.arenaBytes + program.stateBytes
-        + program.scratchBytes + aligned(program.vocabulary * 4) + growing,
+      contextBytes: draft.source.headBytes + program.arenaBytes + program.stateBytes
+        + program.scratchBytes * options.mostThreads + aligned(program.vocabulary * 4)
+        + draft.source.teamBytes + growing,
       contextLength: draft.contextLength, kernels: program.kernelPlan(chunk: options.chunk),
-      vocabulary: program.vocabulary, chunk: options.chunk)
+      vocabulary: program.vocabulary, chunk: options.chunk,
+      compilerFlags: options.target.compilerFlags(options.threads))
   }
 }
 

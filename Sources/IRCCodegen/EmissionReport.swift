@@ -42,4 +42,6 @@ public struct EmissionReport: Hashable, Sendable {
   public let vocabulary: Int
   /// Tokens of a prompt that run together.
   public let chunk: Int
+  /// What a C compiler should be told, compiling as well as linking.
+  public let compilerFlags: [String]
 }

@@ -6,9 +6,9 @@ public enum Target: String, Sendable, CaseIterable {
 }
 
 extension Target {
-  /// What a C compiler should be told: the language, no contraction of a·b + c, and the instruction set.
-  public var compilerFlags: [String] {
-    ["-std=c11", "-O3", "-ffp-contract=off"] + instructionSetFlags
+  /// What a C compiler should be told: the language, no contraction of a·b + c, the instruction set, and what threads need.
+  public func compilerFlags(_ threads: ThreadModel) -> [String] {
+    ["-std=c11", "-O3", "-ffp-contract=off"] + instructionSetFlags + threads.compilerFlags
   }
 
   private var instructionSetFlags: [String] {

@@ -27,6 +27,12 @@ struct RunCommand: ParsableCommand {
     parsing: .unconditional,
     help: "Draw tokens with this temperature instead of taking the likeliest.")
   var temperature: Double?
+  @Option(
+    parsing: .unconditional,
+    help:
+      "Threads that write the text; as many as there are processors and room in the library unless given. The text is the same."
+  )
+  var threads: Int?
   @Option(help: "Seed of the draw; equal seeds give equal texts.")
   var seed: UInt64 = 0
   @Option(help: "Text for perplexity before and after.")
@@ -38,6 +44,7 @@ struct RunCommand: ParsableCommand {
 
   func validate() throws {
     if tokens < 1 { throw ValidationError("--tokens must be at least 1") }
+    if let threads, threads < 1 { throw ValidationError("--threads must be at least 1") }
     if let temperature, !(temperature > 0 && temperature.isFinite) {
       throw ValidationError("--temperature must be a number > 0")
     }
@@ -48,10 +55,10 @@ struct RunCommand: ParsableCommand {
     var fields: [(key: String, value: JSON)] = []
     let subject: Subject
     if isDirectory(model) {
-      if !overrides.settings.isEmpty || output != nil {
+      if !overrides.settings.isEmpty || output != nil || threads != nil {
         throw Diagnostic(
           "run.needs-model-file",
-          "'\(model)' is a folder, which is not compiled: --set and -o change what a model file asks for",
+          "'\(model)' is a folder, which is not compiled: --set, -o and --threads are for what a model file asks for",
           hint: "leave them out, or give a model.yaml whose 'source' is that folder")
       }
       subject = try Subject(folder: model)
@@ -63,7 +70,8 @@ struct RunCommand: ParsableCommand {
     let showsText = !common.json
     if showsText { try StandardStream.output("\n") }
     let generation = try Generation(
-      of: subject, prompt: prompt, limit: tokens, sampling: sampling ?? .greedy
+      of: subject.with(threads: threads), prompt: prompt, limit: tokens,
+      sampling: sampling ?? .greedy
     ) { if showsText { try StandardStream.output($0) } }
     if let context = generation.fullContext {
       environment.reporter.note(

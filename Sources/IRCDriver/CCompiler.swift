@@ -47,8 +47,14 @@ package struct CCompiler: Sendable, Hashable {
     return folders.map { $0 + name }.first { FileManager.default.isExecutableFile(atPath: $0) }
   }
 
-  /// Compiler flags for a machine: what the emitted source file recommends.
-  package static func flags(_ target: Target) -> [String] { target.compilerFlags }
+  /// What the library in `folder` should be compiled with: what its file for pkg-config says, which knows of its threads as well;
+  /// without one, what the machine wants.
+  static func flags(_ names: ArtifactNames, in folder: String, target: Target) -> [String] {
+    let lines = (try? String(contentsOfFile: "\(folder)/\(names.pkgConfig)", encoding: .utf8)) ?? ""
+    let flags = lines.split(separator: "\n").first { $0.hasPrefix("cflags=") }
+    return flags?.dropFirst("cflags=".count).split(separator: " ").map(String.init)
+      ?? target.compilerFlags(.none)
+  }
 
   /// Compiles the library in `folder` into the shared object `path`.
   ///
@@ -57,6 +63,7 @@ package struct CCompiler: Sendable, Hashable {
     _ names: ArtifactNames, in folder: String, target: Target, to path: String
   ) throws {
     let sources = try CCompiler.sources(names, in: folder)
+    let flags = CCompiler.flags(names, in: folder, target: target)
     let workplace = path + ".objects"
     do {
       try FileManager.default.createDirectory(
@@ -67,11 +74,11 @@ package struct CCompiler: Sendable, Hashable {
     defer { try? FileManager.default.removeItem(atPath: workplace) }
     let objects = try Parallel.map(sources.count) { index in
       let object = "\(workplace)/\(index).o"
-      try run(
-        CCompiler.flags(target) + ["-fPIC", "-c", "-o", object, "\(folder)/\(sources[index])"])
+      try run(flags + ["-fPIC", "-c", "-o", object, "\(folder)/\(sources[index])"])
       return object
     }
-    try run(["-shared", "-o", path] + objects + ["-lm"])
+    let linking = ThreadModel.allCases.flatMap(\.compilerFlags).filter(flags.contains)
+    try run(["-shared", "-o", path] + linking + objects + ["-lm"])
   }
 
   /// The C files of a library: its own, then the kernels, in order.

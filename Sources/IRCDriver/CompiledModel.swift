@@ -12,6 +12,8 @@ package final class CompiledModel: LanguageModel {
   package let contextLength: Int?
   private let library: CompiledLibrary
   private let weights: String
+  /// Threads of each session.
+  private let threads: Int
   /// Keeps the folder, since each session opens the weights file.
   private let scratch: ScratchFolder?
 
@@ -26,6 +28,7 @@ package final class CompiledModel: LanguageModel {
     checksWeights: Bool = true, scratch: ScratchFolder? = nil
   ) throws {
     self.scratch = scratch
+    threads = 1
     let compiler = try compiler ?? CCompiler.find()
     let place = FileManager.default.temporaryDirectory.appendingPathComponent(
       "irc-\(ProcessInfo.processInfo.processIdentifier)-\(UUID().uuidString).so"
@@ -40,8 +43,25 @@ package final class CompiledModel: LanguageModel {
     if checksWeights { try CompiledContext(library, weights).verify() }
   }
 
+  /// The same library with sessions of more threads.
+  private init(_ model: CompiledModel, threads: Int) {
+    (library, weights, scratch) = (model.library, model.weights, model.scratch)
+    (vocabularySize, contextLength) = (model.vocabularySize, model.contextLength)
+    self.threads = threads
+  }
+
+  /// The library with sessions of `threads` threads each; without a number as many as the machine has processors. A library that has
+  /// no room for so many runs with as many as it has.
+  package func with(threads: Int?) -> CompiledModel {
+    let wanted = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    return CompiledModel(self, threads: max(1, min(wanted, library.mostThreads)))
+  }
+
+  /// Threads that a session has room for.
+  package var mostThreads: Int { library.mostThreads }
+
   package func makeSession() throws -> any LanguageSession {
-    Session(context: try CompiledContext(library, weights))
+    Session(context: try CompiledContext(library, weights, threads: threads))
   }
 
   /// One sequence.
@@ -91,7 +111,9 @@ private final class CompiledLibrary: @unchecked Sendable {
   let vocabulary: Int
   let contextLength: Int
   let contextBytes: @convention(c) (Int) -> Int
+  let mostThreads: Int
   let create: Create
+  let setThreads: @convention(c) (OpaquePointer, Int) -> Status
   let destroy: @convention(c) (OpaquePointer) -> Void
   let verify: @convention(c) (OpaquePointer) -> Status
   let prefill: Prefill
@@ -114,7 +136,10 @@ private final class CompiledLibrary: @unchecked Sendable {
     vocabulary = try find("vocabulary", as: (@convention(c) () -> Int).self)()
     contextLength = try find("context_length", as: (@convention(c) () -> Int).self)()
     contextBytes = try find("context_bytes", as: (@convention(c) (Int) -> Int).self)
+    mostThreads = try find("most_threads", as: (@convention(c) () -> Int).self)()
     unsafe create = try find("create", as: Create.self)
+    unsafe setThreads = try find(
+      "set_threads", as: (@convention(c) (OpaquePointer, Int) -> Status).self)
     unsafe destroy = try find("destroy", as: (@convention(c) (OpaquePointer) -> Void).self)
     unsafe verify = try find("verify", as: (@convention(c) (OpaquePointer) -> Status).self)
     unsafe prefill = try find("prefill", as: Prefill.self)
@@ -147,7 +172,7 @@ private final class CompiledContext {
   private let memory: UnsafeMutableRawPointer
   private let context: OpaquePointer
 
-  init(_ library: CompiledLibrary, _ weights: String) throws {
+  init(_ library: CompiledLibrary, _ weights: String, threads: Int = 1) throws {
     self.library = library
     let bytes = library.contextBytes(0)
     var room: UnsafeMutableRawPointer?
@@ -167,6 +192,7 @@ private final class CompiledContext {
     }
     unsafe self.memory = memory
     unsafe self.context = context
+    try library.check(unsafe library.setThreads(context, threads), "\(threads) threads")
   }
 
   deinit {

@@ -71,7 +71,11 @@ package struct LoweringForecast {
         "dependencies",
         emission.map { .string("\(plan.model.output)/\($0.names.dependencies)") } ?? .null
       ),
-      ("compiler_flags", .array(plan.model.target.compilerFlags.map(JSON.string))),
+      (
+        "compiler_flags",
+        .array(
+          (emission?.compilerFlags ?? plan.model.target.compilerFlags(.none)).map(JSON.string))
+      ),
       ("tensors", .array((emission?.tensors ?? []).map(\.json))),
       ("source_bytes", .integer(sourceBytes)),
       ("weight_bytes", emission.map { .integer($0.weightBytes) } ?? .null),

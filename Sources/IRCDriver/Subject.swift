@@ -77,6 +77,19 @@ package struct Subject {
     try self.init(.compiled, compilation.model, compiled)
   }
 
+  /// The same, with so many threads if it is a compiled library; without a number with as many as the machine has processors. What is
+  /// interpreted has its own.
+  package func with(threads: Int?) -> Subject {
+    guard let compiled = model as? CompiledModel else { return self }
+    return Subject(self, running: compiled.with(threads: threads))
+  }
+
+  /// Another subject's tokenizer and ids with a model of the same network.
+  private init(_ other: Subject, running model: CompiledModel) {
+    (kind, tokenizer, startID, endIDs) = (other.kind, other.tokenizer, other.startID, other.endIDs)
+    self.model = model
+  }
+
   /// What a path names: a folder is a float model, a file is a model file.
   ///
   /// A library to be measured is lowered into a folder of its own that goes away again; the model file's output stays as it is.

@@ -1,3 +1,4 @@
+public import IRCCodegen
 public import IRCSupport
 
 /// A Swift type that an option can have.
@@ -123,6 +124,8 @@ extension PassOptionChoice {
   }
   public var optionText: String { rawValue }
 }
+
+extension ThreadModel: PassOptionChoice {}
 
 /// Text as a YAML scalar: plain where that is safe, else in double quotes.
 func yamlScalar(_ text: String) -> String {

@@ -62,29 +62,44 @@ let driverProgram = #"""
     if (!m) return 1;
     CHECK(F(verify)(m) == C(OK) && F(position)(m) == 0);
     CHECK(F(vocabulary)() == C(VOCABULARY) && F(context_length)() == C(CONTEXT));
+    CHECK(F(most_threads)() == C(MOST_THREADS) && strcmp(F(kernels)(), "none") != 0);
 
     const size_t columns = C(VOCABULARY);
     float *all = allocate(count * columns * sizeof *all);
     const float *logits = NULL;
     CHECK(F(score)(m, ids, count, all) == C(OK) && F(position)(m) == count);
 
-    // Prompts in pieces, and single tokens, give the same bits.
+    // Prompts in pieces, and single tokens, give the same bits, with any number of threads.
     const size_t pieces[] = {1, 2, 5, C(CHUNK), C(CHUNK) + 1, count};
-    for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
-      F(reset)(m);
-      CHECK(F(position)(m) == 0);
-      for (size_t at = 0; at < count;) {
-        size_t length = count - at < pieces[p] ? count - at : pieces[p];
-        CHECK(F(prefill)(m, ids + at, length, &logits) == C(OK));
-        at += length;
-        CHECK(memcmp(logits, all + (at - 1) * columns, columns * sizeof *all) == 0);
+    const size_t threads[] = {1, C(MOST_THREADS), 3, 2};
+    size_t before = 0;
+    float *again = allocate(count * columns * sizeof *all);
+    for (size_t n = 0; n < sizeof threads / sizeof *threads; n++) {
+      if (threads[n] > C(MOST_THREADS) || threads[n] == before) continue;
+      before = threads[n];
+      CHECK(F(set_threads)(m, threads[n]) == C(OK));
+      for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
+        F(reset)(m);
+        CHECK(F(position)(m) == 0);
+        for (size_t at = 0; at < count;) {
+          size_t length = count - at < pieces[p] ? count - at : pieces[p];
+          CHECK(F(prefill)(m, ids + at, length, &logits) == C(OK));
+          at += length;
+          CHECK(memcmp(logits, all + (at - 1) * columns, columns * sizeof *all) == 0);
+        }
       }
+      F(reset)(m);
+      for (size_t t = 0; t < count; t++) {
+        CHECK(F(step)(m, ids[t], t % 3 ? &logits : NULL) == C(OK));
+        if (t % 3) CHECK(memcmp(logits, all + t * columns, columns * sizeof *all) == 0);
+      }
+      F(reset)(m);
+      CHECK(F(score)(m, ids, count, again) == C(OK));
+      CHECK(memcmp(again, all, count * columns * sizeof *all) == 0);
     }
-    F(reset)(m);
-    for (size_t t = 0; t < count; t++) {
-      CHECK(F(step)(m, ids[t], t % 3 ? &logits : NULL) == C(OK));
-      if (t % 3) CHECK(memcmp(logits, all + t * columns, columns * sizeof *all) == 0);
-    }
+    free(again);
+    CHECK(F(set_threads)(m, 0) == C(BAD_ARGUMENT) && F(set_threads)(NULL, 1) == C(BAD_ARGUMENT));
+    CHECK(F(set_threads)(m, C(MOST_THREADS) + 1) == C(BAD_ARGUMENT));
 
     // Refused calls leave the context as it was.
     F(reset)(m);
@@ -106,7 +121,7 @@ let driverProgram = #"""
       F(reset)(m);
       CHECK(F(step)(m, ids[0], &logits) == C(OK));
     }
-    for (int status = 0; status < 9; status++) CHECK(strlen(F(status_text)((F(status))status)) > 0);
+    for (int status = 0; status < 10; status++) CHECK(strlen(F(status_text)((F(status))status)) > 0);
     if (C(CONTEXT) > 0) CHECK(F(context_bytes)(SIZE_MAX) == 0);
 
     F(destroy)(m);

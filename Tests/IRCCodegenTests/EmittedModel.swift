@@ -20,7 +20,7 @@ enum Compilers {
 
   /// Wide vectors, where the processor has them.
   static let vectorFlags =
-    Processor.hasAVX2 ? Target.avx2.compilerFlags.filter { $0.hasPrefix("-m") } : []
+    Processor.hasAVX2 ? Target.avx2.compilerFlags(.none).filter { $0.hasPrefix("-m") } : []
 
   static func find(_ name: String) -> String? {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"

@@ -42,7 +42,7 @@ enum InterpreterReference {
   }
 
   private static let options = CEmitter.Options(
-    name: "tiny-model", chunk: 16, contextLength: 128, target: .portable)
+    name: "tiny-model", chunk: 16, contextLength: 128, target: .portable, mostThreads: 2)
 
   @Test(
     "computes what the interpreter computes, in any pieces, under the strictest flags",
@@ -52,7 +52,7 @@ enum InterpreterReference {
     let emitted = try EmittedModel(graph, Self.options)
     let gcc = try #require(Compilers.gcc)
     let program = try emitted.compileDriver(
-      gcc, ["-O2"] + Compilers.vectorFlags + Compilers.strict)
+      gcc, ["-O2", "-DIRC_SHARE_NS=0"] + Compilers.vectorFlags + Compilers.strict)
     let logits = try emitted.logits(program, Self.ids, maxTokens: Self.ids.count)
     let expected = try InterpreterReference.logits(graph, Self.ids)
     #expect(logits == expected)
@@ -93,5 +93,32 @@ enum InterpreterReference {
       return try emitted.logits(emitted.compileDriver(gcc, ["-O1"]), Self.ids)
     }
     #expect(results[0] == results[1] && results[0] == results[2])
+  }
+
+  @Test(
+    "gives the same bits with any number of threads, without a race",
+    .enabled(if: Compilers.gcc != nil, "gcc is not installed"),
+    arguments: ["float", "w4a8-static-asymmetric", "w8a8"], ["mamba", "llama-window"])
+  func threadsDoNotMatter(_ formats: String, _ architecture: String) throws {
+    let formats = try #require(Formats.all.first { $0.name == formats })
+    let graph = try Case(architecture: architecture, formats: formats).graph()
+    let gcc = try #require(Compilers.gcc)
+    let ids = Array(Self.ids.prefix(27))
+    var options = Self.options
+    (options.chunk, options.mostThreads) = (11, 5)
+    let sanitizers = ["-g", "-O1", "-fno-sanitize-recover=all", "-fuse-ld=bfd"]
+    let builds: [(ThreadModel, [String])] = [
+      (.none, ["-O1"]), (.pool, sanitizers + ["-fsanitize=thread"]),
+      (.pool, sanitizers + ["-fsanitize=address,undefined"]), (.openmp, ["-O1"]),
+    ]
+    let logits = try builds.map { threads, flags in
+      options.threads = threads
+      let emitted = try EmittedModel(graph, options)
+      // However small the work is, it is shared.
+      let program = try emitted.compileDriver(
+        gcc, flags + threads.compilerFlags + ["-DIRC_SHARE_NS=0"] + Compilers.strict)
+      return try emitted.logits(program, ids, maxTokens: ids.count)
+    }
+    #expect(logits.allSatisfy { $0 == logits[0] })
   }
 }

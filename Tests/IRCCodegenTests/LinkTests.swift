@@ -80,12 +80,13 @@ import Testing
     "the source file alone says nothing outside its prefix and needs no allocation",
     .enabled(
       if: Compilers.gcc != nil && Compilers.find("nm") != nil, "gcc or nm is not installed"),
-    arguments: ["mamba", "llama"])
-  func keepsToItsPrefix(_ architecture: String) throws {
+    arguments: ["mamba", "llama"], [ThreadModel.none, .pool])
+  func keepsToItsPrefix(_ architecture: String, _ threads: ThreadModel) throws {
     let graph = try architecture == "mamba" ? TestModels.mamba(.w8a8) : TestModels.llama(.w8a8)
-    let emitted = try EmittedModel(graph, .init(name: "tidy"))
+    let emitted = try EmittedModel(graph, .init(name: "tidy", threads: threads))
     let objects = try KernelObjects.shared.objects(
-      of: emitted.sources, "tidy-\(architecture)", try #require(Compilers.gcc), ["-O1", "-fno-pie"])
+      of: emitted.sources, "tidy-\(architecture)-\(threads)", try #require(Compilers.gcc),
+      ["-O1", "-fno-pie"])
     let nm = try #require(Compilers.find("nm"))
     var defined: Set<String> = []
     var needed: Set<String> = []
@@ -104,10 +105,20 @@ import Testing
     }
     #expect(defined.allSatisfy { $0.hasPrefix("tidy_") })
     let outside = needed.subtracting(defined)
-    let allowed: Set = [
+    var allowed: Set = [
       "open", "close", "fstat", "mmap", "munmap", "memcpy", "memmove", "memset", "sqrtf", "sin",
       "cos", "sincos", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail",
+      // What the compiler itself asks the processor with.
+      "__cpu_model", "__cpu_features2", "__cpu_indicator_init", "getauxval",
     ]
+    if threads == .pool {
+      allowed.formUnion([
+        "pthread_create", "pthread_join", "pthread_sigmask", "sigfillset", "clock_gettime",
+        "pthread_mutex_init", "pthread_mutex_destroy", "pthread_mutex_lock", "pthread_mutex_unlock",
+        "pthread_cond_init", "pthread_cond_destroy", "pthread_cond_wait", "pthread_cond_signal",
+        "pthread_cond_broadcast",
+      ])
+    }
     #expect(outside.subtracting(allowed) == [])
   }
 

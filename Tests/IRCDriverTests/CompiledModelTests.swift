@@ -77,6 +77,19 @@ import Testing
   }
 
   @Test(
+    "gives the same logits with any number of threads, even more than there is room for",
+    .enabled(if: hasCompiler, "no C compiler is installed"))
+  func runsOnThreads() throws {
+    let compiled = try load(try emitted())
+    #expect(compiled.mostThreads == 16)
+    let logits = try [1, 3, 1000, nil].map { threads in
+      var session = try compiled.with(threads: threads).makeSession()
+      return try session.read(windows[0]).array(of: Float.self)
+    }
+    #expect(logits.allSatisfy { $0 == logits[0] })
+  }
+
+  @Test(
     "turns every status into a message", .enabled(if: hasCompiler, "no C compiler is installed"))
   func reportsFailures() throws {
     let folder = try emitted()

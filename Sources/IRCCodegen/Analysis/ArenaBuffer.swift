@@ -4,7 +4,7 @@ struct ArenaBuffer {
   enum Rows {
     /// One for each token of a chunk.
     case tokens
-    /// One, which the tokens of a loop use in turn.
+    /// One, which the tokens of a loop use in turn; with threads, one for each of them.
     case one
   }
 
@@ -16,15 +16,18 @@ struct ArenaBuffer {
   /// Steps between which it is needed, both included.
   var life: ClosedRange<Int>
   var rows = Rows.tokens
+  /// Threads that may be in a loop at the same time.
+  var threads = 1
   /// The buffer in whose place it lies, since its value is written over the one there.
   var replaced: Int?
   /// Where it starts in the arena; set by the memory plan.
   var offset = 0
 
+  /// Rows for `tokens` tokens.
+  func rowCount(tokens: Int) -> Int { rows == .one ? min(threads, tokens) : tokens }
+
   /// Bytes for `tokens` tokens.
-  func bytes(tokens: Int) -> Int {
-    aligned((rows == .one ? 1 : tokens) * stride * type.byteCount)
-  }
+  func bytes(tokens: Int) -> Int { aligned(rowCount(tokens: tokens) * stride * type.byteCount) }
 }
 
 extension Array where Element == ArenaBuffer {

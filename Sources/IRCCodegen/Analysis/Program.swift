@@ -19,6 +19,9 @@ struct Program {
     var reads: [RowValue]
     var writes: [RowValue]
     var rows = RowAccess.together
+    /// True if the calls can be made for some of the tokens each: every row that they write needs the same row of what they read
+    /// only, and no kernel in it shares its work itself.
+    var isDivisible = false
     /// Values that are read and whose rows the result may be written over.
     var replaceable: [RowValue] = []
     var work = StepWork()
@@ -77,6 +80,16 @@ struct Program {
   var needsSequenceKernels = false
   /// True if the fast Hadamard transform is called.
   var needsHadamardKernel = false
+  /// Threads that a context has room for; 0 if the library has none but the caller's.
+  var threads = 0
+
+  /// True if the library can have threads.
+  var hasThreads: Bool { threads > 0 }
+
+  /// True if threads share the tokens of a block: a loop over them, or one step that can take some at a time.
+  func isShared(_ block: Block) -> Bool {
+    hasThreads && (block.isLoop || block.steps.allSatisfy(\.isDivisible))
+  }
 
   /// Floats that all growing states together take for one token.
   var cacheColumns: Int { states.reduce(0) { $0 + ($1.grows ? $1.count : 0) } }

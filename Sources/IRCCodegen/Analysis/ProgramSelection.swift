@@ -13,12 +13,15 @@ struct ProgramSelection {
 
   /// The program that computes the graph's only output.
   ///
-  /// - Parameter fold: gives the values of small constants.
+  /// - Parameters:
+  ///   - threads: Threads that a context has room for; 0 if there are to be none.
+  ///   - fold: Gives the values of small constants.
   /// - Throws: `Diagnostic` `codegen.unsupported` naming the operation that no template fits.
   static func program(
-    of graph: Graph, chunk: Int, fold: @escaping (ValueID) throws -> Tensor
+    of graph: Graph, chunk: Int, threads: Int, fold: @escaping (ValueID) throws -> Tensor
   ) throws -> Program {
     var selection = ProgramSelection(graph: graph, fold: fold)
+    selection.program.threads = threads
     return try selection.run(chunk: chunk)
   }
 
@@ -167,6 +170,7 @@ struct ProgramSelection {
       index: index, title: op.operatorName, comment: comment, locals: builder.locals,
       calls: builder.calls, values: builder.used, reads: builder.reads, writes: builder.writes,
       rows: builder.isOneByOne ? .oneByOne : op.isRowwise ? .either : .together,
+      isDivisible: op.isTokenwise && !builder.isShared,
       replaceable: builder.replaceable, work: work)
   }
 

@@ -33,6 +33,7 @@ extension Program {
     for loop in loops {
       for buffer in loop.buffers where loop.range.contains(buffers[buffer].life) {
         buffers[buffer].rows = .one
+        buffers[buffer].threads = max(1, threads)
       }
     }
     for step in functions.flatMap(\.steps) { replace(step) }

@@ -26,6 +26,8 @@ struct StepBuilder {
   var calls: [KernelCall] = []
   /// True if the calls are for one token only.
   var isOneByOne = false
+  /// True if threads share the work of a kernel.
+  private(set) var isShared = false
   var work = StepWork()
   var notes: [String] = []
 
@@ -244,6 +246,23 @@ struct StepBuilder {
     calls.append(
       KernelCall(function: "m->kernels->\(name)", kernel: name, arguments: arguments))
   }
+
+  /// Adds a call of a kernel of the table whose work threads share, if there are any. `room` is its last argument, which each thread
+  /// has for itself.
+  mutating func shared(
+    _ name: String, _ arguments: [KernelCall.Argument], room: KernelCall.Argument? = nil
+  ) {
+    guard program.hasThreads else {
+      return tunable(name, arguments + (room.map { [$0] } ?? []))
+    }
+    isShared = true
+    calls.append(
+      KernelCall(
+        function: "IRC_NAME(share_\(name))", kernel: name, arguments: ["&m->crew"] + arguments))
+  }
+
+  /// Room for a kernel, which a thread that works on some tokens has for itself.
+  var scratch: KernelCall.Argument { program.hasThreads ? "scratch" : "m->scratch" }
 }
 
 extension QuantizationSpec {

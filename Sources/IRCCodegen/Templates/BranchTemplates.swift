@@ -19,7 +19,7 @@ extension BranchingQuantize: EmittableOperator {
         "quantize_static_down",
         [.rows(codes), "\(stride)", .rows(hidden), "\(hidden.stride)"] + x.strided
           + [.text(down), .tokens, .text(floatLiteral(literal.scale)), "\(literal.zero)"]
-          + ["\(spec.codes.lowerBound)", "\(spec.codes.upperBound)", "m->scratch"])
+          + ["\(spec.codes.lowerBound)", "\(spec.codes.upperBound)", step.scratch])
       return
     }
     let results = step.operation.results
@@ -30,7 +30,7 @@ extension BranchingQuantize: EmittableOperator {
       "quantize_tokens_down",
       [.rows(codes), "\(stride)", .rows(scale), zero.map { .rows($0) } ?? "NULL"]
         + [.rows(hidden), "\(hidden.stride)"] + x.strided
-        + [.text(down), .tokens, "\(spec.format.bits)", "m->scratch"])
+        + [.text(down), .tokens, "\(spec.format.bits)", step.scratch])
   }
 }
 
@@ -58,7 +58,7 @@ extension Branched: EmittableOperator where Product: BranchableProduct {
   func emit(_ step: inout StepBuilder) throws {
     let arguments = try product.arguments(&step)
     let branch = try step.branch(columns: step.type(0).shape[1].fixed ?? 0)
-    step.tunable(Product.branchedKernel, arguments + branch + [.tokens, "m->scratch"])
+    step.shared(Product.branchedKernel, arguments + branch + [.tokens], room: "m->scratch")
   }
 }
 

@@ -14,9 +14,9 @@ extension Linear: EmittableOperator {
     let sizes: [KernelCall.Argument] = ["\(x.columns)", "\(y.columns)"]
     if halves != nil {
       step.needScratch(columns: x.columns)
-      step.tunable("linear_f16", arguments + sizes + ["m->scratch"])
+      step.shared("linear_f16", arguments + sizes, room: "m->scratch")
     } else {
-      step.tunable("linear_f32", arguments + sizes)
+      step.shared("linear_f32", arguments + sizes)
     }
   }
 }
@@ -24,7 +24,7 @@ extension Linear: EmittableOperator {
 extension DequantizingLinear: EmittableOperator {
   func emit(_ step: inout StepBuilder) throws {
     let arguments = try arguments(&step)
-    step.tunable("linear_q_f32", arguments + [.tokens, "m->scratch"])
+    step.shared("linear_q_f32", arguments + [.tokens], room: "m->scratch")
   }
 
   /// What every kernel of this product takes first: the result, the input, the weight and the bias.
@@ -45,7 +45,7 @@ extension IntegerLinear: EmittableOperator {
 
   func emit(_ step: inout StepBuilder) throws {
     let arguments = try arguments(&step)
-    step.tunable("linear_q_i8", arguments + [.tokens, "m->scratch"])
+    step.shared("linear_q_i8", arguments + [.tokens], room: "m->scratch")
   }
 
   /// What every kernel of this product takes first: the result, the codes, their scale, the weight and the bias.

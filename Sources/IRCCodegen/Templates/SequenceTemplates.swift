@@ -75,11 +75,11 @@ extension Attention: EmittableOperator {
     step.program.scoreColumns = max(
       step.program.scoreColumns, irc_attention_scratch(1, heads, keyValueHeads))
     step.program.needsSequenceKernels = true
-    step.tunable(
+    step.shared(
       "attention_f32",
       [.rows(y)] + q.strided + k.strided + v.strided
         + [.tokens, "m->position + tokens", "\(heads)", "\(keyValueHeads)", "\(width)"]
-        + [.text(floatLiteral(Float(scale))), "\(window)", "m->scores"])
+        + [.text(floatLiteral(Float(scale))), "\(window)"], room: "m->scores")
     (step.work.realProductsPerKey, step.work.window) = (2 * y.columns, window)
   }
 }
@@ -115,7 +115,7 @@ extension SelectiveScan: EmittableOperator {
     let h = try step.updatedState(6, becomes: 1)
     let y = try step.result()
     step.program.needsSequenceKernels = true
-    step.tunable(
+    step.shared(
       "selective_scan_f32",
       [.rows(y), .rows(h)] + u.strided + delta.strided + [.text(a)] + b.strided + c.strided
         + [.text(d), .tokens, "\(y.columns)", "\(h.columns)"])

@@ -22,7 +22,7 @@ extension HadamardTransform: EmittableOperator {
     step.tunable(
       "hadamard_f32",
       [.rows(y)] + x.strided
-        + [.tokens, "\(y.columns)", "&\(matrix)", scratch == 0 ? "NULL" : "m->scratch"])
+        + [.tokens, "\(y.columns)", "&\(matrix)", scratch == 0 ? "NULL" : step.scratch])
   }
 }
 

@@ -6,7 +6,8 @@ struct HeaderText {
   let tokenLimit: Int
   /// Tokens of a context by default; nil if there is no limit.
   let contextLength: Int?
-  let chunk: Int
+  let options: CEmitter.Options
+  let kernels: KernelChoice
 
   var text: String {
     let (s, m) = (names.symbol, names.macro)
@@ -15,7 +16,8 @@ struct HeaderText {
         "Tokens that a context has room for unless the caller says otherwise: \($0)."
       } ?? "0: a sequence may have any number of tokens."
     return """
-      // A compiled language model: \(commentText(names.stem)). C11, POSIX; needs nothing but libm.
+      // A compiled language model: \(commentText(names.stem)). C11, POSIX; needs nothing but libm\(threadsNeeded).
+      // Kernels: \(kernels.summary).
       //
       // All memory is the caller's: nothing allocates, and there are no globals. Contexts are independent of each
       // other, so each thread may have its own; the weights file is mapped read-only and its pages are shared.
@@ -33,7 +35,8 @@ struct HeaderText {
         \(m)_VOCABULARY = \(vocabulary),  // logits of a token
         \(m)_TOKEN_IDS = \(tokenLimit),  // token ids are 0 ..< this
         \(m)_CONTEXT = \(contextLength ?? 0),  // \(limit)
-        \(m)_CHUNK = \(chunk),  // tokens of a prompt that run together
+        \(m)_CHUNK = \(options.chunk),  // tokens of a prompt that run together
+        \(m)_MOST_THREADS = \(options.mostThreads),  // that a context has room for
         \(m)_ALIGNMENT = 64  // of the memory of a context
       };
 
@@ -44,15 +47,21 @@ struct HeaderText {
         \(m)_WRONG_FILE = 3,  // not the weights that were written together with this code
         \(m)_CORRUPT_FILE = 4,  // truncated, or the bytes do not have the checksum
         \(m)_CONTEXT_FULL = 5,  // more tokens than the context has room for
-        \(m)_TOKEN_OUT_OF_RANGE = 6  // a token id that the model does not have
+        \(m)_TOKEN_OUT_OF_RANGE = 6,  // a token id that the model does not have
+        \(m)_NO_THREADS = 7,  // the system gives no further threads
+        \(m)_WRONG_PROCESSOR = 8  // the processor lacks instructions that the library was made for
       } \(s)_status;
 
       // The status in words, never NULL.
       const char *\(s)_status_text(\(s)_status status);
 
-      // \(m)_VOCABULARY and \(m)_CONTEXT, for those who load the library without this header.
+      // \(m)_VOCABULARY, \(m)_CONTEXT and \(m)_MOST_THREADS, for those who load the library without this header.
       size_t \(s)_vocabulary(void);
       size_t \(s)_context_length(void);
+      size_t \(s)_most_threads(void);
+
+      // The name of the kernels that contexts run with on this processor; "none" where it cannot run them.
+      const char *\(s)_kernels(void);
 
       typedef struct \(s)_context \(s)_context;
 
@@ -66,7 +75,11 @@ struct HeaderText {
       \(s)_status \(s)_create(
         \(s)_context **context, void *memory, size_t bytes, size_t max_tokens, const char *weights_path);
 
-      // Unmaps the weights. The memory is the caller's again. NULL is allowed.
+      // Lets `threads` threads compute, 1 ... \(m)_MOST_THREADS, the caller's among them. A context has one until it is
+      // told otherwise. Results do not depend on it, bit for bit. On failure the context is as it was.
+      \(s)_status \(s)_set_threads(\(s)_context *context, size_t threads);
+
+      // Ends the context's threads and unmaps the weights. The memory is the caller's again. NULL is allowed.
       void \(s)_destroy(\(s)_context *context);
 
       // Forgets all tokens.
@@ -97,5 +110,14 @@ struct HeaderText {
       #endif
 
       """
+  }
+
+  /// What threads need, as the end of a sentence.
+  private var threadsNeeded: String {
+    switch options.threads {
+    case .none: ""
+    case .pool: " and POSIX threads"
+    case .openmp: " and OpenMP"
+    }
   }
 }

@@ -55,30 +55,96 @@ struct LayerText {
   }
 
   private func text(of function: Program.Function) -> [String] {
-    let parameters = parameters(of: function).map { $0.type + $0.name }
-    var lines = comment(function.comment, indent: "")
-    let head = "static void \(function.name)(\(parameters.joined(separator: ", "))) {"
-    lines += wrapped(head, indent: "")
-    var declared: Set<RowValue> = []
-    var declarations: [String] = []
-    for value in function.steps.flatMap(\.values) where declared.insert(value).inserted {
-      declarations += declaration(of: value, isTail: function.isTail)
+    let shared = function.blocks.filter(program.isShared)
+    let names = (1...max(1, shared.count)).map { "rows_\($0)_of_\(function.name)" }
+    var lines: [String] = []
+    for (block, name) in zip(shared, names) {
+      lines += sharedText(of: block, named: name, isTail: function.isTail) + [""]
     }
-    lines += declarations
+    let parameters = parameters(of: function)
+    lines += comment(function.comment, indent: "")
+    let list = parameters.map { $0.type + $0.name }.joined(separator: ", ")
+    lines += wrapped("static void \(function.name)(\(list)) {", indent: "")
+    lines += declarations(
+      of: function.blocks.filter { !program.isShared($0) }.flatMap(\.steps),
+      isTail: function.isTail)
+    if !shared.isEmpty {
+      let fields = parameters.map(\.name).filter { $0 != "tokens" }.map { ".\($0) = \($0)" }
+      lines.append("  const struct call call = {\(fields.joined(separator: ", "))};")
+    }
+    var left = names[...]
     for block in function.blocks {
       lines.append("")
-      if block.isLoop {
-        lines.append("  for (size_t t = 0; t < tokens; t++) {")
-        for (index, step) in block.steps.enumerated() {
-          if index > 0 { lines.append("") }
-          lines += text(of: step, for: .each, indent: "    ")
-        }
-        lines.append("  }")
+      if program.isShared(block), let name = left.popFirst() {
+        lines.append("  share_tokens(&call, \(name), tokens, \(nanoseconds(of: block)));")
+      } else if block.isLoop {
+        lines += loop(over: block, "size_t t = 0; t < tokens; t++")
       } else {
         for step in block.steps { lines += text(of: step, for: .all, indent: "  ") }
       }
     }
     return lines + ["}"]
+  }
+
+  private func loop(over block: Program.Block, _ tokens: String) -> [String] {
+    var lines = ["  for (\(tokens)) {"]
+    for (index, step) in block.steps.enumerated() {
+      if index > 0 { lines.append("") }
+      lines += text(of: step, for: .each, indent: "    ")
+    }
+    return lines + ["  }"]
+  }
+
+  /// A function that does a block for those tokens that one thread takes: a loop over them, or one call for all of them.
+  private func sharedText(
+    of block: Program.Block, named name: String, isTail: Bool
+  ) -> [String] {
+    let values = block.steps.flatMap(\.values)
+    let body =
+      block.isLoop
+      ? loop(over: block, "size_t t = start; t < start + tokens; t++")
+      : block.steps.flatMap { text(of: $0, for: .all, indent: "  ") }
+    var lines = [
+      "static void \(name)(",
+      "  const void *arguments, size_t start, size_t tokens, size_t thread) {",
+      "  const struct call *const call = (const struct call *)arguments;",
+      "  const \(symbol)_context *const m = call->m;", "  (void)thread;",
+    ]
+    if body.contains(where: { $0.contains("scratch)") }) {
+      lines.append("  void *const scratch = m->crew.scratch + thread * SCRATCH_BYTES;")
+    }
+    // Loops count from the first token of the call, one call is made for rows that begin with the thread's.
+    let rows = block.isLoop ? "" : " + start"
+    if values.contains(where: { $0.home == .ids }) {
+      lines.append(
+        "  const int32_t *const ids = call->ids\(isTail ? " + call->first" : "")\(rows);")
+    }
+    if values.contains(where: { $0.home == .logits }) {
+      let offset = block.isLoop ? "" : " + start * \(program.vocabulary)"
+      lines.append("  float *const logits = call->logits\(offset);")
+    }
+    if isTail || !block.isLoop {
+      let parts = (isTail ? ["call->first"] : []) + (block.isLoop ? [] : ["start"])
+      lines += ["  const size_t first = \(parts.joined(separator: " + "));", "  (void)first;"]
+    }
+    lines += declarations(
+      of: block.steps, isTail: isTail || !block.isLoop, isShared: true)
+    return lines + body + ["}"]
+  }
+
+  /// About how long one token of a block takes one thread: a nanosecond for four numbers that are made.
+  private func nanoseconds(of block: Program.Block) -> Int {
+    block.steps.flatMap(\.writes).reduce(0) { $0 + $1.columns } / 4 + 1
+  }
+
+  /// The variables of some steps, each once.
+  private func declarations(
+    of steps: [Program.Step], isTail: Bool, isShared: Bool = false
+  ) -> [String] {
+    var declared: Set<RowValue> = []
+    return steps.flatMap(\.values).filter { declared.insert($0).inserted }.flatMap { value in
+      isShared && value.home == .ids ? [] : declaration(of: value, isTail: isTail)
+    }
   }
 
   private func text(
@@ -104,6 +170,9 @@ struct LayerText {
       address = "(\(value.type.rawValue) *)(void *)(m->arena + \(program.buffers[buffer].offset))"
       if isTail && program.buffers[buffer].rows == .tokens {
         address += " + first * \(value.stride)"
+      }
+      if program.hasThreads && program.buffers[buffer].rows == .one {
+        address += " + thread * \(value.stride)"
       }
       if value.offset > 0 { address += " + \(value.offset)" }
     case .state(let state):

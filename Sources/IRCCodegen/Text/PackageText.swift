@@ -6,6 +6,7 @@ struct PackageText {
   /// The C files to compile.
   let sources: [String]
   let target: Target
+  let threads: ThreadModel
 
   private var summary: String { "The network \(names.stem), compiled by irc" }
   /// Version of the library's interface. The weights belong to the very code, so nobody compares it.
@@ -17,13 +18,13 @@ struct PackageText {
     folder=${pcfiledir}
     sources=\(sources.map { "${folder}/\($0)" }.joined(separator: " "))
     weights=${folder}/\(names.weights)
-    cflags=\(target.compilerFlags.joined(separator: " "))
+    cflags=\(target.compilerFlags(threads).joined(separator: " "))
 
     Name: \(names.stem)
     Description: \(summary); compile ${sources} with ${cflags}
     Version: \(Self.version)
     Cflags: -I${folder}
-    Libs: -lm
+    Libs: \((["-lm"] + threads.compilerFlags).joined(separator: " "))
 
     """
   }
@@ -32,7 +33,7 @@ struct PackageText {
   var cmake: String {
     let library = cIdentifier(names.stem)
     let files = sources.map { "  \"${CMAKE_CURRENT_LIST_DIR}/\($0)\"" }.joined(separator: "\n")
-    let flags = target.compilerFlags.joined(separator: " ")
+    let flags = target.compilerFlags(.none).joined(separator: " ")
     return """
       # \(summary): find_package(\(names.stem) CONFIG PATHS FOLDER), then link \(names.stem)::\(names.stem).
       # Its property IRC_WEIGHTS, and the variable \(library)_WEIGHTS, name the file to give to \(names.symbol)_create.
@@ -46,10 +47,29 @@ struct PackageText {
         if(UNIX)
           target_link_libraries(irc_\(library) PUBLIC m)
         endif()
+      \(threadLines.map { "  \($0)\n" }.joined())\
         set_target_properties(irc_\(library) PROPERTIES IRC_WEIGHTS "${\(library)_WEIGHTS}")
         add_library(\(names.stem)::\(names.stem) ALIAS irc_\(library))
       endif()
 
       """
+  }
+
+  /// What CMake finds threads with.
+  private var threadLines: [String] {
+    let target = "irc_\(cIdentifier(names.stem))"
+    return switch threads {
+    case .none: []
+    case .pool:
+      [
+        "set(THREADS_PREFER_PTHREAD_FLAG ON)", "find_package(Threads REQUIRED)",
+        "target_link_libraries(\(target) PUBLIC Threads::Threads)",
+      ]
+    case .openmp:
+      [
+        "find_package(OpenMP REQUIRED COMPONENTS C)",
+        "target_link_libraries(\(target) PUBLIC OpenMP::OpenMP_C)",
+      ]
+    }
   }
 }

@@ -2,17 +2,31 @@
 struct RuntimeText {
   let names: ArtifactNames
   let program: Program
+  let options: CEmitter.Options
   let contextLength: Int?
+  let kernels: KernelChoice
   let bodyBytes: Int
   let fingerprint: UInt64
+  let headBytes: Int
+  let teamBytes: Int
 
   private var s: String { names.symbol }
   private var m: String { names.macro }
   private var grows: Bool { program.cacheColumns > 0 }
 
+  private var hasThreads: Bool { program.hasThreads }
+  private var most: String { hasThreads ? " * \(m)_MOST_THREADS" : "" }
+
   /// Constants and the context.
   var declarations: [String] {
-    [
+    let room =
+      hasThreads
+      ? "irc_crew crew;           // the threads, with room of one product and of attention for each"
+      : "void *scratch;           // room of one product"
+    let scores =
+      hasThreads
+      ? "" : "\n  float *scores;           // (capacity, SCORE_COLUMNS), room of attention"
+    return [
       """
       enum {
         ARENA_BYTES = \(program.arenaBytes),
@@ -21,7 +35,8 @@ struct RuntimeText {
         CACHE_COLUMNS = \(program.cacheColumns),  // floats that a token adds to the caches
         SCORE_COLUMNS = \(program.scoreColumns),  // floats that a token adds to the scores of attention
         HEADER_BYTES = 64,
-        HEAD_BYTES = \(SourceText.headBytes)
+        TEAM_BYTES = \(teamBytes),
+        HEAD_BYTES = \(headBytes)
       };
 
       struct \(s)_context {
@@ -29,10 +44,9 @@ struct RuntimeText {
         const uint8_t *weights;  // the data of the mapped file
         uint8_t *arena;          // values between operations
         uint8_t *states;         // states of fixed size
-        void *scratch;           // room of one product
+        \(room)
         float *logits;           // (\(m)_VOCABULARY)
-        float *cache;            // states with a row for each token, each (capacity, columns)
-        float *scores;           // (capacity, SCORE_COLUMNS), room of attention
+        float *cache;            // states with a row for each token, each (capacity, columns)\(scores)
         const uint8_t *file;
         size_t file_bytes;
         size_t max_tokens;
@@ -41,7 +55,31 @@ struct RuntimeText {
       };
 
       """
-    ]
+    ] + (hasShared ? [sharing, ""] : [])
+  }
+
+  private var hasShared: Bool {
+    program.functions.contains { $0.blocks.contains(where: program.isShared) }
+  }
+
+  /// What steps that threads share are called with.
+  private var sharing: String {
+    """
+    // What a function of some steps needs, and the threads that share its tokens.
+    struct call {
+      const \(s)_context *m;
+      const int32_t *ids;
+      size_t first;  // of the tokens of the chunk
+      float *logits;
+    };
+
+    // Lets threads share the tokens of steps that take about so many nanoseconds for each.
+    static void share_tokens(
+      const struct call *call, irc_task task, size_t tokens, uint64_t nanoseconds) {
+      const irc_work work = {task, call, tokens, 1, tokens * nanoseconds};
+      IRC_NAME(team_run)(call->m->crew.team, &work);
+    }
+    """
   }
 
   /// The address of weights in single precision.
@@ -55,7 +93,7 @@ struct RuntimeText {
 
   /// What the header declares.
   var interface: String {
-    [statusText, memory, file, lifetime, tokens].joined(separator: "\n\n")
+    [statusText, memory, file, lifetime, threads, tokens].joined(separator: "\n\n")
   }
 
   private var statusText: String {
@@ -69,6 +107,8 @@ struct RuntimeText {
         case \(m)_CORRUPT_FILE: return "the weights file is damaged";
         case \(m)_CONTEXT_FULL: return "the context is full";
         case \(m)_TOKEN_OUT_OF_RANGE: return "a token is not in the vocabulary";
+        case \(m)_NO_THREADS: return "the system gives no further threads";
+        case \(m)_WRONG_PROCESSOR: return "the processor lacks instructions that the library was made for";
       }
       return "unknown status";
     }
@@ -76,6 +116,20 @@ struct RuntimeText {
     size_t \(s)_vocabulary(void) { return \(m)_VOCABULARY; }
 
     size_t \(s)_context_length(void) { return \(m)_CONTEXT; }
+
+    size_t \(s)_most_threads(void) { return \(m)_MOST_THREADS; }
+
+    // NULL where the processor lacks instructions.
+    static const irc_kernels *chosen_kernels(void) {
+      const irc_kernels *kernels = IRC_NAME(\(kernels.tables[0]))();
+    \(kernels.tables.dropFirst().map { "  if (!kernels) kernels = IRC_NAME(\($0))();\n" }.joined())\
+      return kernels;
+    }
+
+    const char *\(s)_kernels(void) {
+      const irc_kernels *kernels = chosen_kernels();
+      return kernels ? kernels->name : "none";
+    }
     """
   }
 
@@ -84,7 +138,7 @@ struct RuntimeText {
     let fixed = """
       static size_t fixed_bytes(void) {
         size_t logits = ((size_t)\(m)_VOCABULARY * sizeof(float) + 63) / 64 * 64;
-        return (size_t)HEAD_BYTES + ARENA_BYTES + STATE_BYTES + SCRATCH_BYTES + logits;
+        return (size_t)HEAD_BYTES + ARENA_BYTES + STATE_BYTES + (size_t)SCRATCH_BYTES\(most) + logits\(hasThreads ? " + TEAM_BYTES" : "");
       }
       """
     if !grows {
@@ -100,7 +154,7 @@ struct RuntimeText {
       static size_t capacity_of(size_t max_tokens) { return (max_tokens + 15) / 16 * 16; }
 
       size_t \(s)_context_bytes(size_t max_tokens) {
-        const size_t token_bytes = ((size_t)CACHE_COLUMNS + SCORE_COLUMNS) * sizeof(float);
+        const size_t token_bytes = ((size_t)CACHE_COLUMNS + (size_t)SCORE_COLUMNS\(most)) * sizeof(float);
         if (max_tokens == 0) max_tokens = \(m)_CONTEXT;
         if (max_tokens > INT32_MAX - 15) return 0;
         if (capacity_of(max_tokens) > (SIZE_MAX - fixed_bytes()) / token_bytes) return 0;
@@ -189,6 +243,8 @@ struct RuntimeText {
         IRC_STATIC_ASSERT(sizeof(\(s)_context) <= HEAD_BYTES, "the context's fields fit their place");
         if (!context) return \(m)_BAD_ARGUMENT;
         *context = NULL;
+        const irc_kernels *kernels = chosen_kernels();
+        if (!kernels) return \(m)_WRONG_PROCESSOR;
         const size_t needed = \(s)_context_bytes(max_tokens);
         if (!memory || !weights_path || (uintptr_t)memory % \(m)_ALIGNMENT != 0 || needed == 0 || bytes < needed)
           return \(m)_BAD_ARGUMENT;
@@ -196,14 +252,13 @@ struct RuntimeText {
         memset(m, 0, sizeof *m);
         \(s)_status status = map_weights(m, weights_path);
         if (status != \(m)_OK) return status;
-        m->kernels = IRC_NAME(kernels_best)();
+        m->kernels = kernels;
         m->arena = (uint8_t *)memory + HEAD_BYTES;
         m->states = m->arena + ARENA_BYTES;
-        m->scratch = m->states + STATE_BYTES;
-        m->logits = (float *)(void *)(m->states + STATE_BYTES + SCRATCH_BYTES);
+        m->logits = (float *)(void *)(m->states + STATE_BYTES + (size_t)SCRATCH_BYTES\(most));
         m->cache = (float *)(void *)((uint8_t *)memory + fixed_bytes());
       \(limit)
-        m->scores = m->cache + m->capacity * CACHE_COLUMNS;
+      \(rooms)
         \(s)_reset(m);
         *context = m;
         return \(m)_OK;
@@ -211,6 +266,7 @@ struct RuntimeText {
 
       void \(s)_destroy(\(s)_context *m) {
         if (m && m->file) {
+      \(hasThreads ? "    IRC_NAME(team_destroy)(m->crew.team);\n" : "")\
           munmap((void *)(uintptr_t)m->file, m->file_bytes);
           m->file = NULL;
         }
@@ -223,6 +279,43 @@ struct RuntimeText {
       }
 
       size_t \(s)_position(const \(s)_context *m) { return m ? m->position : 0; }
+      """
+  }
+
+  /// Scratch, scores and, where there are threads, their team.
+  private var rooms: String {
+    guard hasThreads else {
+      return """
+          m->scratch = m->states + STATE_BYTES;
+          m->scores = m->cache + m->capacity * CACHE_COLUMNS;
+        """
+    }
+    return """
+        IRC_STATIC_ASSERT(
+          TEAM_BYTES == IRC_TEAM_BYTES + (\(m)_MOST_THREADS - 1) * IRC_WORKER_BYTES, "a team fits its place");
+        irc_team *team = IRC_NAME(team_create)(
+          (uint8_t *)memory + fixed_bytes() - TEAM_BYTES, \(m)_MOST_THREADS);
+        if (!team) {
+          munmap((void *)(uintptr_t)m->file, m->file_bytes);
+          return \(m)_NO_THREADS;
+        }
+        m->crew = (irc_crew){
+          .team = team, .kernels = kernels, .scratch = m->states + STATE_BYTES,
+          .scratch_bytes = SCRATCH_BYTES, .scores = m->cache + m->capacity * CACHE_COLUMNS,
+          .scores_count = m->capacity * SCORE_COLUMNS};
+      """
+  }
+
+  private var threads: String {
+    let change =
+      hasThreads
+      ? "  return IRC_NAME(team_resize)(m->crew.team, threads) ? \(m)_OK : \(m)_NO_THREADS;"
+      : "  return \(m)_OK;"
+    return """
+      \(s)_status \(s)_set_threads(\(s)_context *m, size_t threads) {
+        if (!m || threads < 1 || threads > \(m)_MOST_THREADS) return \(m)_BAD_ARGUMENT;
+      \(change)
+      }
       """
   }
 

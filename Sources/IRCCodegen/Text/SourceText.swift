@@ -2,22 +2,26 @@
 struct SourceText {
   let names: ArtifactNames
   let program: Program
-  let target: Target
+  let options: CEmitter.Options
   /// Tokens of a context by default; nil if there is no limit.
   let contextLength: Int?
-  let chunk: Int
-  let kernelSources: [String]
+  let kernels: KernelChoice
   /// Bytes of the weights file between its header and its checksum.
   let bodyBytes: Int
 
   /// Room for the context's own fields.
-  static let headBytes = 128
+  var headBytes: Int { program.hasThreads ? 192 : 128 }
+  /// Room for the threads' team: IRC_TEAM_BYTES and IRC_WORKER_BYTES of `kernels_threads.h`, as the text asserts.
+  var teamBytes: Int { program.hasThreads ? 640 + (options.mostThreads - 1) * 64 : 0 }
+  /// The C files of the kernels.
+  var kernelSources: [String] { kernels.files.map(\.name).filter { $0.hasSuffix(".c") } }
 
   /// The text; `fingerprint` ties it to its weights.
   func text(fingerprint: UInt64) -> String {
     let runtime = RuntimeText(
-      names: names, program: program, contextLength: contextLength, bodyBytes: bodyBytes,
-      fingerprint: fingerprint)
+      names: names, program: program, options: options, contextLength: contextLength,
+      kernels: kernels, bodyBytes: bodyBytes, fingerprint: fingerprint, headBytes: headBytes,
+      teamBytes: teamBytes)
     var lines = preamble + runtime.declarations
     for helper in program.helpers.sorted() { lines += [helper.text, ""] }
     if usesFloats { lines += [runtime.floatsAt, ""] }
@@ -44,15 +48,17 @@ struct SourceText {
 
   private var preamble: [String] {
     let command =
-      ["cc"] + target.compilerFlags + ["-c", names.source] + kernelSources
+      ["cc"] + options.target.compilerFlags(options.threads) + ["-c", names.source] + kernelSources
     var lines = [
       "// The computation of \(commentText(names.stem)): one function for each layer, in the order in which they run.",
       "//",
       "// Compile with:",
       "//   \(command.joined(separator: " "))",
-      "// and link with -lm. Shapes are (rows, columns); `tokens` is the number of rows of a call.",
+      "// and link with \((options.threads.compilerFlags + ["-lm"]).joined(separator: " ")). Shapes are (rows, columns); "
+        + "`tokens` is the number of rows of a call.",
       "//",
     ]
+    lines += comment("Kernels: \(kernels.summary).", indent: "") + ["//"]
     lines += planTable
     lines += [
       "#define _POSIX_C_SOURCE 200809L", "#define IRC_PREFIX \(names.symbol)",
@@ -62,7 +68,7 @@ struct SourceText {
     lines += [
       "#include <string.h>",
       "#include <sys/mman.h>", "#include <sys/stat.h>", "#include <unistd.h>", "",
-      "#include \"irc_kernels.h\"", "",
+      program.hasThreads ? "#include \"kernels_threads.h\"" : "#include \"irc_kernels.h\"", "",
     ]
     for table in program.tables {
       lines.append("static const double \(table.name)[\(table.values.count)] = {")
@@ -82,15 +88,14 @@ struct SourceText {
       String(repeating: " ", count: max(0, width - text.count)) + text
     }
     var lines = [
-      "// Values between operations lie in an arena of \(program.arenaBytes) bytes for \(chunk) tokens. A buffer is free",
-      "// again after the last step that reads it. What only a loop over tokens needs has one row, and some results",
-      "// are written over values that are read for the last time.",
+      "// Values between operations lie in an arena of \(program.arenaBytes) bytes for \(options.chunk) tokens. A buffer is free",
+      "// again after the last step that reads it. What only a loop over tokens needs has one row\(program.hasThreads ? " for each thread" : ""), and some",
+      "// results are written over values that are read for the last time.",
       "//", "//     offset      bytes  steps        buffer",
     ]
     for buffer in program.buffers {
       let life = "\(buffer.life.lowerBound)-\(buffer.life.upperBound)"
-      let rows = buffer.rows == .one ? 1 : chunk
-      let bytes = rows * buffer.stride * buffer.type.byteCount
+      let bytes = buffer.rowCount(tokens: options.chunk) * buffer.stride * buffer.type.byteCount
       lines.append(
         "//  \(column("\(buffer.offset)", 9)) \(column("\(bytes)", 10))  "
           + life.padding(13) + buffer.name

@@ -141,14 +141,14 @@ static void check_products(const irc_crew *crew, size_t threads, size_t tokens) 
 static void check_sequences(const irc_crew *crew, size_t threads, size_t tokens) {
   for (size_t window = 0; window < 12; window += 5)
     SAME(
-      IRC_NAME(attention_f32)(
+      crew->kernels->attention_f32(
         a, x, IN, k, 48, v, 48, tokens, 23, 6, 3, 12, 0.3f, window, (float *)(void *)scratch),
       IRC_NAME(share_attention_f32)(
         crew, b, x, IN, k, 48, v, 48, tokens, 23, 6, 3, 12, 0.3f, window));
   for (size_t i = 0; i < 83 * 9; i++) state_a[i] = state_b[i] = real();
   for (size_t i = 0; i < 83 * 9; i++) w[i] = -w[i] * w[i];
   SAME(
-    IRC_NAME(selective_scan_f32)(
+    crew->kernels->selective_scan_f32(
       a, state_a, x, STRIDE, x + 9, STRIDE, w, w + 9, 9, w + 20, 5, bias, tokens, 83, 9),
     IRC_NAME(share_selective_scan_f32)(
       crew, b, state_b, x, STRIDE, x + 9, STRIDE, w, w + 9, 9, w + 20, 5, bias, tokens, 83, 9));
