@@ -57,7 +57,7 @@ typedef struct irc_correction {
 // result[m] += (float)sum * scale of one group for sixteen tokens from `first` on; of those that do not
 // exist, nothing is used.
 IRC_AMX void irc_add_group(
-  __m512 result[IRC_AMX_TOKENS], const irc_tile_sums dots, const irc_product *q,
+  __m512 result[IRC_AMX_TOKENS], irc_tile_sums dots, const irc_product *q,
   const irc_correction *c, size_t panel, size_t g, size_t first, size_t tokens) {
   const irc_ready_panels *ready = c->ready;
   const size_t at = (g * ready->count + panel) * IRC_PANEL_ROWS, groups = q->w->groups;
