@@ -20,7 +20,7 @@ SCHEMAS := model pipeline scheme
 export SWIFT
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq bench-svd bench-branch bench-fitted bench-kernels install install-built clean
+.PHONY: help setup build run test test-slow lint format docs check-docs results bench bench-transforms bench-gptq bench-svd bench-branch bench-fitted bench-kernels bench-models install install-built clean
 
 help:
 	@echo 'make run        build, lower the example model, compile it and let it speak'
@@ -39,6 +39,7 @@ help:
 	@echo 'make bench-branch  measure what a low-rank branch costs a compiled layer, apart and joined'
 	@echo 'make bench-fitted  measure products with codebooks and binary codes, and tables of sums for the latter'
 	@echo 'make bench-kernels  measure kernels against the machine, and against other libraries if .ci/bench-peers got them'
+	@echo 'make bench-models  measure emitted libraries against llama.cpp on the same weights, with the Python that .ci/bench-peers made'
 	@echo 'make install    install under PREFIX ($(PREFIX)); DESTDIR is put in front'
 	@echo 'make clean      remove what was built'
 
@@ -133,6 +134,11 @@ KERNELS ?= --threads 1
 bench-kernels: build
 	$(IRC) bench --suite kernels $(KERNELS) \
 	  $$(if [ -x $(PEERS)/bin/python3 ]; then echo --python $(PEERS)/bin/python3; else echo --no-peers; fi)
+
+# Options, as in make bench-models MODELS='--model ../shared/models/stories260k --schemes w8a8'
+MODELS ?= --random --schemes w8a8,w4a8 --gguf Q8_0,Q4_0,Q4_K_M
+bench-models: build
+	$(PEERS)/bin/python3 Tests/Benchmarks/models/compare.py --irc $(IRC) $(MODELS)
 
 install: build install-built
 

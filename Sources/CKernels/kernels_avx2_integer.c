@@ -439,14 +439,15 @@ IRC_TARGET_AVX2 static bool irc_avx2_only(
     IRC_ONE(4, true, 4, NULL);
   }
   switch (w->bits) {
-    case 2: IRC_ONE(2, false, 40, NULL);
-    case 3: IRC_ONE(3, false, 16, NULL);
-    case 4: IRC_ONE(4, false, 8, NULL);
-    case 5: IRC_ONE(5, false, 4, NULL);
-    case 6: IRC_ONE(6, false, 2, NULL);
-    case 7: IRC_ONE(7, false, 1, NULL);
-    default: IRC_ONE(8, false, 1, flips);
+    case 2: if (!IRC_HAS_BITS(2)) break; IRC_ONE(2, false, 40, NULL);
+    case 3: if (!IRC_HAS_BITS(3)) break; IRC_ONE(3, false, 16, NULL);
+    case 4: if (!IRC_HAS_BITS(4)) break; IRC_ONE(4, false, 8, NULL);
+    case 5: if (!IRC_HAS_BITS(5)) break; IRC_ONE(5, false, 4, NULL);
+    case 6: if (!IRC_HAS_BITS(6)) break; IRC_ONE(6, false, 2, NULL);
+    case 7: if (!IRC_HAS_BITS(7)) break; IRC_ONE(7, false, 1, NULL);
+    default: if (!IRC_HAS_BITS(8)) break; IRC_ONE(8, false, 1, flips);
   }
+  return false;
 #undef IRC_ONE
 }
 
@@ -566,12 +567,12 @@ IRC_TARGET_AVX2 static void irc_avx2_take(
   // before it is written over.
   uint8_t *plain = is_wide ? piece->u + 3 * 512 * blocks : piece->u;
   switch (w->bits) {
-    case 2: irc_avx2_unpack(plain, panel, blocks, 2); break;
-    case 3: irc_avx2_unpack(plain, panel, blocks, 3); break;
-    case 4: irc_avx2_unpack(plain, panel, blocks, 4); break;
-    case 5: irc_avx2_unpack(plain, panel, blocks, 5); break;
-    case 6: irc_avx2_unpack(plain, panel, blocks, 6); break;
-    case 7: irc_avx2_unpack(plain, panel, blocks, 7); break;
+    case 2: if (IRC_HAS_BITS(2)) irc_avx2_unpack(plain, panel, blocks, 2); break;
+    case 3: if (IRC_HAS_BITS(3)) irc_avx2_unpack(plain, panel, blocks, 3); break;
+    case 4: if (IRC_HAS_BITS(4)) irc_avx2_unpack(plain, panel, blocks, 4); break;
+    case 5: if (IRC_HAS_BITS(5)) irc_avx2_unpack(plain, panel, blocks, 5); break;
+    case 6: if (IRC_HAS_BITS(6)) irc_avx2_unpack(plain, panel, blocks, 6); break;
+    case 7: if (IRC_HAS_BITS(7)) irc_avx2_unpack(plain, panel, blocks, 7); break;
     default: break;
   }
   if (w->levels) {

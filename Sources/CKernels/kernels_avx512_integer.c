@@ -150,13 +150,13 @@ IRC_TARGET_AVX512_VNNI static void irc_multiply_few(const irc_product *q, void *
     memset(ones + w->in, 0, irc_padded(w->in) - w->in);
   }
   switch (w->bits) {
-    case 2: irc_direct_2(q, sums, ones); break;
-    case 3: irc_direct_3(q, sums, ones); break;
-    case 4: irc_direct_4(q, sums, ones); break;
-    case 5: irc_direct_5(q, sums, ones); break;
-    case 6: irc_direct_6(q, sums, ones); break;
-    case 7: irc_direct_7(q, sums, ones); break;
-    default: irc_direct_8(q, sums, ones); break;
+    case 2: if (IRC_HAS_BITS(2)) irc_direct_2(q, sums, ones); break;
+    case 3: if (IRC_HAS_BITS(3)) irc_direct_3(q, sums, ones); break;
+    case 4: if (IRC_HAS_BITS(4)) irc_direct_4(q, sums, ones); break;
+    case 5: if (IRC_HAS_BITS(5)) irc_direct_5(q, sums, ones); break;
+    case 6: if (IRC_HAS_BITS(6)) irc_direct_6(q, sums, ones); break;
+    case 7: if (IRC_HAS_BITS(7)) irc_direct_7(q, sums, ones); break;
+    default: if (IRC_HAS_BITS(8)) irc_direct_8(q, sums, ones); break;
   }
 }
 

@@ -366,12 +366,12 @@ IRC_AVX512 irc_ready_panels irc_make_ready(
     for (size_t p = 0; p < count; p++) {
       uint8_t *y = room->codes + p * ready.stride;
       switch (w->bits) {
-        case 2: irc_unpack_panel(y, w, first + p, centres, base, 2); break;
-        case 3: irc_unpack_panel(y, w, first + p, centres, base, 3); break;
-        case 4: irc_unpack_panel(y, w, first + p, centres, base, 4); break;
-        case 5: irc_unpack_panel(y, w, first + p, centres, base, 5); break;
-        case 6: irc_unpack_panel(y, w, first + p, centres, base, 6); break;
-        default: irc_unpack_panel(y, w, first + p, centres, base, 7); break;
+        case 2: if (IRC_HAS_BITS(2)) irc_unpack_panel(y, w, first + p, centres, base, 2); break;
+        case 3: if (IRC_HAS_BITS(3)) irc_unpack_panel(y, w, first + p, centres, base, 3); break;
+        case 4: if (IRC_HAS_BITS(4)) irc_unpack_panel(y, w, first + p, centres, base, 4); break;
+        case 5: if (IRC_HAS_BITS(5)) irc_unpack_panel(y, w, first + p, centres, base, 5); break;
+        case 6: if (IRC_HAS_BITS(6)) irc_unpack_panel(y, w, first + p, centres, base, 6); break;
+        default: if (IRC_HAS_BITS(7)) irc_unpack_panel(y, w, first + p, centres, base, 7); break;
       }
     }
   }

@@ -38,4 +38,11 @@
 #define IRC_WITH_NEON IRC_ARM
 #endif
 
+// Bit b is set where weights have codes of b bits: an emitted library says which it has, and does without the
+// kernels of others.
+#ifndef IRC_BITS
+#define IRC_BITS 0x1fc
+#endif
+#define IRC_HAS_BITS(bits) (IRC_BITS >> (bits) & 1)
+
 #endif

@@ -145,13 +145,13 @@ IRC_PANEL void irc_p_columns(
 // Calls a macro with the number of bits, which is then known when it is compiled.
 #define IRC_P_OF_BITS(call)                                                                    \
   switch (w->bits) {                                                                           \
-    case 2: call(2); break;                                                                    \
-    case 3: call(3); break;                                                                    \
-    case 4: call(4); break;                                                                    \
-    case 5: call(5); break;                                                                    \
-    case 6: call(6); break;                                                                    \
-    case 7: call(7); break;                                                                    \
-    default: call(8); break;                                                                   \
+    case 2: if (IRC_HAS_BITS(2)) call(2); break;                                               \
+    case 3: if (IRC_HAS_BITS(3)) call(3); break;                                               \
+    case 4: if (IRC_HAS_BITS(4)) call(4); break;                                               \
+    case 5: if (IRC_HAS_BITS(5)) call(5); break;                                               \
+    case 6: if (IRC_HAS_BITS(6)) call(6); break;                                               \
+    case 7: if (IRC_HAS_BITS(7)) call(7); break;                                               \
+    default: if (IRC_HAS_BITS(8)) call(8); break;                                              \
   }
 
 IRC_P_KERNEL static void irc_p_columns_any(

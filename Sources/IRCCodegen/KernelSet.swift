@@ -47,7 +47,7 @@ struct KernelChoice {
   let files: [(name: String, text: String)]
   /// The sets among them, beside the portable one.
   let sets: [KernelSet]
-  /// Macros that tell the kernels which of their files the program does without.
+  /// Macros that tell the kernels which of their files, and codes of how many bits, the program does without.
   private let omissions: [String]
 
   /// Chooses among `files`, leaving out what the target or the program does without.
@@ -71,8 +71,9 @@ struct KernelChoice {
       return KernelSet(file: file.name).map(wanted.contains) ?? true
     }
     omissions =
-      (program.needsSequenceKernels ? [] : ["IRC_WITHOUT_SEQUENCES"])
-      + (program.needsHadamardKernel ? [] : ["IRC_WITHOUT_HADAMARD"])
+      (program.needsSequenceKernels ? [] : ["IRC_WITHOUT_SEQUENCES 1"])
+      + (program.needsHadamardKernel ? [] : ["IRC_WITHOUT_HADAMARD 1"])
+      + ["IRC_BITS 0x\(String(program.weights.bitWidths, radix: 16))"]
   }
 
   /// The functions of which the first that gives a table gives the one to run with; NULL, all of them, where the processor lacks what
@@ -92,7 +93,7 @@ struct KernelChoice {
   /// What stands before the text of a C file of the kernels.
   func definitions(of file: String, symbol: String, threads: ThreadModel) -> String {
     guard file.hasSuffix(".c") else { return "" }
-    var lines = ["#define IRC_PREFIX \(symbol)"] + omissions.map { "#define \($0) 1" }
+    var lines = ["#define IRC_PREFIX \(symbol)"] + omissions.map { "#define \($0)" }
     if file == "kernels_dispatch.c" {
       lines += KernelSet.allCases.filter { !sets.contains($0) }.map { "#define \($0.macro) 0" }
     }

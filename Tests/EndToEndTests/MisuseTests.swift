@@ -204,7 +204,8 @@ struct MisuseTests {
     #expect(try Program.run("lower", project.model, "--quiet").code == 0)
     let lines = try Program.run("inspect", project.output).output.split(separator: "\n")
       .map(String.init)
-    #expect(lines[0].hasPrefix("tested: MambaForCausalLM, pipeline rtn-w8a8-static, target native"))
+    #expect(
+      lines[0].hasPrefix("tested: MambaForCausalLM, pipeline rtn-w8a8-static, target portable"))
     #expect(lines[1].contains("2048 tokens in windows of 256"))
     #expect(lines.contains { $0.hasPrefix("  quantize") && $0.contains("{scheme: ") })
     #expect(lines.contains { $0.hasPrefix("  memory of a context") && $0.hasSuffix(" bytes") })

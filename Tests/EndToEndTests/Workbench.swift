@@ -41,6 +41,7 @@ enum Workbench {
     calibration: {text: "\(prose)", tokens: 2048}
     pipeline: \(pipeline)
     output: out
+    \(more.contains("target:") ? "" : "target: portable")
     \(more)
     """
   }

@@ -14,6 +14,13 @@ struct WeightLayout {
   /// Every section starts at a multiple of this.
   static let alignment = 64
 
+  /// Bit b is set where some tensor has codes of b bits.
+  var bitWidths: Int {
+    tensors.reduce(0) { widths, tensor in
+      if case .packed(let packed) = tensor.content { widths | 1 << packed.bits } else { widths }
+    }
+  }
+
   /// The place of a real constant in single precision.
   mutating func floats(_ value: ValueID, _ graph: Graph) throws -> StoredTensor {
     let shape = try fixedShape(value, graph)

@@ -115,7 +115,7 @@ class Library:
         with open(place + "/model.yaml", "w") as file:
             file.write(
                 f"irc: 1\nname: model\nsource: {os.path.abspath(folder)}\npipeline: {pipeline}\n"
-                "target: native\nemit:\n  - emit-c: {threads: pool}\noutput: out\n")
+                "target: native\nemit: [c]\noutput: out\n")
         run([irc, "lower", place + "/model.yaml", "--quiet"])
         out = place + "/out"
         with open(out + "/model.c") as file:
