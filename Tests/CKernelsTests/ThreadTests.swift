@@ -4,7 +4,7 @@ import Testing
 /// Teams of threads and kernels that they share, in a program of its own, which hangs if a thread does not come.
 @Suite("Threads")
 struct ThreadTests {
-  private static let sets = ["avx2", "avx512", "amx", "neon"]
+  static let sets = ["avx2", "avx512", "amx", "neon"]
   private static let check = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("Threads/check.c")
 
@@ -43,6 +43,6 @@ struct ThreadTests {
 
   @Test("so does OpenMP", .enabled(if: program("gcc") != nil, "needs gcc"))
   func openMP() throws {
-    try runs(#require(program("gcc")), ["-O2", "-fopenmp", "-DIRC_OPENMP"], hasSets: true)
+    try runs(#require(program("gcc")), ["-O2", "-fopenmp", "-DIRC_OPENMP"], hasSets: false)
   }
 }

@@ -234,7 +234,7 @@ struct CompareTests {
     let set = "passes.quantize.scheme=w8a8"
     #expect(try bench.rows("rtn-w4a8", "--set", set).map(isCached) == [true, true])
     #expect(
-      try bench.rows("rtn-w8a8", "--set", "target=portable").map(isCached) == [true, false])
+      try bench.rows("rtn-w8a8", "--set", "target=native").map(isCached) == [true, false])
     #expect(
       try bench.rows("rtn-w8a8", "--set", "calibration.tokens=99").map(isCached) == [true, false])
     #expect(try bench.rows("rtn-w8a8", "--windows", "2").map(isCached) == [false, false])

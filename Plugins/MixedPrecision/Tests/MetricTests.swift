@@ -83,7 +83,8 @@ struct MetricTests {
     try #require(losses.count == 1 && losses[0].count == specs.count)
     for (loss, spec) in zip(losses[0], specs) {
       let value = try expected(rounded(spec))
-      #expect(abs(loss - value) < 1e-4 * value, "\(spec): \(loss), expected \(value)")
+      // Logits in single precision tell a divergence of 1e-5 to 1e-9, which depends on the order of BLAS's sums.
+      #expect(abs(loss - value) < 1e-4 * value + 1e-9, "\(spec): \(loss), expected \(value)")
     }
     #expect(losses[0][0] > losses[0][1] && losses[0][1] > losses[0][2] && losses[0][2] > 0)
   }
