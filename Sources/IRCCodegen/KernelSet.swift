@@ -47,8 +47,11 @@ struct KernelChoice {
   let files: [(name: String, text: String)]
   /// The sets among them, beside the portable one.
   let sets: [KernelSet]
-  /// Macros that tell the kernels which of their files, and codes of how many bits, the program does without.
+  /// Macros that tell the kernels which of their files the program does without.
   private let omissions: [String]
+  /// The macro that says codes of how many bits there are. It stands before the kernels of the sets, whose compilation takes long, and not
+  /// before others, which so stay the same when formats change.
+  private let widths: String
 
   /// Chooses among `files`, leaving out what the target or the program does without.
   init(_ target: Target, among files: [(name: String, text: String)], for program: Program) {
@@ -73,7 +76,7 @@ struct KernelChoice {
     omissions =
       (program.needsSequenceKernels ? [] : ["IRC_WITHOUT_SEQUENCES 1"])
       + (program.needsHadamardKernel ? [] : ["IRC_WITHOUT_HADAMARD 1"])
-      + ["IRC_BITS 0x\(String(program.weights.bitWidths, radix: 16))"]
+    widths = "#define IRC_BITS 0x" + String(program.weights.bitWidths, radix: 16)
   }
 
   /// The functions of which the first that gives a table gives the one to run with; NULL, all of them, where the processor lacks what
@@ -94,6 +97,7 @@ struct KernelChoice {
   func definitions(of file: String, symbol: String, threads: ThreadModel) -> String {
     guard file.hasSuffix(".c") else { return "" }
     var lines = ["#define IRC_PREFIX \(symbol)"] + omissions.map { "#define \($0)" }
+    if KernelSet(file: file) != nil { lines.append(widths) }
     if file == "kernels_dispatch.c" {
       lines += KernelSet.allCases.filter { !sets.contains($0) }.map { "#define \($0.macro) 0" }
     }

@@ -41,8 +41,8 @@ enum Workbench {
     calibration: {text: "\(prose)", tokens: 2048}
     pipeline: \(pipeline)
     output: out
-    \(more.contains("target:") ? "" : "target: portable")
     \(more)
+    \(more.contains("target:") ? "" : "target: portable")
     """
   }
 
