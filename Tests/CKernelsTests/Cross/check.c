@@ -2,7 +2,7 @@
 // small products. Compiled with the sources of CKernels by CrossTests.swift, for this machine and for
 // others; by hand, in Sources/CKernels (qemu-user runs what is built for AArch64):
 //   aarch64-linux-gnu-gcc -std=c11 -O2 -static -Iinclude kernels_*.c encode.c encode_pack.c
-//     ../../Tests/CKernelsTests/Cross/*.c -lm -o /tmp/check && qemu-aarch64 -cpu max /tmp/check
+//     ../../Tests/CKernelsTests/Cross/*.c -lm -o check && qemu-aarch64 -cpu max ./check
 // A number as argument multiplies how many products there are.
 #include <stdio.h>
 #include <stdlib.h>
