@@ -269,14 +269,6 @@ void IRC_NAME(linear_q_i8_amx)(
     irc_amx_product_signed(&q, scratch);
 }
 
-void IRC_NAME(linear_q_i8_up_amx)(
-  float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
-  const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
-  const float *bias, const float *IRC_RESTRICT hidden, size_t hidden_stride,
-  const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch) {
-  IRC_NAME(linear_q_i8_amx)(
-    y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, scratch);
-  IRC_NAME(add_up_avx512)(y, y_stride, hidden, hidden_stride, up, tokens, w, scratch);
-}
+IRC_DEFINE_INTEGER_UP(amx, IRC_TARGET_AVX512_VNNI)
 
 #endif

@@ -837,23 +837,6 @@ void IRC_NAME(linear_q_i8_avx2)(
     y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, &codes, bias, tokens, scratch);
 }
 
-IRC_TARGET_AVX2 static void irc_avx2_add_up(
-  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT hidden, size_t hidden_stride,
-  const irc_real_weights *up, size_t tokens, float *room) {
-  for (size_t o = 0, rows; o < up->out; o += rows) {
-    rows = up->out - o < 4 ? up->out - o : 4;
-    irc_add_up(y + o, y_stride, hidden, hidden_stride, up, tokens, room, o, rows);
-  }
-}
-
-void IRC_NAME(linear_q_i8_up_avx2)(
-  float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
-  const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
-  const float *bias, const float *IRC_RESTRICT hidden, size_t hidden_stride,
-  const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch) {
-  IRC_NAME(linear_q_i8_avx2)(
-    y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, scratch);
-  irc_avx2_add_up(y, y_stride, hidden, hidden_stride, up, tokens, (float *)scratch);
-}
+IRC_DEFINE_INTEGER_UP(avx2, IRC_TARGET_AVX2)
 
 #endif

@@ -302,24 +302,6 @@ void IRC_NAME(linear_q_i8_avx512)(
     irc_multiply_many(&q, scratch);
 }
 
-IRC_TARGET_AVX512_VNNI void IRC_NAME(add_up_avx512)(
-  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT hidden, size_t hidden_stride,
-  const irc_real_weights *up, size_t tokens, const irc_packed_weights *w,
-  void *IRC_RESTRICT scratch) {
-  float *room = (float *)scratch + irc_linear_scratch_bytes(w->in) / sizeof(float);
-  for (size_t o = 0; o < w->out; o += 4)
-    irc_add_up(
-      y + o, y_stride, hidden, hidden_stride, up, tokens, room, o, irc_min(w->out - o, 4));
-}
-
-void IRC_NAME(linear_q_i8_up_avx512)(
-  float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
-  const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
-  const float *bias, const float *IRC_RESTRICT hidden, size_t hidden_stride,
-  const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch) {
-  IRC_NAME(linear_q_i8_avx512)(
-    y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, scratch);
-  IRC_NAME(add_up_avx512)(y, y_stride, hidden, hidden_stride, up, tokens, w, scratch);
-}
+IRC_DEFINE_INTEGER_UP(avx512, IRC_TARGET_AVX512_VNNI)
 
 #endif

@@ -6,28 +6,14 @@
 #include "irc_kernels.h"
 #include "kernels_targets.h"
 
-#define IRC_DECLARE_INTEGER(set)                                                                 \
-  void IRC_NAME(linear_q_i8_##set)(                                                              \
-    float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,       \
-    const float *x_scale, const int32_t *x_zero, size_t x_scale_stride,                          \
-    const irc_packed_weights *w, const float *bias, size_t tokens, void *IRC_RESTRICT scratch);  \
-  void IRC_NAME(linear_q_i8_up_##set)(                                                           \
-    float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,       \
-    const float *x_scale, const int32_t *x_zero, size_t x_scale_stride,                          \
-    const irc_packed_weights *w, const float *bias, const float *IRC_RESTRICT hidden,            \
-    size_t hidden_stride, const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch)
-
-#define IRC_DECLARE_PANELS(set)                                                                  \
-  void IRC_NAME(linear_q_f32_##set)(                                                             \
-    float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,        \
-    const irc_packed_weights *w, const float *bias, size_t tokens, void *IRC_RESTRICT scratch);  \
-  void IRC_NAME(linear_q_f32_up_##set)(                                                          \
-    float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,        \
-    const irc_packed_weights *w, const float *bias, const float *IRC_RESTRICT hidden,            \
-    size_t hidden_stride, const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch)
-
-// Kernels over rows, each of the type of the one without the ending.
+// Each is of the type of the one without the ending.
 #define IRC_TYPED(name, set) extern __typeof__(IRC_NAME(name)) IRC_NAME(name##_##set)
+#define IRC_DECLARE_INTEGER(set) \
+  IRC_TYPED(linear_q_i8, set);   \
+  IRC_TYPED(linear_q_i8_up, set)
+#define IRC_DECLARE_PANELS(set) \
+  IRC_TYPED(linear_q_f32, set); \
+  IRC_TYPED(linear_q_f32_up, set)
 #define IRC_DECLARE_ROWS(set)          \
   IRC_TYPED(linear_f32, set); \
   IRC_TYPED(linear_f16, set); \
@@ -60,16 +46,23 @@ IRC_DECLARE_PANELS(avx2);
 IRC_DECLARE_PANELS(avx512);
 IRC_DECLARE_ROWS(avx2);
 IRC_DECLARE_ROWS(avx512);
-
-// What linear_q_i8_up adds to linear_q_i8.
-void IRC_NAME(add_up_avx512)(
-  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT hidden, size_t hidden_stride,
-  const irc_real_weights *up, size_t tokens, const irc_packed_weights *w,
-  void *IRC_RESTRICT scratch);
 #endif
 #if IRC_ARM
 IRC_DECLARE_INTEGER(neon_dotprod);
 IRC_DECLARE_INTEGER(neon_i8mm);
 #endif
+
+// Defines linear_q_i8_up of a set: its product, to which kernels_packed.h adds the branch.
+#define IRC_DEFINE_INTEGER_UP(set, target)                                                       \
+  target void IRC_NAME(linear_q_i8_up_##set)(                                                    \
+    float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,       \
+    const float *x_scale, const int32_t *x_zero, size_t x_scale_stride,                          \
+    const irc_packed_weights *w, const float *bias, const float *IRC_RESTRICT hidden,            \
+    size_t hidden_stride, const irc_real_weights *up, size_t tokens,                             \
+    void *IRC_RESTRICT scratch) {                                                                \
+    IRC_NAME(linear_q_i8_##set)(                                                                 \
+      y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, scratch);      \
+    irc_add_branch(y, y_stride, hidden, hidden_stride, up, tokens, (float *)scratch);            \
+  }
 
 #endif

@@ -335,15 +335,6 @@ IRC_P_KERNEL static void irc_p_linear(
   }
 }
 
-IRC_P_KERNEL static void irc_p_add_up(
-  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT hidden, size_t hidden_stride,
-  const irc_real_weights *up, size_t tokens, float *room) {
-  for (size_t o = 0, rows; o < up->out; o += rows) {
-    rows = up->out - o < 4 ? up->out - o : 4;
-    irc_add_up(y + o, y_stride, hidden, hidden_stride, up, tokens, room, o, rows);
-  }
-}
-
 void IRC_P_SET(linear_q_f32)(
   float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
   const irc_packed_weights *w, const float *bias, size_t tokens, void *IRC_RESTRICT scratch) {
@@ -353,10 +344,10 @@ void IRC_P_SET(linear_q_f32)(
     IRC_NAME(linear_q_f32)(y, y_stride, x, x_stride, w, bias, tokens, scratch);
 }
 
-void IRC_P_SET(linear_q_f32_up)(
+IRC_P_KERNEL void IRC_P_SET(linear_q_f32_up)(
   float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
   const irc_packed_weights *w, const float *bias, const float *IRC_RESTRICT hidden,
   size_t hidden_stride, const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch) {
   IRC_P_SET(linear_q_f32)(y, y_stride, x, x_stride, w, bias, tokens, scratch);
-  irc_p_add_up(y, y_stride, hidden, hidden_stride, up, tokens, (float *)scratch);
+  irc_add_branch(y, y_stride, hidden, hidden_stride, up, tokens, (float *)scratch);
 }

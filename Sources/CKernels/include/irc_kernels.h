@@ -448,19 +448,19 @@ void IRC_NAME(quantize_tokens_i8)(
   int32_t *IRC_RESTRICT zero, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens, size_t n,
   uint32_t bits);
 
-// hadamard_f32, then quantize_tokens_i8 of its rows, which never leave the cache; the same bits as
-// both give.
-void IRC_NAME(hadamard_tokens_i8)(
-  int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
-  int32_t *IRC_RESTRICT zero, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens, size_t n,
-  uint32_t bits, const irc_hadamard *h, float *IRC_RESTRICT scratch);
-
 // The same with a given scale and zero point: code = clamp(rint(x * (1 / scale)) + zero, low,
 // high), where -128 <= low <= zero <= high <= 127. If 1 / scale is not finite, every code is the
 // zero point.
 void IRC_NAME(quantize_static_i8)(
   int8_t *IRC_RESTRICT codes, size_t code_stride, const float *IRC_RESTRICT x, size_t x_stride,
   size_t tokens, size_t n, float scale, int32_t zero, int32_t low, int32_t high);
+
+// hadamard_f32, then quantize_tokens_i8 of its rows, which never leave the cache; the same bits as
+// both give.
+void IRC_NAME(hadamard_tokens_i8)(
+  int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
+  int32_t *IRC_RESTRICT zero, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens, size_t n,
+  uint32_t bits, const irc_hadamard *h, float *IRC_RESTRICT scratch);
 
 // ---- Branches of low rank -----------------------------------------------------------------------
 
