@@ -28,7 +28,7 @@ struct BenchCommand: ParsableCommand {
   var promptTokens = 128
   @Option(parsing: .unconditional, help: "Tokens that a model reads one by one after that.")
   var tokens = 64
-  @Option(parsing: .unconditional, help: "Threads of each product.")
+  @Option(parsing: .unconditional, help: "Threads of each product, or of a model.")
   var threads = 1
   @Option(
     help:
@@ -113,9 +113,10 @@ struct BenchCommand: ParsableCommand {
     ) { weightBytes = $0.emissions.reduce(0) { $0 + $1.weightBytes } }
     let processors = Processors.pin(threads)
     let speed = try ModelSpeed(
-      of: subject.model, prompt: promptTokens, tokens: tokens, rounds: runs)
+      of: subject.with(threads: threads).model, prompt: promptTokens, tokens: tokens, rounds: runs)
     let fields: [(key: String, value: JSON)] = [
       ("model", .string(model)), ("weight_bytes", .integer(weightBytes)),
+      ("threads", .integer(threads)),
       ("processors", .array(processors.map { .integer(Int($0)) })), ("rounds", .integer(runs)),
     ]
     try common.write(
