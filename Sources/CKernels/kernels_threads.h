@@ -41,8 +41,8 @@ typedef struct irc_work {
 // of that the caller does alone. One call at a time.
 void IRC_NAME(team_run)(irc_team *team, const irc_work *work);
 
-// Waking a thread that sleeps takes 5 to 50 microseconds, one that still spins less than one, and the last to
-// end makes all others wait for a share at most: with this much work for each, what that costs stays a small part.
+// Waking a thread that sleeps takes microseconds, one that still spins much less, and the last to end makes all
+// others wait for a share at most: with this much work for each, what that costs stays a small part.
 #ifndef IRC_SHARE_NS
 #define IRC_SHARE_NS 10000
 #endif
