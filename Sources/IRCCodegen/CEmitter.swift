@@ -18,7 +18,7 @@ public struct CEmitter: Sendable {
     public var target: Target
     /// What threads are made with.
     public var threads: ThreadModel
-    /// Threads that a context has room for, 1...256; one without threads.
+    /// Threads that a context has room for where there are threads, 1...256.
     public var mostThreads: Int
 
     /// Chooses.
@@ -31,8 +31,11 @@ public struct CEmitter: Sendable {
       self.contextLength = contextLength
       self.target = target
       self.threads = threads
-      self.mostThreads = threads == .none ? 1 : mostThreads
+      self.mostThreads = mostThreads
     }
+
+    /// Threads that a context has room for: one where there are none to start.
+    var threadRoom: Int { threads == .none ? 1 : mostThreads }
   }
 
   private let options: Options
@@ -149,7 +152,7 @@ public struct CEmitter: Sendable {
     let program = draft.program
     let capacity = draft.contextLength.map { ($0 + 15) / 16 * 16 } ?? 0
     let growing =
-      capacity * (program.cacheColumns + program.scoreColumns * options.mostThreads) * 4
+      capacity * (program.cacheColumns + program.scoreColumns * options.threadRoom) * 4
     return EmissionReport(
       names: draft.names, files: texts.map(\.name) + [draft.names.weights],
       tensors: program.weights.tensors.map { tensor in
@@ -160,7 +163,7 @@ public struct CEmitter: Sendable {
       weightBytes: WeightFile.fileBytes(body: draft.source.bodyBytes),
       arenaBytes: program.arenaBytes,
       contextBytes: draft.source.headBytes + program.arenaBytes + program.stateBytes
-        + program.scratchBytes * options.mostThreads + aligned(program.vocabulary * 4)
+        + program.scratchBytes * options.threadRoom + aligned(program.vocabulary * 4)
         + draft.source.teamBytes + growing,
       contextLength: draft.contextLength, kernels: program.kernelPlan(chunk: options.chunk),
       vocabulary: program.vocabulary, chunk: options.chunk,

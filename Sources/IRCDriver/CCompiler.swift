@@ -58,12 +58,15 @@ package struct CCompiler: Sendable, Hashable {
 
   /// Compiles the library in `folder` into the shared object `path`.
   ///
+  /// - Parameter cache: where objects are kept: kernels are the same for every model of a name, so most have been compiled before.
   /// - Throws: `Diagnostic` `cc.failed` with what the compiler said.
   package func compileSharedObject(
-    _ names: ArtifactNames, in folder: String, target: Target, to path: String
+    _ names: ArtifactNames, in folder: String, target: Target, to path: String,
+    cache: ContentCache? = nil
   ) throws {
     let sources = try CCompiler.sources(names, in: folder)
-    let flags = CCompiler.flags(names, in: folder, target: target)
+    let flags = CCompiler.flags(names, in: folder, target: target) + ["-fPIC"]
+    let known = try cache.map { try ObjectCache($0, of: self, flags, includedFrom: folder) }
     let workplace = path + ".objects"
     do {
       try FileManager.default.createDirectory(
@@ -74,7 +77,11 @@ package struct CCompiler: Sendable, Hashable {
     defer { try? FileManager.default.removeItem(atPath: workplace) }
     let objects = try Parallel.map(sources.count) { index in
       let object = "\(workplace)/\(index).o"
-      try run(flags + ["-fPIC", "-c", "-o", object, "\(folder)/\(sources[index])"])
+      let source = "\(folder)/\(sources[index])"
+      if try known?.copy(of: source, to: object) != true {
+        try run(flags + ["-c", "-o", object, source])
+        known?.keep(object, of: source)
+      }
       return object
     }
     let linking = ThreadModel.allCases.flatMap(\.compilerFlags).filter(flags.contains)

@@ -201,7 +201,7 @@ package final class Comparison {
   ) throws -> ComparisonRow.LogitDifferences {
     let library = try CompiledModel(
       folder: folder.path, names: ArtifactNames(model: plan.model.name), target: plan.model.target,
-      scratch: folder)
+      cache: environment.cache, scratch: folder)
     let reporter = environment.reporter
     func largest(_ compared: any LanguageModel, _ reference: any LanguageModel) throws -> Double {
       try Agreement(of: compared, with: reference, on: windows) {

@@ -20,12 +20,13 @@ package final class CompiledModel: LanguageModel {
   /// Compiles the library `names` in `folder`, which may hold others, and loads it.
   ///
   /// - Parameters:
+  ///   - cache: where compiled objects are kept.
   ///   - checksWeights: reads the whole weights file first and compares its checksum.
   ///   - scratch: `folder`, if it is to go away with the model.
   /// - Throws: `Diagnostic` when there is no compiler, it fails, or the library or its weights do not load.
   package init(
     folder: String, names: ArtifactNames, target: Target = .native, compiler: CCompiler? = nil,
-    checksWeights: Bool = true, scratch: ScratchFolder? = nil
+    cache: ContentCache? = nil, checksWeights: Bool = true, scratch: ScratchFolder? = nil
   ) throws {
     self.scratch = scratch
     threads = 1
@@ -35,7 +36,7 @@ package final class CompiledModel: LanguageModel {
     ).path
     // Once it is loaded the file is not needed.
     defer { unsafe unlink(place) }
-    try compiler.compileSharedObject(names, in: folder, target: target, to: place)
+    try compiler.compileSharedObject(names, in: folder, target: target, to: place, cache: cache)
     library = try CompiledLibrary(path: place, symbol: names.symbol)
     weights = "\(folder)/\(names.weights)"
     vocabularySize = library.vocabulary

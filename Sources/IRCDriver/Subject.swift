@@ -73,7 +73,7 @@ package struct Subject {
     result(try compilation.lower())
     let compiled = try CompiledModel(
       folder: plan.model.output, names: ArtifactNames(model: plan.model.name),
-      target: plan.model.target, scratch: scratch)
+      target: plan.model.target, cache: environment.cache, scratch: scratch)
     try self.init(.compiled, compilation.model, compiled)
   }
 

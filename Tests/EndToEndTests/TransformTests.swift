@@ -45,6 +45,7 @@ struct TransformTests {
       pipeline: float
       calibration: {text: \(text), tokens: 4096}
       output: out
+      target: portable
       """)
     return (model, text)
   }
@@ -68,8 +69,7 @@ struct TransformTests {
         "compare", model, "--pipelines",
         names.map { "\(Self.folder)/\($0)" }.joined(separator: ","),
         "--data", text, "--windows", "2", "--context", "128", "--logits", "--json", "--quiet",
-        "--no-cache",
-      ], environment: [:])
+      ], environment: ["IRC_CACHE_DIR": folder.file("cache")])
     #expect(outcome.code == 0, "\(outcome.errors)")
     let rows = try outcome.json()["rows"].array().dropFirst()
     #expect(rows.count == names.count)

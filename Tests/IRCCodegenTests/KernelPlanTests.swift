@@ -8,13 +8,22 @@ import Testing
 @Suite("Plan of kernels")
 struct KernelPlanTests {
   private static let options = CEmitter.Options(name: "tiny-model", chunk: 16, contextLength: 128)
+  private static let withoutThreads = CEmitter.Options(
+    name: "tiny-model", chunk: 16, contextLength: 128, threads: .none)
 
   /// The functions of layers in the emitted file.
   private func layers(of emitted: EmittedModel) throws -> String {
     let text = String(decoding: try emitted.bytes(of: emitted.report.names.source), as: UTF8.self)
-    let start = try #require(text.range(of: "static void run_"))
+    let start = try #require(text.firstRange(of: /static void (run|rows)_/))
     let end = try #require(text.range(of: "// All tokens of a chunk"))
     return String(text[start.lowerBound..<end.lowerBound])
+  }
+
+  /// The kernels that `text` calls, in its order; what threads share is called by the kernel's name behind `share_`.
+  private func calls(in text: String) -> [String] {
+    let calls = text.matches(
+      of: /(?:IRC_NAME\((?:share_)?(\w+)\)|m->kernels->(\w+)|\b(copy_rows|positions|dequantize))\(/)
+    return calls.map { String($0.1 ?? $0.2 ?? $0.3 ?? "") }
   }
 
   private static let models = ["mamba", "llama"].flatMap { architecture in
@@ -23,15 +32,19 @@ struct KernelPlanTests {
 
   @Test("Kernels are those of the emitted file, in its order", arguments: models)
   func order(_ model: EmittedModelTests.Case) throws {
-    let emitted = try EmittedModel(try model.graph(), Self.options)
+    let emitted = try EmittedModel(try model.graph(), Self.withoutThreads)
     let text = try layers(of: emitted)
-    let calls = text.matches(
-      of: /(?:IRC_NAME\((\w+)\)|m->kernels->(\w+)|\b(copy_rows|positions|dequantize))\(/)
-    let called = calls.map { String($0.1 ?? $0.2 ?? $0.3 ?? "") }
-    #expect(called == emitted.report.kernels.steps.map(\.kernel))
+    #expect(calls(in: text) == emitted.report.kernels.steps.map(\.kernel))
     let loops = text.matches(of: /for \(size_t t = 0; t < tokens; t\+\+\) \{/).count
     #expect(loops == Set(emitted.report.kernels.steps.compactMap(\.loop)).count)
     #expect(loops > 0)
+  }
+
+  @Test("Threads call the same kernels, as often", arguments: models)
+  func threads(_ model: EmittedModelTests.Case) throws {
+    let emitted = try EmittedModel(try model.graph(), Self.options)
+    let called = calls(in: try layers(of: emitted))
+    #expect(called.sorted() == emitted.report.kernels.steps.map(\.kernel).sorted())
   }
 
   @Test("A prompt reads each tensor of the file once, but for tables", arguments: models)
@@ -94,7 +107,8 @@ struct KernelPlanTests {
 
   @Test("Loops and results in place make the arena smaller", arguments: models)
   func arena(_ model: EmittedModelTests.Case) throws {
-    let report = try CEmitter(Self.options).plan(try model.graph())
+    // With threads, what a loop holds for one token it holds for each thread, which is more than a tiny chunk has.
+    let report = try CEmitter(Self.withoutThreads).plan(try model.graph())
     let arena = report.kernels.arena
     #expect(arena.bytes == report.arenaBytes)
     #expect(arena.bytes < arena.bytesApart)

@@ -43,10 +43,13 @@ import Testing
   }
 
   private func load(_ folder: TemporaryFolder) throws -> CompiledModel {
-    // The compiler that is found plays no part where the library is missing.
-    try CompiledModel(
-      folder: folder.path, names: ArtifactNames(model: "tiny"), target: .portable,
-      compiler: (try? CCompiler.find()) ?? CCompiler(command: ["/nowhere/cc"]))
+    // The folder may go once the library is loaded, not before.
+    try withExtendedLifetime(folder) {
+      // The compiler that is found plays no part where the library is missing.
+      try CompiledModel(
+        folder: folder.path, names: ArtifactNames(model: "tiny"), target: .portable,
+        compiler: (try? CCompiler.find()) ?? CCompiler(command: ["/nowhere/cc"]))
+    }
   }
 
   private let windows: [[Int32]] = (0..<6).map { window in

@@ -36,7 +36,7 @@ struct HeaderText {
         \(m)_TOKEN_IDS = \(tokenLimit),  // token ids are 0 ..< this
         \(m)_CONTEXT = \(contextLength ?? 0),  // \(limit)
         \(m)_CHUNK = \(options.chunk),  // tokens of a prompt that run together
-        \(m)_MOST_THREADS = \(options.mostThreads),  // that a context has room for
+        \(m)_MOST_THREADS = \(options.threadRoom),  // that a context has room for
         \(m)_ALIGNMENT = 64  // of the memory of a context
       };
 

@@ -12,7 +12,7 @@ struct SourceText {
   /// Room for the context's own fields.
   var headBytes: Int { program.hasThreads ? 192 : 128 }
   /// Room for the threads' team: IRC_TEAM_BYTES and IRC_WORKER_BYTES of `kernels_threads.h`, as the text asserts.
-  var teamBytes: Int { program.hasThreads ? 640 + (options.mostThreads - 1) * 64 : 0 }
+  var teamBytes: Int { program.hasThreads ? 640 + (options.threadRoom - 1) * 64 : 0 }
   /// The C files of the kernels.
   var kernelSources: [String] { kernels.files.map(\.name).filter { $0.hasSuffix(".c") } }
 
