@@ -269,6 +269,6 @@ void IRC_NAME(linear_q_i8_amx)(
     irc_amx_product_signed(&q, scratch);
 }
 
-IRC_DEFINE_INTEGER_UP(amx, IRC_TARGET_AVX512_VNNI)
+IRC_DEFINE_INTEGER_UP(amx, IRC_TARGET_AVX512_VNNI, add_branch_avx512)
 
 #endif

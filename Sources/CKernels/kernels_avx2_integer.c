@@ -837,6 +837,6 @@ void IRC_NAME(linear_q_i8_avx2)(
     y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, &codes, bias, tokens, scratch);
 }
 
-IRC_DEFINE_INTEGER_UP(avx2, IRC_TARGET_AVX2)
+IRC_DEFINE_INTEGER_UP(avx2, IRC_TARGET_AVX2, add_branch_avx2)
 
 #endif

@@ -10,7 +10,8 @@
 
 #include <math.h>
 
-#include "kernels_common.h"
+#include "kernels_packed.h"
+#include "kernels_sets.h"
 #include "kernels_avx2_vector.h"
 #include "kernels_vector_math.h"
 #include "kernels_vector_products.h"

@@ -302,6 +302,6 @@ void IRC_NAME(linear_q_i8_avx512)(
     irc_multiply_many(&q, scratch);
 }
 
-IRC_DEFINE_INTEGER_UP(avx512, IRC_TARGET_AVX512_VNNI)
+IRC_DEFINE_INTEGER_UP(avx512, IRC_TARGET_AVX512_VNNI, add_branch_avx512)
 
 #endif

@@ -5,6 +5,7 @@
 #endif
 
 #include "kernels_integer.h"
+#include "kernels_sets.h"
 
 // Columns that are multiplied while they lie in the first-level cache: a multiple of IRC_LANES.
 enum { IRC_PIECE = 256 };
@@ -131,5 +132,14 @@ IRC_CLONES void IRC_NAME(linear_q_i8_up)(
       y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, (float *)scratch,
       o);
     irc_add_up(y + o, y_stride, hidden, hidden_stride, up, tokens, room, o, rows);
+  }
+}
+
+IRC_CLONES void IRC_NAME(add_branch)(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT hidden, size_t hidden_stride,
+  const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT room) {
+  for (size_t o = 0, rows; o < up->out; o += rows) {
+    rows = irc_least(up->out - o, 4);
+    irc_add_up(y + o, y_stride, hidden, hidden_stride, up, tokens, (float *)room, o, rows);
   }
 }

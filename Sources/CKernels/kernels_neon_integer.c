@@ -312,7 +312,7 @@ static bool irc_neon_reads(const irc_packed_weights *w) {
       IRC_NAME(linear_q_i8)(                                                                    \
         y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, scratch);   \
   }                                                                                             \
-  IRC_DEFINE_INTEGER_UP(set, IRC_TARGET_DOTPROD)
+  IRC_DEFINE_INTEGER_UP(set, IRC_TARGET_DOTPROD, add_branch)
 
 IRC_INTEGER(neon_dotprod, irc_neon_dot, false)
 IRC_INTEGER(neon_i8mm, irc_neon_matrices, true)

@@ -245,16 +245,6 @@ IRC_INLINE void irc_add_up(
   }
 }
 
-// The same to all rows of y; `room` is for four rows of up.
-IRC_INLINE void irc_add_branch(
-  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT hidden, size_t hidden_stride,
-  const irc_real_weights *up, size_t tokens, float *room) {
-  for (size_t o = 0, rows; o < up->out; o += rows) {
-    rows = up->out - o < 4 ? up->out - o : 4;
-    irc_add_up(y + o, y_stride, hidden, hidden_stride, up, tokens, room, o, rows);
-  }
-}
-
 // ---- Fitted values ------------------------------------------------------------------------------
 
 // What the 2^bits codes of a group stand for, from its numbers.

@@ -6,6 +6,12 @@
 #include "irc_kernels.h"
 #include "kernels_targets.h"
 
+// Adds hidden @ up^T to a product; `room`: irc_branch_room_bytes(rank). It shares its scratch.
+// (tokens, rank) @ (out, rank)^T -> (tokens, out)
+void IRC_NAME(add_branch)(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT hidden, size_t hidden_stride,
+  const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT room);
+
 // Each is of the type of the one without the ending.
 #define IRC_TYPED(name, set) extern __typeof__(IRC_NAME(name)) IRC_NAME(name##_##set)
 #define IRC_DECLARE_INTEGER(set) \
@@ -21,6 +27,7 @@
   IRC_TYPED(quantize_static_i8, set); \
   IRC_TYPED(quantize_tokens_down, set); \
   IRC_TYPED(quantize_static_down, set); \
+  IRC_TYPED(add_branch, set); \
   IRC_TYPED(exp_f32, set); \
   IRC_TYPED(negate_f32, set); \
   IRC_TYPED(silu_rows_f32, set); \
@@ -52,8 +59,8 @@ IRC_DECLARE_INTEGER(neon_dotprod);
 IRC_DECLARE_INTEGER(neon_i8mm);
 #endif
 
-// Defines linear_q_i8_up of a set: its product, to which kernels_packed.h adds the branch.
-#define IRC_DEFINE_INTEGER_UP(set, target)                                                       \
+// Defines linear_q_i8_up of a set: its product, to which a function adds the branch.
+#define IRC_DEFINE_INTEGER_UP(set, target, add_branch)                                           \
   target void IRC_NAME(linear_q_i8_up_##set)(                                                    \
     float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,       \
     const float *x_scale, const int32_t *x_zero, size_t x_scale_stride,                          \
@@ -62,7 +69,7 @@ IRC_DECLARE_INTEGER(neon_i8mm);
     void *IRC_RESTRICT scratch) {                                                                \
     IRC_NAME(linear_q_i8_##set)(                                                                 \
       y, y_stride, x, x_stride, x_scale, x_zero, x_scale_stride, w, bias, tokens, scratch);      \
-    irc_add_branch(y, y_stride, hidden, hidden_stride, up, tokens, (float *)scratch);            \
+    IRC_NAME(add_branch)(y, y_stride, hidden, hidden_stride, up, tokens, scratch);               \
   }
 
 #endif

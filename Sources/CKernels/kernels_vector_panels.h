@@ -349,5 +349,5 @@ IRC_P_KERNEL void IRC_P_SET(linear_q_f32_up)(
   const irc_packed_weights *w, const float *bias, const float *IRC_RESTRICT hidden,
   size_t hidden_stride, const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch) {
   IRC_P_SET(linear_q_f32)(y, y_stride, x, x_stride, w, bias, tokens, scratch);
-  irc_add_branch(y, y_stride, hidden, hidden_stride, up, tokens, (float *)scratch);
+  IRC_P_SET(add_branch)(y, y_stride, hidden, hidden_stride, up, tokens, scratch);
 }

@@ -214,3 +214,79 @@ IRC_KERNEL void IRC_OF_SET(quantize_static_down)(
     irc_v_sum_down(hidden + first * hidden_stride, hidden_stride, lanes, count, down->out);
   }
 }
+
+// Sums of the tree of irc_sum_lanes: the lanes of sixteen rows, of which 16 `steps` columns lie
+// together, times those of a token. That a sum is not begun from zero shows in the sign of a zero only.
+IRC_VECTOR irc_v irc_v_up_1(const float *up, const float *x, size_t steps, size_t j) {
+  irc_v sum = irc_v_mul(irc_v_load(up + j * 16), irc_v_set(x[j]));
+  for (size_t i = j + IRC_LANES; i < steps * IRC_LANES; i += IRC_LANES)
+    sum = irc_v_add(sum, irc_v_mul(irc_v_load(up + i * 16), irc_v_set(x[i])));
+  return sum;
+}
+IRC_VECTOR irc_v irc_v_up_2(const float *up, const float *x, size_t steps, size_t j) {
+  return irc_v_add(irc_v_up_1(up, x, steps, j), irc_v_up_1(up, x, steps, j + 8));
+}
+IRC_VECTOR irc_v irc_v_up_4(const float *up, const float *x, size_t steps, size_t j) {
+  return irc_v_add(irc_v_up_2(up, x, steps, j), irc_v_up_2(up, x, steps, j + 4));
+}
+IRC_VECTOR irc_v irc_v_up_8(const float *up, const float *x, size_t steps, size_t j) {
+  return irc_v_add(irc_v_up_4(up, x, steps, j), irc_v_up_4(up, x, steps, j + 2));
+}
+IRC_VECTOR irc_v irc_v_up_16(const float *up, const float *x, size_t steps) {
+  irc_v sum = irc_v_add(irc_v_up_8(up, x, steps, 0), irc_v_up_8(up, x, steps, 1));
+  return irc_v_add(sum, irc_v_set(0.0f));
+}
+
+// Adds to up to sixteen rows; `padded` has room for what a token has behind its last column.
+IRC_VECTOR void irc_v_add_up(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT hidden, size_t hidden_stride,
+  const float *IRC_RESTRICT up, float *IRC_RESTRICT padded, size_t rank, size_t steps,
+  size_t tokens, size_t rows) {
+  for (size_t t = 0; t < tokens; t++, y += y_stride, hidden += hidden_stride) {
+    const float *x = hidden;
+    if (rank < steps * IRC_LANES) x = (const float *)memcpy(padded, x, rank * sizeof *x);
+    irc_v sum = irc_v_up_16(up, x, steps);
+    if (rows == 16)
+      irc_v_store(y, irc_v_add(irc_v_load(y), sum));
+    else
+      irc_v_store_some(y, irc_v_add(irc_v_load_some(y, rows), sum), rows);
+  }
+}
+
+// Tokens from which on it is worth while to lay sixteen rows beside each other, and that meet them there.
+enum { IRC_UP_TOKENS = 4, IRC_UP_BATCH = 64 };
+
+IRC_KERNEL void IRC_OF_SET(add_branch)(
+  float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT hidden, size_t hidden_stride,
+  const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT room) {
+  const size_t rank = up->in, steps = (rank + IRC_LANES - 1) / IRC_LANES;
+  const size_t columns = steps * IRC_LANES;
+  float *beside = (float *)room, *padded = beside + 16 * columns;
+  if (tokens < IRC_UP_TOKENS) {
+    IRC_NAME(add_branch)(y, y_stride, hidden, hidden_stride, up, tokens, room);
+    return;
+  }
+  memset(beside, 0, 17 * columns * sizeof(float));
+  for (size_t first = 0, count; first < tokens; first += count) {
+    count = tokens - first < IRC_UP_BATCH ? tokens - first : IRC_UP_BATCH;
+    for (size_t o = 0, rows; o < up->out; o += rows) {
+      rows = up->out - o < 16 ? up->out - o : 16;
+      for (size_t r = 0; r < rows; r++) {
+        float *row = padded + columns;
+        irc_real_piece(row, up, (o + r) * rank, rank);
+        for (size_t i = 0; i < rank; i++) beside[i * 16 + r] = row[i];
+      }
+      float *to = y + first * y_stride + o;
+      const float *from = hidden + first * hidden_stride;
+#define IRC_ADD_UP(n) \
+  irc_v_add_up(to, y_stride, from, hidden_stride, beside, padded, rank, n, count, rows)
+      switch (steps) {
+        case 1: IRC_ADD_UP(1); break;
+        case 2: IRC_ADD_UP(2); break;
+        case 4: IRC_ADD_UP(4); break;
+        default: IRC_ADD_UP(steps);
+      }
+    }
+#undef IRC_ADD_UP
+  }
+}

@@ -15,6 +15,11 @@ struct AgreementTests {
     "rtn-cb4a16", "fitted-gptq-cb3a16", "rtn-bcq3a16",
   ]
 
+  /// Kernels are the same for all models, which have one name.
+  private static let cache = Result {
+    ContentCache(directory: try TemporaryFolder.untilExit().path)
+  }
+
   @Test("novels-mamba-600k, which ships", arguments: pipelines)
   func example(_ pipeline: String) throws {
     try check(Workbench.example, on: Workbench.prose, pipeline)
@@ -62,7 +67,7 @@ struct AgreementTests {
   ) throws {
     let folder = try TemporaryFolder()
     let plan = try Workbench.plan(source, pipeline: pipeline, settings: settings, in: folder)
-    let environment = try Workbench.environment()
+    let environment = try Workbench.environment(cache: Self.cache.get())
     let simulation = try Subject(simulating: plan, in: environment)
     let compiled = try Subject(compiling: plan, in: environment)
     var windows = try simulation.windows(

@@ -22,14 +22,14 @@ enum Workbench {
   static let prose = repository + "/examples/novels-mamba/prose.txt"
 
   /// The passes and shipped pipelines of the program.
-  static func environment() throws -> CompilerEnvironment {
+  static func environment(cache: ContentCache? = nil) throws -> CompilerEnvironment {
     try CompilerEnvironment(
       plugins: [
         CentreNorms.self, EmitC.self, FitValues.self, FoldNormGains.self, GPTQ.self,
         LowRankAbsorb.self,
         LowerKernels.self, QuantizeTensors.self, RotationFusion.self, SmoothFusion.self,
       ],
-      executable: repository + "/irc", reporter: Reporter(isQuiet: true))
+      executable: repository + "/irc", reporter: Reporter(isQuiet: true), cache: cache)
   }
 
   /// Text of a model file.

@@ -72,7 +72,7 @@ final class KernelObjects: Sendable {
       let key = ([symbol, compiler] + flags + sources.map { ($0 as NSString).lastPathComponent })
         .joined(separator: " ")
       if let known = made[key] { return known.objects }
-      let folder = try TemporaryFolder()
+      let folder = try TemporaryFolder.untilExit()
       let objects = try sources.map { source in
         let object = folder.file((source as NSString).lastPathComponent + ".o")
         try compile(compiler, flags + ["-c", "-o", object, source])

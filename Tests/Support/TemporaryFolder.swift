@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A fresh folder that is removed when the value goes away.
 public final class TemporaryFolder: Sendable {
@@ -11,6 +12,17 @@ public final class TemporaryFolder: Sendable {
       .appendingPathComponent("irc-test-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
     path = place.path
+  }
+
+  /// A folder for what all tests of a process share; removed when that ends.
+  public static func untilExit() throws -> TemporaryFolder {
+    let folder = try TemporaryFolder()
+    let isFirst = keptFolders.withLock { kept in
+      kept.append(folder)
+      return kept.count == 1
+    }
+    if isFirst { atexit { keptFolders.withLock { $0 = [] } } }
+    return folder
   }
 
   deinit {
@@ -36,3 +48,5 @@ public final class TemporaryFolder: Sendable {
     try write(name, Array(text.utf8))
   }
 }
+
+private let keptFolders = Mutex<[TemporaryFolder]>([])

@@ -215,9 +215,14 @@ static inline size_t irc_down_scratch_bytes(size_t rank) {
   return (rank + 3) / 4 * 4 * IRC_DOWN_TOKENS * 16 * sizeof(float);
 }
 
+// Bytes of room for adding a branch: sixteen rows of `up` beside each other, a row and a token.
+static inline size_t irc_branch_room_bytes(size_t rank) {
+  return (rank + 15) / 16 * 16 * 18 * sizeof(float);
+}
+
 // Bytes of `scratch`, aligned as float, that linear_q_f32_up and linear_q_i8_up need.
 static inline size_t irc_up_scratch_bytes(size_t in, size_t rank) {
-  return irc_linear_scratch_bytes(in) + 4 * sizeof(float) * rank;
+  return irc_linear_scratch_bytes(in) + irc_branch_room_bytes(rank);
 }
 
 // ---- Elementwise --------------------------------------------------------------------------------
