@@ -1,9 +1,5 @@
 // The integer product for AMX, of weights in panels: sixteen steps of a panel of bytes are a tile as they
 // lie, and so are 64 columns of sixteen tokens.
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
-
 #include "kernels_sets.h"
 #include "kernels_avx512_integer.h"
 

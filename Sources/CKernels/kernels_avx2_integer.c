@@ -9,10 +9,6 @@
 // columns of a token choose among four versions of the weights, with the second or fourth inverted
 // or not. -128 has no negative: x + 1 is multiplied instead, and where 127 is there too what is cut
 // off is added one by one.
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
-
 #include "kernels_packed.h"
 #include "kernels_sets.h"
 

@@ -1,8 +1,4 @@
 // Products of float activations with weights in panels, for AVX2: eight rows a vector.
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
-
 #include "kernels_packed.h"
 #include "kernels_sets.h"
 

@@ -1,9 +1,5 @@
 // The integer product for AVX-512 with VNNI, of weights in panels: sixteen rows in the lanes of a vector,
 // four columns of each in its bytes, multiplied by a broadcast word of activations.
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
-
 #include "kernels_avx512_integer.h"
 #include "kernels_sets.h"
 

@@ -2,12 +2,6 @@
 #include "kernels_targets.h"
 
 #if IRC_X86
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#else
-#pragma GCC optimize("fp-contract=off")
-#endif
-
 #include <math.h>
 
 #include "kernels_packed.h"

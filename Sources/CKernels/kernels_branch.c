@@ -1,9 +1,5 @@
 // A branch of low rank beside an integer product: the narrow product joins the quantizer of the
 // activations, the wide one the sums.
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
-
 #include "kernels_integer.h"
 #include "kernels_sets.h"
 

@@ -1,5 +1,4 @@
-// What the kernels share: sixteen-lane reductions, exp and log1p without branches, rounding. Everything is static, so two compiled models never meet here. Whoever includes this has
-// turned contraction off before: clang would otherwise fuse a * b + c where the processor can.
+// What the kernels share: sixteen-lane reductions, exp and log1p without branches, rounding. Everything is static, so two compiled models never meet here.
 #ifndef IRC_KERNELS_COMMON_H
 #define IRC_KERNELS_COMMON_H
 
@@ -7,6 +6,14 @@
 #include <string.h>
 
 #include "irc_kernels.h"
+
+// Whoever includes this computes the same bits whatever the compiler is told: a * b + c is not fused
+// where the processor can, which clang does by default and gcc outside of -std=c11.
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off")
+#endif
 
 #ifdef __F16C__
 #include <immintrin.h>

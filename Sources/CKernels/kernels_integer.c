@@ -1,8 +1,4 @@
 // Quantized activations: their quantizers and the integer product.
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
-
 #include "kernels_integer.h"
 
 IRC_CLONES void IRC_NAME(quantize_tokens_i8)(

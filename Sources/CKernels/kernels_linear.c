@@ -1,8 +1,4 @@
 // Linear layers on float activations: weights in single precision, half precision, or quantized.
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
-
 #include "kernels_packed.h"
 
 // Up to four rows of w against every token: they stay in the first-level cache meanwhile.

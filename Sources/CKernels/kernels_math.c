@@ -1,8 +1,4 @@
 // Elementwise functions, normalisation and embeddings.
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
-
 #include <math.h>
 
 #include "kernels_common.h"

@@ -3,10 +3,6 @@
 // fewer than eight bits they are used as they are stored, of eight with the highest bit inverted,
 // and levels come out of a table. A sum over a group is
 //   sum (w - z) (x - x_z) = sum v x - (offset + z) sum x - x_z (sum v - (offset + z) length).
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
-
 #include "kernels_packed.h"
 #include "kernels_sets.h"
 

@@ -1,9 +1,5 @@
 // What looks at more than one token: rotary positions, attention, causal convolution, selective
 // scan.
-#ifdef __clang__
-#pragma STDC FP_CONTRACT OFF
-#endif
-
 #include <math.h>
 
 #include "kernels_common.h"

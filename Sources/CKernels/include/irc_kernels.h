@@ -194,10 +194,10 @@ static inline irc_packed_weights irc_packed_rows(irc_packed_weights w, size_t fi
 }
 
 // Bytes of `scratch`, aligned as float, that linear_f16, linear_q_f32 and linear_q_i8 of this many
-// columns need per call: four panels of bytes (64 a column), what belongs to their groups (up to 32, with
-// groups of 16) and the sums of groups of some tokens (16 leave room for 64 of them).
+// columns need per call: four panels of bytes (64 a column), what belongs to their groups (three tables of
+// 16, with groups of 16) and the sums of groups of some tokens (16 leave room for 64 of them).
 static inline size_t irc_linear_scratch_bytes(size_t in) {
-  return 112 * irc_padded(in) + 4096;
+  return 128 * irc_padded(in) + 4096;
 }
 
 // Real weights (out, in) in the precision that they are stored in.

@@ -61,19 +61,21 @@ typedef struct product {
   void *scratch;
 } product;
 
-// With more than `LONG` columns they are exactly so many, in one group.
+// With more than `LONG` columns they are exactly so many: in one group if the codes have eight bits, so that sums
+// are long, else in groups of sixteen, so that tables are, and for so many tokens that all sets unpack panels.
 enum { LONG = 2000 };
 
 static product make(uint32_t bits, meaning means, irc_layout layout, size_t most) {
   static const size_t widths[] = {16, 32, 48, 64, 80, 128, 256, 512};
   product p = {.tensor_scale = 0.75f, .tokens = next() % 3 ? 1 + below(9) : 1 + below(70)};
-  const bool is_table = means >= LEVELS, is_long = most > LONG;
-  if (is_long || next() % 4 == 0) p.tokens = 1 + below(is_long ? 3 : 1);
+  const bool is_table = means >= LEVELS, is_long = most > LONG, is_full = is_long && bits < 8;
+  if (is_long || next() % 4 == 0) p.tokens = 1 + below(is_long ? 3 : 1) + (is_full ? 20 : 0);
   const size_t out = 1 + below(is_long ? 5 : 70);
   const size_t in = is_long ? most : 1 + below(next() % 4 ? 300 : most);
   irc_packed_weights *w = &p.w;
   w->bits = bits, w->out = out, w->in = in, w->layout = layout;
   w->group = !is_long && next() % 3 ? widths[below(8)] : in;
+  if (is_full) w->group = 16;
   if (w->group > in) w->group = in;
   w->groups = irc_group_count(in, w->group);
   w->row_bytes = irc_packed_row_bytes(in, bits);
@@ -144,8 +146,8 @@ static product make(uint32_t bits, meaning means, irc_layout layout, size_t most
     p.x_scale[t] = real();
     p.x_zero[t] = (int32_t)below(256) - 128;
   }
-  if (next() % 3 == 0) memset(p.x_zero, 0, p.tokens * sizeof(int32_t));
-  if (next() % 3 == 0) free(p.x_zero), p.x_zero = NULL;
+  if (next() % 3 == 0 && !is_full) memset(p.x_zero, 0, p.tokens * sizeof(int32_t));
+  if (next() % 3 == 0 && !is_full) free(p.x_zero), p.x_zero = NULL;
   p.bias = take(out * sizeof(float));
   for (size_t o = 0; o < out; o++) p.bias[o] = real();
   if (next() % 2) free(p.bias), p.bias = NULL;
@@ -292,6 +294,9 @@ int main(int argc, char **argv) {
   // Rows so long that the sums of a group leave 32 bits.
   for (size_t k = 0; k < 2 * times; k++)
     try(8, CODES_WITH_ZEROS, IRC_LAYOUT_PANELS, k % 2 ? 32768 : 70001, sets, count);
+  // Groups so many that their tables fill the scratch.
+  for (size_t k = 0; k < 2; k++)
+    try(4, CODES_WITH_ZEROS, IRC_LAYOUT_PANELS, k % 2 ? 17000 : 33000, sets, count);
   for (size_t k = 0; k < 40 * times; k++) try_real(sets, count);
   failures += rows_that_differ(sets, count, times);
   for (size_t k = 0; k < count; k++) printf("%s\n", sets[k]->name);
