@@ -96,7 +96,9 @@ public struct EmitC: Pass {
       context.remark(
         Self.larger, at: places[tensor.name] ?? .unknown,
         "'\(tensor.name)' takes \(tensor.bytes) bytes as \(tensor.format), in f32 it would take \(real)",
-        hint: "rows of codes are padded to 32; name it under 'exclude' of 'quantize'")
+        hint:
+          "rows of codes are padded to 32 columns, and panels to 16 rows; name it under 'exclude' of 'quantize'"
+      )
     }
   }
 

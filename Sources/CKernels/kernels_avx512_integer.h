@@ -237,7 +237,7 @@ typedef struct irc_ready_panels {
   const int32_t *offsets;  // (groups, count, 16), or NULL: all alike
   const int32_t *totals;   // dot(u, ones): (groups, count, 16), or NULL
   size_t first, count;     // rows from 16 * first on
-  bool joins;              // scales allow irc_joined_product
+  bool joins;              // scales allow what irc_allows_joining says
 } irc_ready_panels;
 
 // The scratch of a call: codes, scales, offsets and totals of four panels, then sums of groups of as many

@@ -15,13 +15,6 @@ static uint64_t product_ns(size_t bytes, size_t products, size_t products_per_ns
 
 enum { BYTES_PER_NS = 256, FLOATS_PER_NS = 32 };
 
-static void run(
-  const irc_crew *crew, irc_task task, const void *arguments, size_t count, size_t grain,
-  uint64_t nanoseconds) {
-  const irc_work work = {task, arguments, count, grain, nanoseconds};
-  IRC_NAME(team_run)(crew->team, &work);
-}
-
 static void *scratch_of(const irc_crew *crew, size_t thread) {
   return crew->scratch + thread * crew->scratch_bytes;
 }
@@ -114,7 +107,7 @@ static void share_q_i8_up(const void *arguments, size_t first, size_t count, siz
 
 static void share_rows(
   irc_task task, const product *p, size_t row_bytes, size_t products_per_ns) {
-  run(
+  irc_run(
     p->crew, task, p, p->out, SHARED_ROWS,
     product_ns(p->out * row_bytes, p->out * p->in * p->tokens, products_per_ns));
 }

@@ -3,13 +3,6 @@
 
 enum { SHARED_CHANNELS = 16 };
 
-static void run(
-  const irc_crew *crew, irc_task task, const void *arguments, size_t count, size_t grain,
-  uint64_t nanoseconds) {
-  const irc_work work = {task, arguments, count, grain, nanoseconds};
-  IRC_NAME(team_run)(crew->team, &work);
-}
-
 // ---- Attention ----------------------------------------------------------------------------------
 
 typedef struct attention {
@@ -58,9 +51,9 @@ void IRC_NAME(share_attention_f32)(
   // Two products of 16 a nanosecond, a key and a query each.
   uint64_t nanoseconds = (uint64_t)tokens * seen * heads * head_dim / 8;
   if (tokens == 1)
-    run(crew, share_heads, &p, kv_heads, 1, nanoseconds);
+    irc_run(crew, share_heads, &p, kv_heads, 1, nanoseconds);
   else
-    run(crew, share_queries, &p, tokens, 1, nanoseconds);
+    irc_run(crew, share_queries, &p, tokens, 1, nanoseconds);
 }
 
 // ---- Selective scan -----------------------------------------------------------------------------
@@ -104,7 +97,7 @@ void IRC_NAME(share_selective_scan_f32)(
     crew, y, h, u, u_stride, delta, delta_stride, a, b, b_stride, c, c_stride, d, tokens, channels,
     states};
   // An exponential of four states takes a nanosecond.
-  run(
+  irc_run(
     crew, share_channels, &p, channels, SHARED_CHANNELS,
     (uint64_t)tokens * channels * states / 4);
 }

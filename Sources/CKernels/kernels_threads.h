@@ -59,6 +59,14 @@ typedef struct irc_crew {
   size_t scores_count;   // irc_attention_scratch or more
 } irc_crew;
 
+// Shares a task among the threads of a crew.
+static inline void irc_run(
+  const irc_crew *crew, irc_task task, const void *arguments, size_t count, size_t grain,
+  uint64_t nanoseconds) {
+  const irc_work work = {task, arguments, count, grain, nanoseconds};
+  IRC_NAME(team_run)(crew->team, &work);
+}
+
 // The kernels of these names, with their arguments but for the scratch. Products share rows of the weight, 64
 // at a time.
 void IRC_NAME(share_linear_f32)(

@@ -3,17 +3,16 @@
 #define _GNU_SOURCE  // for sched_setaffinity
 #endif
 
+#include "irc_kernels.h"
 #include "irc_probes.h"
 
 #include <string.h>
 
 #if defined(__linux__)
 #include <sched.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #endif
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -323,13 +322,8 @@ bool irc_peak_is_there(irc_peak peak) {
     case IRC_PEAK_INT8_VNNI:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni");
 #if defined(IRC_HAS_AMX)
-    case IRC_PEAK_INT8_AMX: {
-      uint32_t a, b, c, d;
-      if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-      if (!(d >> 24 & 1) || !(d >> 25 & 1)) return false;
-      // ARCH_REQ_XCOMP_PERM for the data of tiles.
-      return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
-    }
+    case IRC_PEAK_INT8_AMX:
+      return IRC_NAME(kernels_amx)() != NULL;
 #endif
 #endif
     default:

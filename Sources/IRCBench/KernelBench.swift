@@ -75,7 +75,8 @@ package final class KernelBench {
       processor: Machine.processorName, threads: request.threads, processors: processors,
       kernels: name, layout: request.usesPanels ? "panels" : "rows", lastLevelCache: cache,
       ring: ring, readRate: median((0..<5).map { [reading] _ in reading.rate(for: 0.05) }),
-      scaleRate: Self.scaleRate(setting), float: peak(IRC_PEAK_FLOAT), integer: integer,
+      scaleRate: Self.scaleRate(of: 2048, setting),
+      cacheRate: Self.scaleRate(of: 256, setting), float: peak(IRC_PEAK_FLOAT), integer: integer,
       integers: integers, tiles: peak(IRC_PEAK_INT8_AMX))
   }
 
@@ -233,10 +234,10 @@ package final class KernelBench {
     }
   }
 
-  private static func scaleRate(_ setting: KernelSetting) -> Double {
-    let order = 2048
+  /// Bytes a second of scaling a square matrix of so many rows in place.
+  private static func scaleRate(of order: Int, _ setting: KernelSetting) -> Double {
     let work = HadamardWork(order: order, quantizes: false, in: setting)
-    let seconds = setting.crew.whileAwake { median((0..<32).map { _ in work.scaling() }) }
+    let seconds = setting.crew.whileAwake { median((0..<64).map { _ in work.scaling() }) }
     return Double(2 * 4 * order * order) / seconds
   }
 }

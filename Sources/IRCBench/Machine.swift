@@ -22,6 +22,8 @@ package struct Machine {
   let readRate: Double
   /// Bytes a second read and written in place, each counted.
   let scaleRate: Double
+  /// The same of what fits into half of a second-level cache.
+  let cacheRate: Double
   let float: Peak?
   /// What integer products are compared with.
   let integer: Peak
@@ -68,6 +70,7 @@ package struct Machine {
       ("last_level_cache", .integer(lastLevelCache)),
       ("ring_bytes", .integer(ring.byteCount)), ("ring_reason", .string(ring.reason)),
       ("read_gbps", .real(readRate * 1e-9)), ("scale_gbps", .real(scaleRate * 1e-9)),
+      ("cache_gbps", .real(cacheRate * 1e-9)),
       ("int8", peak(integer)), ("int8_all", .array(integers.map { peak($0) })),
       ("tiles", peak(tiles)), ("float", peak(float)), ("peers", .object(peers)),
     ])
@@ -83,7 +86,7 @@ package struct Machine {
           ? ", not pinned"
           : " on processor \(processors.map { "\($0)" }.joined(separator: ", "))"),
       "kernels    \(kernels), weights in \(layout)",
-      "memory     reads \(tenths(readRate)) GB/s, scales in place \(tenths(scaleRate)) GB/s read and written",
+      "memory     reads \(tenths(readRate)) GB/s, scales in place \(tenths(scaleRate)) GB/s read and written, in caches \(tenths(cacheRate)) GB/s",
       "int8       \(rate(integer)) GOP/s" + (tiles.map { "; \(rate($0))" } ?? ""),
     ]
     if let float { lines.append("float      \(rate(float)) GFLOP/s") }

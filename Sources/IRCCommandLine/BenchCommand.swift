@@ -24,10 +24,11 @@ struct BenchCommand: ParsableCommand {
   var suite: String?
   @Option(
     name: .customLong("prompt-tokens"), parsing: .unconditional,
-    help: "Tokens that a model reads at once.")
-  var promptTokens = 128
-  @Option(parsing: .unconditional, help: "Tokens that a model reads one by one after that.")
-  var tokens = 64
+    help: "Tokens that a model reads at once (default: 128).")
+  var promptTokens: Int?
+  @Option(
+    parsing: .unconditional, help: "Tokens that a model reads one by one after that (default: 64).")
+  var tokens: Int?
   @Option(parsing: .unconditional, help: "Threads of each product, or of a model.")
   var threads = 1
   @Option(
@@ -42,8 +43,8 @@ struct BenchCommand: ParsableCommand {
   var runs = 7
   @Option(
     parsing: .unconditional,
-    help: "Seconds after which a row is done, if three rounds of it are.")
-  var patience = 5.0
+    help: "Seconds after which a row is done, if three rounds of it are (default: 5).")
+  var patience: Double?
   @Option(help: "The Python that has the peers (default: python3 on the path).")
   var python: String?
   @Flag(name: .customLong("each-peer"), help: "Show all peers below a row, not the best one only.")
@@ -56,10 +57,13 @@ struct BenchCommand: ParsableCommand {
       "What to hold oneDNN to, each in a process of its own, as in AVX512_CORE_VNNI,AVX2 (default: AVX512_CORE_VNNI where there is AMX, AVX2 with such kernels)."
   )
   var isas: String?
-  @Option(help: "Kernels to measure: \(KernelSets.names.joined(separator: ", ")).")
-  var kernels = KernelSets.best
-  @Option(help: "How weights lie: panels, rows.")
-  var layout = "panels"
+  @Option(
+    help:
+      "Kernels to measure: \(KernelSets.names.joined(separator: ", ")) (default: \(KernelSets.best))."
+  )
+  var kernels: String?
+  @Option(help: "How weights lie: panels, rows (default: panels).")
+  var layout: String?
   @Option(
     name: .customLong("ring"), parsing: .unconditional,
     help: "MiB that copies of weights fill (default: more than the caches hold).")
@@ -76,26 +80,51 @@ struct BenchCommand: ParsableCommand {
       throw ValidationError(
         "there is no suite '\(suite)'; suites: \(KernelSuite.names.joined(separator: ", "))")
     }
-    if promptTokens < 1 { throw ValidationError("--prompt-tokens must be at least 1") }
-    if tokens < 1 { throw ValidationError("--tokens must be at least 1") }
-    if threads < 1 { throw ValidationError("--threads must be at least 1") }
-    if runs < 1 { throw ValidationError("--runs must be at least 1") }
-    if let ring, ring < 1 { throw ValidationError("--ring must be at least 1") }
-    if !(patience >= 0 && patience.isFinite) {
+    try checkForeignOptions()
+    func check(_ value: Int?, _ name: String, _ range: ClosedRange<Int>) throws {
+      if let value, !range.contains(value) {
+        throw ValidationError("\(name) must be from \(range.lowerBound) to \(range.upperBound)")
+      }
+    }
+    try check(promptTokens, "--prompt-tokens", 1...1 << 30)
+    try check(tokens, "--tokens", 1...1 << 30)
+    try check(threads, "--threads", 1...256)
+    try check(runs, "--runs", 1...100_000)
+    try check(ring, "--ring", 1...1 << 20)
+    if let patience, !(patience >= 0 && patience.isFinite) {
       throw ValidationError("--patience must be a number of seconds")
     }
     if leavesPeersOut, python != nil || isas != nil {
       throw ValidationError(
         "--no-peers leaves out what '\(python != nil ? "--python" : "--onednn-isa")' is for")
     }
-    guard KernelSets.names.contains(kernels) else {
+    if let kernels, !KernelSets.names.contains(kernels) {
       throw ValidationError(
         "there are no kernels '\(kernels)'; there are \(KernelSets.names.joined(separator: ", "))")
     }
-    guard ["panels", "rows"].contains(layout) else {
+    if let layout, !["panels", "rows"].contains(layout) {
       throw ValidationError("--layout must be panels or rows")
     }
     if let shapes { _ = try Self.shapes(shapes) }
+  }
+
+  /// What one way of measuring has no use for, the other may: nothing is passed over in silence.
+  private func checkForeignOptions() throws {
+    let ofModels: KeyValuePairs = [
+      "--prompt-tokens": promptTokens != nil, "--tokens": tokens != nil,
+      "--set": !overrides.settings.isEmpty,
+    ]
+    let ofSuites: KeyValuePairs = [
+      "--only": only != nil, "--shapes": shapes != nil, "--patience": patience != nil,
+      "--python": python != nil, "--each-peer": listsPeers, "--no-peers": leavesPeersOut,
+      "--onednn-isa": isas != nil, "--kernels": kernels != nil, "--layout": layout != nil,
+      "--ring": ring != nil,
+    ]
+    let foreign = model == nil ? ofModels : ofSuites
+    if let option = foreign.first(where: \.value) {
+      throw ValidationError(
+        "'\(option.key)' is for \(model == nil ? "a model file" : "--suite kernels") only")
+    }
   }
 
   func run() throws {
@@ -113,7 +142,8 @@ struct BenchCommand: ParsableCommand {
     ) { weightBytes = $0.emissions.reduce(0) { $0 + $1.weightBytes } }
     let processors = Processors.pin(threads)
     let speed = try ModelSpeed(
-      of: subject.with(threads: threads).model, prompt: promptTokens, tokens: tokens, rounds: runs)
+      of: subject.with(threads: threads).model, prompt: promptTokens ?? 128,
+      tokens: tokens ?? 64, rounds: runs)
     let fields: [(key: String, value: JSON)] = [
       ("model", .string(model)), ("weight_bytes", .integer(weightBytes)),
       ("threads", .integer(threads)),
@@ -127,9 +157,9 @@ struct BenchCommand: ParsableCommand {
     var request = KernelBench.Request()
     request.threads = threads
     request.runs = runs
-    request.patience = patience
-    request.kernels = kernels
-    request.usesPanels = layout == "panels"
+    request.patience = patience ?? 5
+    request.kernels = kernels ?? KernelSets.best
+    request.usesPanels = layout != "rows"
     request.python = leavesPeersOut ? nil : python ?? "python3"
     request.isas = isas?.split(separator: ",").map(String.init)
     request.ringBytes = ring.map { $0 << 20 }

@@ -2,8 +2,8 @@ package import IRCCodegen
 import IRCSupport
 
 extension Roofline {
-  /// Reads `read_gbps`, `int8.gops` and `float.gops` of a file, or of its `machine`, as `irc bench --json` writes them, and
-  /// `cache_gbps` if it is there.
+  /// Reads `read_gbps`, `cache_gbps`, `int8.gops` and `float.gops` of a file, or of its `machine`, as `irc bench --json` writes
+  /// them for one thread.
   ///
   /// - Throws: `Diagnostic` when the file is no such JSON.
   package init(reading path: String) throws {
@@ -16,10 +16,15 @@ extension Roofline {
       }
       return number * 1e9
     }
+    if let threads = try machine.optional("threads"), try threads.int() != 1 {
+      throw threads.diagnostic(
+        "inspect.roofline", "times are predicted for one thread, and these rates are of several",
+        hint: "measure with 'irc bench --suite kernels --threads 1 --json'")
+    }
     let name = try machine.optional("cpu")?.string()
     self.init(
       readRate: try rate(machine["read_gbps"]),
-      cacheRate: try machine.optional("cache_gbps").map(rate) ?? Roofline.standard.cacheRate,
+      cacheRate: try rate(machine["cache_gbps"]),
       integerRate: try rate(machine["int8"]["gops"]),
       realRate: try rate(machine["float"]["gops"]),
       source: name.map { "\(path), \($0)" } ?? path)

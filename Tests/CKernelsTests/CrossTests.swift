@@ -41,6 +41,8 @@ struct CrossTests {
   private func expectThisMachine(_ sets: [String]) {
     #expect(sets.first == "portable")
     #expect(sets.contains("avx2") == Processor.hasAVX2)
+    #expect(sets.contains("avx512-vnni") == Processor.hasAVX512VNNI)
+    #expect(sets.contains("amx-int8") == Processor.hasAMX)
   }
 
   @Test(

@@ -115,7 +115,10 @@ struct PanelProduct {
 struct PanelTests {
   /// Every table that this processor can run.
   private static var tables: [UnsafePointer<irc_kernels>] {
-    [irc_kernels_portable(), irc_kernels_avx512_vnni(), irc_kernels_amx()].compactMap { $0 }
+    [
+      irc_kernels_portable(), irc_kernels_avx2(), irc_kernels_avx512_vnni(), irc_kernels_amx(),
+      irc_kernels_neon_dotprod(), irc_kernels_neon_i8mm(),
+    ].compactMap { $0 }
   }
 
   private static let scaleTypes = [

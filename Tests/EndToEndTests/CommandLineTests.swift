@@ -176,9 +176,11 @@ struct CommandLineTests {
     }
     let (slow, fast) = (try seconds(1), try seconds(10))
     #expect(abs(slow / fast - 10) < 1e-3)
-    let place = try folder.write("machine.json", "{\"read_gbps\": 0}")
-    let wrong = try Program.run("inspect", model, "--kernels", "--roofline", place)
-    #expect(wrong.code == 1 && wrong.errors.contains("[inspect.roofline]"), "\(wrong.errors)")
+    for text in ["{\"read_gbps\": 0}", "{\"threads\": 2, \"read_gbps\": 1}"] {
+      let place = try folder.write("machine.json", text)
+      let wrong = try Program.run("inspect", model, "--kernels", "--roofline", place)
+      #expect(wrong.code == 1 && wrong.errors.contains("[inspect.roofline]"), "\(wrong.errors)")
+    }
   }
 
   @Test("The keys of every JSON result are those that are documented")

@@ -63,7 +63,7 @@ import Testing
     let program = model.folder.file("program")
     try compile(
       try #require(Compilers.gcc),
-      ["-O2", "-pthread"] + Compilers.strict + ["-o", program, main] + model.sources + ["-lm"])
+      ["-O0", "-pthread"] + Compilers.strict + ["-o", program, main] + model.sources + ["-lm"])
     let command = emulator + [program]
     let result = try runProgram(command[0], Array(command.dropFirst()) + [model.weights])
     #expect(result.status == 0)

@@ -18,7 +18,7 @@ static float real(void) { return (float)((double)(draw() >> 8) / 8388608.0 - 1.0
 
 static int failures;
 static _Alignas(64) uint8_t memory[IRC_TEAM_BYTES + (MOST - 1) * IRC_WORKER_BYTES];
-static _Alignas(64) uint8_t scratch[MOST][112 * CODES + 4096 + 16 * RANK];
+static _Alignas(64) uint8_t scratch[MOST][1 << 16];
 static float x[TOKENS * STRIDE], w[400 * IN], bias[OUT], hidden[TOKENS * RANK];
 static float a[TOKENS * 400], b[TOKENS * 400];
 static float state_a[83 * 9], state_b[83 * 9], k[40 * 48], v[40 * 48];
