@@ -49,7 +49,7 @@ let plugins = [
 
 /// A pass: one module that sees the kit and nothing else, with its tests beside it. It has no access to what is for this package
 /// alone, so it compiles as a stranger's would.
-func passPlugin(_ name: String, testedWith otherPasses: [String] = []) -> [Target] {
+func passPlugin(_ name: String, testedWith others: [String] = []) -> [Target] {
   [
     .target(
       name: name, dependencies: ["IRCPassKit"], path: "Plugins/\(name)", exclude: ["Tests"],
@@ -57,7 +57,7 @@ func passPlugin(_ name: String, testedWith otherPasses: [String] = []) -> [Targe
     .testTarget(
       name: "\(name)Tests",
       dependencies: [.target(name: name), "IRCPassManager", "IRCTestSupport"]
-        + otherPasses.map { .target(name: $0) },
+        + others.map { .target(name: $0) },
       path: "Plugins/\(name)/Tests", swiftSettings: testing),
   ]
 }
@@ -105,7 +105,7 @@ let core: [Target] =
       "IRCFrontend", "IRCCodegen", "IRCPassKit", "IRCPassManager", "IRCPipeline",
     ], tests: ["IRCTestSupport"])
 
-/// Passes that the tests of a pass run before or after it.
+/// What the tests of a pass need beside it: passes that they run before or after it, unless a comment says otherwise.
 let companions = [
   // Smoothing is shown to take away what was injected.
   "SmoothFusion": ["InjectOutliers"],
@@ -121,7 +121,8 @@ let companions = [
   // Values are fitted before codes are chosen, and compiled.
   "FitValues": ["QuantizeTensors", "GPTQ", "LowerKernels"],
   "GPTQ": ["QuantizeTensors", "ClipSearch", "LowerKernels"],
-  "MixedPrecision": ["QuantizeTensors"],
+  // Names of formats are held against those of the benchmark that measures them.
+  "MixedPrecision": ["QuantizeTensors", "IRCBench"],
 ]
 let passes: [Target] = plugins.flatMap { passPlugin($0, testedWith: companions[$0] ?? []) }
 

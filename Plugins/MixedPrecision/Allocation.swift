@@ -48,10 +48,12 @@ struct Allocation {
   /// The least predicted loss for each number of bits.
   var frontier: [CostFrontier.Point] { CostFrontier(items(1), of: 0, limit: .max).points }
 
-  /// The choice of a solver for each layer; nil if it finds none that keeps the budget.
+  /// The choice of a solver for each layer, and what it says of it; nil if it finds none that keeps the budget.
   ///
   /// - Throws: `PassError` when what the solver found is no choice, or breaks the budget; what the solver throws.
-  func solve(_ solver: any AllocationSolver, within budget: Budgets) throws -> [Int]? {
+  func solve(_ solver: any AllocationSolver, within budget: Budgets) throws
+    -> (choices: [Int], note: String?)?
+  {
     let limits = [budget.bits] + (budget.time.map { [$0] } ?? [])
     let problem = AllocationProblem(items: items(limits.count), budgets: limits)
     guard let solution = try solver.solve(problem) else { return nil }
@@ -67,7 +69,7 @@ struct Allocation {
     for (group, choice) in zip(groups, solution.choices) {
       for layer in group { choices[layer] = choice }
     }
-    return choices
+    return (choices, solution.note)
   }
 
   /// A thing to choose for is a group of layers; of its costs, bits and picoseconds, the first `count`.

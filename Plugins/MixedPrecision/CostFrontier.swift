@@ -8,7 +8,9 @@ public import IRCPassKit
 public struct CostFrontier: Sendable {
   /// One point: a cost and the least loss at or below it.
   public struct Point: Hashable, Sendable {
+    /// The sum of costs.
     public var cost: Int
+    /// The least loss at or below it.
     public var loss: Double
 
     /// States a point.
@@ -82,14 +84,6 @@ public struct CostFrontier: Sendable {
     return result.reversed()
   }
 
-  /// The least loss that costs at most `cost`; nil if nothing does.
-  public func loss(within cost: Int) -> Double? { index(within: cost).map { points[$0].loss } }
-
-  /// A bound from below of the loss within `cost` that holds for costs that were rounded, too.
-  public func leastLoss(within cost: Int) -> Double? {
-    loss(within: unit == 1 ? cost : cost + unit * layers.count)
-  }
-
   /// The last point that costs at most `cost`.
   public func index(within cost: Int) -> Int? {
     var (low, high) = (0, points.count)
@@ -109,7 +103,7 @@ extension CostFrontier {
   }
 }
 
-private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
   var (a, b) = (a, b)
   while b != 0 { (a, b) = (b, a % b) }
   return a

@@ -12,14 +12,18 @@ public struct GreedySolver: AllocationSolver {
   public init() {}
 
   public func solve(_ problem: AllocationProblem) -> AllocationProblem.Solution? {
+    let cheapest = problem.cheapest
+    return problem.fits(cheapest) ? improve(cheapest.choices, of: problem) : nil
+  }
+
+  /// Takes the best steps from choices that keep the budgets, as long as one fits.
+  func improve(_ choices: [Int], of problem: AllocationProblem) -> AllocationProblem.Solution {
     // Costs are counted in shares of their budgets.
     let scales = problem.budgets.map { 1 / Double(max(1, $0)) }
     func share(_ choice: AllocationProblem.Choice) -> Double {
       zip(choice.costs, scales).reduce(0) { $0 + Double($1.0) * $1.1 }
     }
-    let cheapest = problem.cheapest
-    guard problem.fits(cheapest) else { return nil }
-    var choices = cheapest.choices
+    var choices = choices
     while true {
       var best: (gain: Double, item: Int, choice: Int)?
       let costs = problem.solution(choices).costs

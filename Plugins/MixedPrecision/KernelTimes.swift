@@ -5,19 +5,31 @@ public struct KernelTimes: Hashable, Sendable {
   /// One measured product of a token by one thread.
   public struct Row: Hashable, Sendable {
     /// Name of the weights' format, such as `int4` or `nvfp4`.
-    public var weights: String
+    public let weights: String
     /// `i8`, or `f32` for real activations.
-    public var activations: String
+    public let activations: String
     /// Columns that share a scale; 0: all of a row.
-    public var group: Int
-    public var rows: Int
-    public var columns: Int
-    public var seconds: Double
+    public let group: Int
+    /// Rows of the weights: numbers that the product gives.
+    public let rows: Int
+    /// Columns of the weights: numbers that the product takes.
+    public let columns: Int
+    /// Seconds that one product takes.
+    public let seconds: Double
 
-    /// States a time.
+    /// Rows, columns and columns of a group up to which bits of a matrix are counted.
+    static let largestSize = 1 << 24
+    /// Seconds that a product takes at most.
+    static let longest = 1000.0
+
+    /// States a time of at most 1000 seconds, of a matrix of at most 2²⁴ rows and columns.
     public init(
       weights: String, activations: String, group: Int, rows: Int, columns: Int, seconds: Double
     ) {
+      precondition(
+        (1...Self.largestSize).contains(rows) && (1...Self.largestSize).contains(columns)
+          && (0...Self.largestSize).contains(group) && (0...Self.longest).contains(seconds),
+        "\(seconds) s of a product of \(rows)x\(columns) in groups of \(group)")
       self.weights = weights
       self.activations = activations
       self.group = group
@@ -88,17 +100,18 @@ extension QuantizationSpec {
 }
 
 extension KernelTimes: PassOptionValue {
+  /// What help and the JSON schema say of it.
   public static var schema: OptionSchema { .document("measured times of kernels") }
 
   private static let fields: [OptionSchema.Field] = [
     .init("weights", .text("a format"), "Format of the weights.", isRequired: true),
     .init("activations", .text("a format"), "Format of the activations.", isRequired: true),
-    .init("group", .integer(0...(.max)), "Columns that share a scale.", isRequired: true),
-    .init("rows", .integer(0...(.max)), "Rows.", isRequired: true),
-    .init("cols", .integer(0...(.max)), "Columns.", isRequired: true),
+    .init("group", .integer(0...Row.largestSize), "Columns that share a scale.", isRequired: true),
+    .init("rows", .integer(1...Row.largestSize), "Rows.", isRequired: true),
+    .init("cols", .integer(1...Row.largestSize), "Columns.", isRequired: true),
     .init("n", .integer(1...(.max)), "Tokens.", isRequired: true),
     .init("threads", .integer(1...(.max)), "Threads.", isRequired: true),
-    .init("seconds", .number(0...1e6), "How long it took.", isRequired: true),
+    .init("seconds", .number(0...Row.longest), "How long it took.", isRequired: true),
   ]
 
   /// Takes of a list `rows` those of one token and one thread; keys that it does not know belong to others.
@@ -133,16 +146,15 @@ extension KernelTimes: PassOptionValue {
     let values = try OptionMapping(
       OptionValue(.mapping(known), span: item.span), fields: fields)
     func number(_ key: String) throws -> Int { try values[key].map(Int.init(option:)) ?? 0 }
-    let row = Row(
+    let seconds = try values["seconds"].map(Double.init(option:)) ?? 0
+    guard try number("n") == 1, try number("threads") == 1, seconds > 0 else { return nil }
+    return Row(
       weights: values.text("weights") ?? "", activations: values.text("activations") ?? "",
       group: try number("group"), rows: try number("rows"), columns: try number("cols"),
-      seconds: try values["seconds"].map(Double.init(option:)) ?? 0)
-    guard try number("n") == 1, try number("threads") == 1, row.rows > 0, row.columns > 0,
-      row.seconds > 0
-    else { return nil }
-    return row
+      seconds: seconds)
   }
 
+  /// The same as YAML and JSON hold it, without what belongs to others.
   public var optionText: String {
     let rows = rows.map { row in
       "{weights: \(row.weights.optionText), activations: \(row.activations.optionText), "

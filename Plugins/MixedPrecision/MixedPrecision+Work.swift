@@ -7,7 +7,7 @@ extension MixedPrecision {
   ) throws -> PassWork {
     let layers = selectLayers(in: graph, context)
     if layers.isEmpty { return PassWork() }
-    let specs = candidates(within: try budget(of: layers, in: graph), for: layers)
+    let specs = try formats(within: budget(of: layers, in: graph), for: layers, in: graph).specs
     let compared = min(tokens, self.tokens)
     var work = PassWork(networkTokens: compared * (specs.count + 2))
     work.add(

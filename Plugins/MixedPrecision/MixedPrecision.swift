@@ -19,7 +19,8 @@ public struct MixedPrecision: Pass {
       With `kernel_times`, what `irc bench --suite kernels --json` measured, a format has a time in each layer as well, and `seconds` \
       limits that of all of them together for one token on one thread. The time of a layer is that of the measured product of one token \
       with the same formats and group, or with the same formats if there is none, whose bytes are nearest in ratio, multiplied by that \
-      ratio: such products wait for their weights. Kernels of activations in 4 bits are those of 8.
+      ratio: such products wait for their weights. Kernels of activations in 4 bits are those of 8. Formats that were not measured are \
+      not chosen, which a remark tells; under `choices` they are an error.
 
       `metric` says how the loss of a format is measured, one layer at a time: `kl` and `sqnr` run the network over `tokens` \
       calibration tokens for each layer and format; `output-mse` runs it once for each 256 MiB of second moments of inputs, and \
@@ -41,7 +42,7 @@ public struct MixedPrecision: Pass {
     preserves: .except([.formatsOpen]), preservesFunction: false,
     usesCalibration: true,
     statistics: [changed, kept],
-    remarks: [allocated, frontier, measured, timed, leftOut])
+    remarks: [allocated, frontier, measured, timed, solved, leftOut, unmeasured])
 
   static let changed = Statistic("changed", "Weights that were given another format.")
   static let kept = Statistic("kept", "Weights whose format is as it was.")
@@ -52,7 +53,11 @@ public struct MixedPrecision: Pass {
     "measured", .analysis, "What an allocation was predicted to lose, and what it loses.")
   static let timed = RemarkKind(
     "timed", .analysis, "How long a token takes in these layers, by the times that were given.")
+  static let solved = RemarkKind(
+    "solved", .analysis, "What the solver says of its choice, such as that a better one may exist.")
   static let leftOut = RemarkKind("left-out", .missed, "A layer has no format to choose.")
+  static let unmeasured = RemarkKind(
+    "unmeasured", .missed, "Formats are not chosen, since `kernel_times` has no time of them.")
 
   @PassOption("Average bits for each weight, scales included; null: what the scheme says.")
   public var bits: AverageBits? = nil
@@ -98,9 +103,15 @@ public struct MixedPrecision: Pass {
     let metric = try context.component(metric)
     let solver = try context.component(solver)
     let budget = try self.budget(of: layers, in: graph)
-    let specs = candidates(within: budget, for: layers)
+    let formats = try formats(within: budget, for: layers, in: graph)
+    let (specs, times) = (formats.specs, formats.times)
+    if !formats.unmeasured.isEmpty {
+      context.remark(
+        Self.unmeasured, at: .unknown,
+        "not chosen, since 'kernel_times' has no product of one token on one thread with: \(formats.unmeasured.joined(separator: ", "))"
+      )
+    }
     try checkBudget(budget, of: layers, specs)
-    let times = try times(of: layers, as: specs, in: graph)
     let budgets = try budgets(budget, times)
     let groups = try tiedGroups(of: layers)
     let network = try MeasuredNetwork(withoutRounding(graph, layers), tokens: tokens, context)
@@ -181,7 +192,7 @@ public struct MixedPrecision: Pass {
     return graph
   }
 
-  /// The formats to choose from: what the user named, else integers near the budget, since a layer that would take much more or
+  /// Formats that are near the budget, measured or not: what the user named, else integers near the budget, since a layer that would take much more or
   /// much less pays with all the others.
   func candidates(
     within budget: BitBudget, for layers: [RoundedLinear]
@@ -243,12 +254,15 @@ public struct MixedPrecision: Pass {
     _ allocation: Allocation, by solver: any AllocationSolver, within budget: Budgets,
     _ graph: Graph, _ network: MeasuredNetwork, _ context: PassContext
   ) throws -> [Int] {
-    guard let solved = try allocation.solve(solver, within: budget) else {
+    guard let (solved, note) = try allocation.solve(solver, within: budget) else {
       throw PassError(
         "solver '\(self.solver.name)' finds no choice of formats that keeps the budget",
         hint: budget.time == nil
           ? "raise 'bits' or 'bytes', or choose another solver"
           : "raise 'bits', 'bytes' or 'seconds', or choose another solver")
+    }
+    if let note {
+      context.remark(Self.solved, at: .unknown, "solver '\(self.solver.name)': \(note)")
     }
     let uniform = allocation.specs.indices.map { choice in allocation.layers.map { _ in choice } }
       .filter { budget.holds(allocation.bits(of: $0), allocation.time(of: $0)) }

@@ -1,3 +1,4 @@
+import Foundation
 import IRCPassKit
 import MixedPrecision
 import Testing
@@ -54,6 +55,98 @@ struct AllocationTests {
       #expect(problem.fits(found) && found == problem.solution(found.choices))
     }
     #expect(solved > 60)
+  }
+
+  /// As many layers as a model of a billion weights has, with formats whose time does not follow their bits.
+  private func layers(_ count: Int) -> [[Choice]] {
+    let random = RandomNumbers(seed: 11)
+    return (0..<count).map { layer in
+      let weights = [1536 * 576, 576 * 576, 576 * 192, 1024 * 1024][layer % 4]
+      let weight = random.uniform(layer * 100) * random.uniform(layer * 100 + 1)
+      return (0..<15).map { choice in
+        let (bits, group) = (2 + choice / 3, 32 << (choice % 3))
+        let cost = weights * bits + weights / group * 16
+        let noise = random.uniform(layer * 100 + 2 + choice)
+        let speed = [1.1, 2, 1, 2.5, 2.6][bits - 2] * (0.9 + 0.2 * noise)
+        var loss = (0.01 + weight) * (0.8 + 0.4 * random.uniform(layer * 100 + 50 + choice))
+        for _ in 0..<bits { loss /= 4 }
+        return Choice(loss: loss, costs: [cost, Int(Double(cost) * speed)])
+      }
+    }
+  }
+
+  /// Budgets at these shares of the way from the least to the most that the items take.
+  private func problem(_ items: [[Choice]], _ shares: [Double]) -> AllocationProblem {
+    let budgets = shares.indices.map { budget in
+      let least = items.reduce(0) { $0 + ($1.map { $0.costs[budget] }.min() ?? 0) }
+      let most = items.reduce(0) { $0 + ($1.map { $0.costs[budget] }.max() ?? 0) }
+      return least + Int(shares[budget] * Double(most - least))
+    }
+    return AllocationProblem(items: items, budgets: budgets)
+  }
+
+  @Test(
+    "Two budgets of many layers are kept in a time that has a bound, with a loss near the least",
+    .timeLimit(.minutes(5)),
+    arguments: [[0.4, 0.4], [0.5, 0.3], [0.3, 0.5], [0.2, 0.15]])
+  func manyLayers(shares: [Double]) throws {
+    let problem = problem(layers(110), shares)
+    let found = try #require(ExactSolver().solve(problem))
+    #expect(problem.fits(found))
+    #expect(found.costs == problem.solution(found.choices).costs)
+    let greedy = try #require(GreedySolver().solve(problem))
+    #expect(found.loss <= greedy.loss)
+    let least = bound(problem)
+    #expect(found.loss >= least - 1e-9 && found.loss < 1.01 * least, "\(least): \(found)")
+    #expect(ExactSolver().solve(problem) == found)
+  }
+
+  /// What no solution of two budgets loses less than: the best of prices for them, none among these, on a wide grid and then on a fine
+  /// one about its best.
+  private func bound(_ problem: AllocationProblem) -> Double {
+    var best = (loss: 0.0, bits: 1e-8, time: 1e-8)
+    for factor in [1.5, 1.05] {
+      let centre = best
+      for place in -12...12 {
+        for other in -12...12 {
+          let bits = place == -12 ? 0 : centre.bits * pow(factor, Double(place))
+          let time = other == -12 ? 0 : centre.time * pow(factor, Double(other))
+          func price(_ costs: [Int]) -> Double { bits * Double(costs[0]) + time * Double(costs[1]) }
+          let sum = problem.items.reduce(0) {
+            $0 + ($1.map { $0.loss + price($0.costs) }.min() ?? 0)
+          }
+          let loss = sum - price(problem.budgets)
+          if loss > best.loss { best = (loss, bits, time) }
+        }
+      }
+    }
+    return best.loss
+  }
+
+  @Test("A search that stops says so, and one that comes to its end has nothing to say")
+  func stopped() throws {
+    // Two kinds of cost that go together, so that very many choices are alike.
+    let alike = layers(110).map { item in
+      item.map { Choice(loss: $0.loss, costs: [$0.costs[0], $0.costs[0] + 1]) }
+    }
+    let hard = problem(alike, [0.5, 0.3])
+    let found = try #require(ExactSolver().solve(hard))
+    #expect(hard.fits(found))
+    #expect(found.note?.hasPrefix("not proven to be the best: the search stopped at ") == true)
+    let few = problem(layers(8), [0.5, 0.3])
+    #expect(try #require(ExactSolver().solve(few)).note == nil)
+  }
+
+  @Test("Without a budget each thing gets what loses least, and a budget below zero is never kept")
+  func noBudgets() throws {
+    let items = layers(110)
+    let priceless = items.map { $0.map { Choice(loss: $0.loss, costs: []) } }
+    let free = try #require(ExactSolver().solve(AllocationProblem(items: priceless, budgets: [])))
+    #expect(
+      zip(items, free.choices).allSatisfy { item, choice in
+        item.allSatisfy { $0.loss >= item[choice].loss }
+      })
+    #expect(ExactSolver().solve(AllocationProblem(items: items, budgets: [-1, .max])) == nil)
   }
 
   @Test("The greedy solver keeps budgets and is never better than the best", arguments: 1...2)

@@ -1,3 +1,4 @@
+import IRCBench
 import IRCPassKit
 import MixedPrecision
 import Testing
@@ -78,5 +79,75 @@ struct KernelTimesTests {
       let seconds = try #require(found, "\(example)")
       #expect(abs(seconds * 1e6 - expected) < 1e-9 * expected, "\(example): \(seconds)")
     }
+  }
+
+  /// What schemes call the formats that the benchmark measures.
+  private static let benchmarked = [
+    int8, groups(.integer(bits: 4), 32), groups(.integer(bits: 4), 128),
+    groups(.integer(bits: 3), 32), groups(.integer(bits: 2), 32),
+    groups(.table(.fp4), 32, .e8m0), groups(.table(.fp4), 16, .e4m3), groups(.table(.nf4), 32),
+    groups(.table(.nf4Int8), 32),
+  ]
+
+  @Test(
+    "The benchmark's names of weights and activations are those of the formats that schemes name")
+  func names() {
+    let shape = MatrixShape(rows: 64, cols: 256)
+    let products = KernelSuite.sections([shape], only: []).flatMap(\.cases).filter { $0.n == 1 }
+    var found: Set<QuantizationSpec> = []
+    for entry in products {
+      let times = KernelTimes([
+        Self.row(
+          entry.weights, activations: entry.activations, group: entry.group, entry.rows, entry.cols,
+          3)
+      ])
+      let activations = entry.activations == "f32" ? nil : Self.int8
+      // Only of the format that was measured the time is the measured one, and not one that was made of it.
+      let meant = Self.benchmarked.filter {
+        let seconds = times.seconds(
+          $0, rows: shape.rows, columns: shape.cols, activations: activations)
+        return abs((seconds ?? 0) - 3e-6) < 1e-15
+      }
+      #expect(meant.count == 1, "\(entry.label): \(meant)")
+      found.formUnion(meant)
+    }
+    #expect(found == Set(Self.benchmarked))
+  }
+
+  /// A row as a file holds it, with one value put in the place of another.
+  private static func option(_ key: String, _ value: String) -> OptionValue {
+    let span = SourceSpan(
+      file: TextFile(path: "times.json", text: ""), line: 1, column: 1, length: 1)
+    let row = [
+      ("weights", "int4"), ("activations", "f32"), ("group", "32"), ("rows", "64"), ("cols", "64"),
+      ("n", "1"), ("threads", "1"), ("seconds", "1e-06"),
+    ].map { name, usual in
+      OptionValue.Entry(
+        key: name, keySpan: span,
+        value: OptionValue(.scalar(name == key ? value : usual), span: span))
+    }
+    let rows = OptionValue(.sequence([OptionValue(.mapping(row), span: span)]), span: span)
+    return OptionValue(
+      .mapping([OptionValue.Entry(key: "rows", keySpan: span, value: rows)]), span: span)
+  }
+
+  @Test(
+    "Sizes and times that nothing has are refused, and the greatest ones can be counted",
+    arguments: [
+      ("rows", "16777216", "16777217"), ("cols", "16777216", "9223372036854775807"),
+      ("group", "16777216", "9223372036854775807"), ("rows", "1", "0"), ("cols", "1", "-1"),
+      ("seconds", "1000", "1000.5"), ("seconds", "1e-9", "1e6"),
+    ])
+  func ranges(key: String, most: String, tooMuch: String) throws {
+    let times = try KernelTimes(option: Self.option(key, most))
+    #expect(times.rows.count == 1)
+    for spec in Self.benchmarked {
+      let seconds = times.seconds(spec, rows: 512, columns: 512, activations: nil)
+      #expect(seconds?.isFinite != false)
+    }
+    let error = #expect(throws: DiagnosticList.self) {
+      try KernelTimes(option: Self.option(key, tooMuch))
+    }
+    #expect(error?.description.contains("[options.range]") == true, "\(String(describing: error))")
   }
 }

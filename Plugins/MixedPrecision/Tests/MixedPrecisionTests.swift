@@ -23,7 +23,7 @@ struct MixedPrecisionTests {
   private static let plugins: [any Plugin.Type] = [
     QuantizeTensors.self, MixedPrecision.self, LogitDivergenceMetric.self, LogitNoiseMetric.self,
     OutputErrorMetric.self, WeightErrorMetric.self, ExactSolver.self, GreedySolver.self,
-    ShortMetric.self, SpendthriftSolver.self,
+    ShortMetric.self, SpendthriftSolver.self, HesitantSolver.self,
   ]
 
   /// One scale for a tensor, since the rows of the sample networks are too short to bear scales.
@@ -245,7 +245,58 @@ struct MixedPrecisionTests {
     let unknown = #expect(throws: DiagnosticList.self) { try run(pass) }
     #expect(
       unknown?.description.contains(
-        "no product of one token with weights 'int5' and activations 'f32'") == true)
+        "no product of one token on one thread with weights 'int5' and activations 'f32'") == true)
+  }
+
+  @Test("Of the formats near the budget those without a time are told and left out")
+  func unmeasured() throws {
+    var pass = MixedPrecision()
+    pass.kernelTimes = KernelTimes(Self.times.rows.filter { $0.weights != "int8" })
+    pass.seconds = 1
+    // In groups rows of a few weights take many bits; near such a budget lie 6 to 8, and what `quantize` left.
+    pass.bits = AverageBits(24)
+    let (graph, run) = try run(pass)
+    #expect(Set(layers(graph).map(\.spec)) == [Self.start.weights])
+    let told = run.remarks.filter { $0.kind.name == "unmeasured" }
+    #expect(told.count == 1)
+    #expect(
+      told.first?.message.hasSuffix(
+        "with: \([8, 7, 6].map { "weights 'int\($0)' and activations 'f32'" }.joined(separator: ", "))"
+      ) == true, "\(told)")
+    pass.kernelTimes = Self.times
+    let (better, known) = try self.run(pass)
+    #expect(layers(better).contains { $0.spec.format == .integer(bits: 8) })
+    #expect(
+      known.remarks.first { $0.kind.name == "unmeasured" }?.message.contains("'int8'") == false)
+    pass.kernelTimes = KernelTimes([])
+    let none = #expect(throws: DiagnosticList.self) { try self.run(pass) }
+    #expect(
+      none?.description.contains("'kernel_times' has no product of one token on one thread with")
+        == true)
+  }
+
+  @Test("Times that cannot be counted are refused")
+  func endlessTimes() throws {
+    var pass = MixedPrecision()
+    pass.choices = choices([4])
+    pass.bits = AverageBits(32)
+    pass.kernelTimes = KernelTimes([
+      KernelTimes.Row(
+        weights: "int4", activations: "f32", group: 0, rows: 1, columns: 1, seconds: 1000)
+    ])
+    let error = #expect(throws: DiagnosticList.self) { try run(pass) }
+    #expect(error?.description.contains("which is beyond 10000.0 s") == true)
+  }
+
+  @Test("What a solver says of its choice is told")
+  func solverNote() throws {
+    var pass = MixedPrecision.keeping(Self.start)
+    pass.solver = ComponentName("hesitant")
+    let (_, run) = try run(pass)
+    #expect(
+      run.remarks.filter { $0.kind.name == "solved" }.map(\.message) == [
+        "solver 'hesitant': others may lose less"
+      ])
   }
 
   @Test("The greedy solver keeps the budget")
@@ -383,6 +434,17 @@ private struct ShortMetric: SensitivityMetric {
   func losses(
     of layers: [RoundedLinear], as specs: [QuantizationSpec], in network: MeasuredNetwork
   ) -> [[Double]] { layers.dropLast().map { _ in specs.map { _ in 0 } } }
+}
+
+/// Takes the first choice, and is not sure of it.
+private struct HesitantSolver: AllocationSolver {
+  static let info = ComponentInfo(name: "hesitant", summary: "Is not sure.")
+
+  func solve(_ problem: AllocationProblem) -> AllocationProblem.Solution? {
+    var solution = problem.solution(problem.items.map { _ in 0 })
+    solution.note = "others may lose less"
+    return solution
+  }
 }
 
 /// Takes the last choice, which is the dearest here.

@@ -20,8 +20,12 @@ public struct AllocationProblem: Sendable {
   public struct Solution: Hashable, Sendable {
     /// Which choice each thing gets.
     public var choices: [Int]
+    /// The sum of their losses.
     public var loss: Double
+    /// The sums of their costs, one for each budget.
     public var costs: [Int]
+    /// What the solver has to say of it, such as that a better one may exist; nil if nothing.
+    public var note: String?
   }
 
   /// The choices of each thing, none without any.
