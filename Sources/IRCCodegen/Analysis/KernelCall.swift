@@ -20,6 +20,8 @@ struct KernelCall: Hashable {
     case tokens
     /// How many elements they have together, with so many in each row.
     case elements(Int)
+    /// Room for a kernel: of the thread that works on some tokens, or of the context, which has one thread.
+    case scratch(ofThread: Bool)
   }
 
   /// The function as the C file names it.
@@ -52,6 +54,7 @@ extension KernelCall.Argument: ExpressibleByStringInterpolation {
     case (.tokens, .each): "1"
     case (.elements(let columns), .all): "tokens * \(columns)"
     case (.elements(let columns), .each): "\(columns)"
+    case (.scratch(let isOfThread), _): isOfThread ? "scratch" : "m->scratch"
     }
   }
 }

@@ -262,7 +262,7 @@ struct StepBuilder {
   }
 
   /// Room for a kernel, which a thread that works on some tokens has for itself.
-  var scratch: KernelCall.Argument { program.hasThreads ? "scratch" : "m->scratch" }
+  var scratch: KernelCall.Argument { .scratch(ofThread: program.hasThreads) }
 }
 
 extension QuantizationSpec {

@@ -110,7 +110,8 @@ struct LayerText {
       "  const struct call *const call = (const struct call *)arguments;",
       "  const \(symbol)_context *const m = call->m;", "  (void)thread;",
     ]
-    if body.contains(where: { $0.contains("scratch)") }) {
+    let arguments = block.steps.flatMap(\.calls).flatMap(\.arguments)
+    if arguments.contains(.scratch(ofThread: true)) {
       lines.append("  void *const scratch = m->crew.scratch + thread * SCRATCH_BYTES;")
     }
     // Loops count from the first token of the call, one call is made for rows that begin with the thread's.
