@@ -66,6 +66,9 @@ static const char kernels_vector_math_h[] = {
 static const char kernels_vector_products_h[] = {
 #embed "kernels_vector_products.h" suffix(, 0)
 };
+static const char kernels_vector_fitted_h[] = {
+#embed "kernels_vector_fitted.h" suffix(, 0)
+};
 static const char kernels_vector_sequence_h[] = {
 #embed "kernels_vector_sequence.h" suffix(, 0)
 };
@@ -139,6 +142,7 @@ static const irc_embedded_file files[] = {
   FILE_ENTRY("kernels_vector_quantize.h", kernels_vector_quantize_h),
   FILE_ENTRY("kernels_vector_math.h", kernels_vector_math_h),
   FILE_ENTRY("kernels_vector_products.h", kernels_vector_products_h),
+  FILE_ENTRY("kernels_vector_fitted.h", kernels_vector_fitted_h),
   FILE_ENTRY("kernels_vector_sequence.h", kernels_vector_sequence_h),
   FILE_ENTRY("kernels_vector_hadamard.h", kernels_vector_hadamard_h),
   FILE_ENTRY("kernels_avx2_rows.c", kernels_avx2_rows_c),

@@ -9,6 +9,7 @@
 #include "kernels_avx2_vector.h"
 #include "kernels_vector_math.h"
 #include "kernels_vector_products.h"
+#include "kernels_vector_fitted.h"
 #ifndef IRC_WITHOUT_SEQUENCES
 #include "kernels_vector_sequence.h"
 #endif

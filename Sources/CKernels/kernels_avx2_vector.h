@@ -85,6 +85,19 @@ IRC_VECTOR irc_v irc_v_load_codes_some(const int8_t *p, size_t n) {
   return irc_v_load_codes(some);
 }
 
+// Sixteen values, looked up by the four low bits of sixteen codes.
+IRC_VECTOR __m256 irc_v_look_up_half(irc_v table, __m128i codes) {
+  __m256i code = _mm256_cvtepi8_epi32(codes);
+  return _mm256_blendv_ps(
+    _mm256_permutevar8x32_ps(table.a, code), _mm256_permutevar8x32_ps(table.b, code),
+    _mm256_castsi256_ps(_mm256_slli_epi32(code, 28)));
+}
+IRC_VECTOR irc_v irc_v_look_up(irc_v table, const int8_t *codes) {
+  __m128i some = _mm_loadu_si128((const __m128i *)(const void *)codes);
+  IRC_V_BOTH(
+    irc_v_look_up_half(table, some), irc_v_look_up_half(table, _mm_srli_si128(some, 8)));
+}
+
 IRC_VECTOR irc_v irc_v_add(irc_v x, irc_v y) {
   IRC_V_BOTH(_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b));
 }

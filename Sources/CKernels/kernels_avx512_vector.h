@@ -61,6 +61,12 @@ IRC_VECTOR irc_v irc_v_load_codes_some(const int8_t *p, size_t n) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(irc_v_mask(n), p)));
 }
 
+// Sixteen values, looked up by the four low bits of sixteen codes.
+IRC_VECTOR irc_v irc_v_look_up(irc_v table, const int8_t *codes) {
+  __m128i some = _mm_loadu_si128((const __m128i *)(const void *)codes);
+  return _mm512_permutexvar_ps(_mm512_cvtepi8_epi32(some), table);
+}
+
 IRC_VECTOR irc_v irc_v_add(irc_v a, irc_v b) { return _mm512_add_ps(a, b); }
 IRC_VECTOR irc_v irc_v_sub(irc_v a, irc_v b) { return _mm512_sub_ps(a, b); }
 IRC_VECTOR irc_v irc_v_mul(irc_v a, irc_v b) { return _mm512_mul_ps(a, b); }

@@ -17,6 +17,9 @@ void IRC_NAME(add_branch)(
 #define IRC_DECLARE_INTEGER(set) \
   IRC_TYPED(linear_q_i8, set);   \
   IRC_TYPED(linear_q_i8_up, set)
+// The product of a set with weights whose groups have values of their own, of at most four bits.
+#define IRC_DECLARE_FITTED(set) \
+  extern __typeof__(IRC_NAME(linear_q_f32)) IRC_NAME(linear_q_fitted_##set)
 #define IRC_DECLARE_PANELS(set) \
   IRC_TYPED(linear_q_f32, set); \
   IRC_TYPED(linear_q_f32_up, set)
@@ -51,6 +54,8 @@ IRC_DECLARE_INTEGER(avx512);
 IRC_DECLARE_INTEGER(amx);
 IRC_DECLARE_PANELS(avx2);
 IRC_DECLARE_PANELS(avx512);
+IRC_DECLARE_FITTED(avx2);
+IRC_DECLARE_FITTED(avx512);
 IRC_DECLARE_ROWS(avx2);
 IRC_DECLARE_ROWS(avx512);
 #endif

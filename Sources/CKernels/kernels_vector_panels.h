@@ -340,6 +340,8 @@ void IRC_P_SET(linear_q_f32)(
   const irc_packed_weights *w, const float *bias, size_t tokens, void *IRC_RESTRICT scratch) {
   if (w->layout == IRC_LAYOUT_PANELS)
     irc_p_linear(y, y_stride, x, x_stride, w, bias, tokens, (float *)scratch);
+  else if (w->kind != IRC_CODES_SCALED && w->bits <= 4)
+    IRC_P_SET(linear_q_fitted)(y, y_stride, x, x_stride, w, bias, tokens, scratch);
   else
     IRC_NAME(linear_q_f32)(y, y_stride, x, x_stride, w, bias, tokens, scratch);
 }

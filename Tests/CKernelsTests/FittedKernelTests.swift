@@ -68,6 +68,11 @@ struct FittedKernelTests {
       irc_linear_q_f32(&y, out, x, columns, w, bias, tokens, &scratch)
       irc_linear_q_f32_ref(&expected, out, x, columns, w, bias, tokens)
       #expect(bitPatterns(y) == bitPatterns(expected))
+      for kernels in [irc_kernels_avx2(), irc_kernels_avx512_vnni()].compactMap({ $0 }) {
+        var same = [Float](repeating: .nan, count: tokens * out)
+        kernels.pointee.linear_q_f32(&same, out, x, columns, w, bias, tokens, &scratch)
+        #expect(bitPatterns(same) == bitPatterns(expected))
+      }
       // The last rows alone, as a thread would take them.
       var part = irc_packed_rows(w.pointee, 5, 2)
       var tail = [Float](repeating: 0, count: 2)
