@@ -53,6 +53,7 @@ package final class KernelBench {
     let cache = Machine.largestCache
     let ring = Machine.Ring(
       lastLevelCache: cache, freeMemory: Machine.freeMemory, asked: request.ringBytes)
+    try Self.checkMemory(request, ring)
     let crew = ThreadCrew(count: request.threads, processors: processors)
     setting = unsafe KernelSetting(
       kernels: kernels, crew: crew,
@@ -78,6 +79,24 @@ package final class KernelBench {
       scaleRate: Self.scaleRate(of: 2048, setting),
       cacheRate: Self.scaleRate(of: 256, setting), float: peak(IRC_PEAK_FLOAT), integer: integer,
       integers: integers, tiles: peak(IRC_PEAK_INT8_AMX))
+  }
+
+  /// What is allocated is touched, so asking for more than there is would end this program, or others.
+  ///
+  /// - Throws: `Diagnostic` `bench.memory`.
+  private static func checkMemory(_ request: Request, _ ring: Machine.Ring) throws {
+    // A ring has two copies at least, with numbers that codes were made of; many tokens have inputs and results.
+    let ofShapes = request.shapes.map { shape in
+      8 * shape.rows * shape.cols + 8 * 512 * (shape.rows + shape.cols)
+    }
+    let needed = 2 * ring.byteCount + (ofShapes.max() ?? 0)
+    let free = Machine.freeMemory
+    if needed > free {
+      throw Diagnostic(
+        "bench.memory",
+        "this takes about \(needed >> 20) MiB of memory, and \(free >> 20) MiB are free",
+        hint: "ask for smaller --shapes, or a smaller --ring")
+    }
   }
 
   /// What oneDNN is held to besides: where it would use tiles, which ours are not compared with, and where ours use less.

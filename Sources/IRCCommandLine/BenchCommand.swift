@@ -142,7 +142,7 @@ struct BenchCommand: ParsableCommand {
     ) { weightBytes = $0.emissions.reduce(0) { $0 + $1.weightBytes } }
     let processors = Processors.pin(threads)
     let speed = try ModelSpeed(
-      of: subject.with(threads: threads).model, prompt: promptTokens ?? 128,
+      of: try subject.with(threads: threads).model, prompt: promptTokens ?? 128,
       tokens: tokens ?? 64, rounds: runs)
     let fields: [(key: String, value: JSON)] = [
       ("model", .string(model)), ("weight_bytes", .integer(weightBytes)),

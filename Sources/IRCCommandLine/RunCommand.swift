@@ -70,7 +70,7 @@ struct RunCommand: ParsableCommand {
     let showsText = !common.json
     if showsText { try StandardStream.output("\n") }
     let generation = try Generation(
-      of: subject.with(threads: threads), prompt: prompt, limit: tokens,
+      of: try subject.with(threads: threads), prompt: prompt, limit: tokens,
       sampling: sampling ?? .greedy
     ) { if showsText { try StandardStream.output($0) } }
     if let context = generation.fullContext {

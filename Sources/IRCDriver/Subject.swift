@@ -79,8 +79,18 @@ package struct Subject {
 
   /// The same, with so many threads if it is a compiled library; without a number with as many as the machine has processors. What is
   /// interpreted has its own.
-  package func with(threads: Int?) -> Subject {
+  ///
+  /// - Throws: `Diagnostic` `library.threads` when a library has no room for the number that is asked for.
+  package func with(threads: Int?) throws -> Subject {
     guard let compiled = model as? CompiledModel else { return self }
+    if let threads, threads > compiled.mostThreads {
+      throw Diagnostic(
+        "library.threads",
+        "the library has room for \(compiled.mostThreads) thread\(compiled.mostThreads == 1 ? "" : "s"), not for \(threads)",
+        hint:
+          "give fewer --threads, or make room with --set passes.emit-c.most_threads=\(min(threads, 256)), and 'threads' other than none"
+      )
+    }
     return Subject(self, running: compiled.with(threads: threads))
   }
 

@@ -49,7 +49,8 @@ func measure(_ name: String, bits: UInt32, group: Int, kind: irc_code_kind) {
         layout: IRC_LAYOUT_ROWS, levels: nil, level_step: 0)
       let times = [1, 32].map { tokens in
         milliseconds {
-          irc_kernels_best().pointee.linear_q_f32(&y, outputs, activations, inputs, &w, nil, tokens, &scratch)
+          irc_kernels_best().pointee.linear_q_f32(
+            &y, outputs, activations, inputs, &w, nil, tokens, &scratch)
         }
       }
       row(name, times[0], times[1])
