@@ -33,6 +33,9 @@ static const char kernels_integer_h[] = {
 static const char kernels_integer_c[] = {
 #embed "kernels_integer.c" suffix(, 0)
 };
+static const char kernels_branch_down_h[] = {
+#embed "kernels_branch_down.h" suffix(, 0)
+};
 static const char kernels_branch_c[] = {
 #embed "kernels_branch.c" suffix(, 0)
 };
@@ -99,6 +102,15 @@ static const char kernels_avx512_integer_c[] = {
 static const char kernels_amx_integer_c[] = {
 #embed "kernels_amx_integer.c" suffix(, 0)
 };
+static const char kernels_avx2_integer_h[] = {
+#embed "kernels_avx2_integer.h" suffix(, 0)
+};
+static const char kernels_avx2_one_h[] = {
+#embed "kernels_avx2_one.h" suffix(, 0)
+};
+static const char kernels_avx2_many_h[] = {
+#embed "kernels_avx2_many.h" suffix(, 0)
+};
 static const char kernels_avx2_integer_c[] = {
 #embed "kernels_avx2_integer.c" suffix(, 0)
 };
@@ -131,6 +143,7 @@ static const irc_embedded_file files[] = {
   FILE_ENTRY("kernels_linear.c", kernels_linear_c),
   FILE_ENTRY("kernels_integer.h", kernels_integer_h),
   FILE_ENTRY("kernels_integer.c", kernels_integer_c),
+  FILE_ENTRY("kernels_branch_down.h", kernels_branch_down_h),
   FILE_ENTRY("kernels_branch.c", kernels_branch_c),
   FILE_ENTRY("kernels_threads.h", kernels_threads_h),
   FILE_ENTRY("kernels_threads.c", kernels_threads_c),
@@ -153,6 +166,9 @@ static const irc_embedded_file files[] = {
   FILE_ENTRY("kernels_avx512_integer.h", kernels_avx512_integer_h),
   FILE_ENTRY("kernels_avx512_integer.c", kernels_avx512_integer_c),
   FILE_ENTRY("kernels_amx_integer.c", kernels_amx_integer_c),
+  FILE_ENTRY("kernels_avx2_integer.h", kernels_avx2_integer_h),
+  FILE_ENTRY("kernels_avx2_one.h", kernels_avx2_one_h),
+  FILE_ENTRY("kernels_avx2_many.h", kernels_avx2_many_h),
   FILE_ENTRY("kernels_avx2_integer.c", kernels_avx2_integer_c),
   FILE_ENTRY("kernels_vector_panels.h", kernels_vector_panels_h),
   FILE_ENTRY("kernels_avx2_panels.c", kernels_avx2_panels_c),

@@ -90,30 +90,29 @@ IRC_KERNEL void IRC_OF_SET(scaled_silu_rows_f32)(
         irc_v_mul(irc_v_load_some(x + i, some), irc_v_load_some(scale + i, some))));
 }
 
+#define IRC_V_OF_TWO(f, a, b)                                       \
+  IRC_V_ROW(                                                        \
+    y, n, f(irc_v_load((a) + i), irc_v_load((b) + i)),              \
+    f(irc_v_load_some((a) + i, some), irc_v_load_some((b) + i, some)))
+
 IRC_KERNEL void IRC_OF_SET(div_rows_f32)(
   float *y, const float *x, size_t x_stride, const float *divisor, size_t rows, size_t n) {
   for (size_t r = 0; r < rows; r++, x += x_stride, y += n)
-    IRC_V_ROW(
-      y, n, irc_v_div(irc_v_load(x + i), irc_v_load(divisor + i)),
-      irc_v_div(irc_v_load_some(x + i, some), irc_v_load_some(divisor + i, some)));
+    IRC_V_OF_TWO(irc_v_div, x, divisor);
 }
 
 IRC_KERNEL void IRC_OF_SET(add_rows_f32)(
   float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows,
   size_t n) {
   for (size_t r = 0; r < rows; r++, a += a_stride, b += b_stride, y += n)
-    IRC_V_ROW(
-      y, n, irc_v_add(irc_v_load(a + i), irc_v_load(b + i)),
-      irc_v_add(irc_v_load_some(a + i, some), irc_v_load_some(b + i, some)));
+    IRC_V_OF_TWO(irc_v_add, a, b);
 }
 
 IRC_KERNEL void IRC_OF_SET(mul_rows_f32)(
   float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows,
   size_t n) {
   for (size_t r = 0; r < rows; r++, a += a_stride, b += b_stride, y += n)
-    IRC_V_ROW(
-      y, n, irc_v_mul(irc_v_load(a + i), irc_v_load(b + i)),
-      irc_v_mul(irc_v_load_some(a + i, some), irc_v_load_some(b + i, some)));
+    IRC_V_OF_TWO(irc_v_mul, a, b);
 }
 
 // ---- Norms --------------------------------------------------------------------------------------

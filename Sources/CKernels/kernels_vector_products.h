@@ -162,58 +162,12 @@ IRC_VECTOR void irc_v_sum_down(
       hidden + o, hidden_stride, lanes, NULL, tokens, rank - o < 4 ? rank - o : 4);
 }
 
-IRC_KERNEL void IRC_OF_SET(quantize_tokens_down)(
-  int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
-  int32_t *IRC_RESTRICT zero, float *IRC_RESTRICT hidden, size_t hidden_stride,
-  const float *IRC_RESTRICT x, size_t x_stride, const irc_real_weights *down, size_t tokens,
-  uint32_t bits, void *IRC_RESTRICT scratch) {
-  float *lanes = (float *)scratch;
-  size_t n = down->in, count;
-  for (size_t first = 0; first < tokens; first += count) {
-    count = tokens - first < IRC_DOWN_TOKENS ? tokens - first : IRC_DOWN_TOKENS;
-    const float *rows = x + first * x_stride;
-    irc_span spans[IRC_DOWN_TOKENS];
-    for (size_t t = 0; t < count; t++) spans[t] = irc_no_span();
-    memset(lanes, 0, irc_down_scratch_bytes(down->out));
-    for (size_t start = 0; start < n; start += IRC_DOWN_COLUMNS) {
-      size_t length = n - start < IRC_DOWN_COLUMNS ? n - start : IRC_DOWN_COLUMNS;
-      for (size_t t = 0; t < count; t++)
-        irc_v_widen(&spans[t], rows + t * x_stride + start, length, zero != NULL);
-      irc_v_add_down(lanes, rows, x_stride, count, down, start, length);
-    }
-    for (size_t t = 0; t < count; t++)
-      scale[first + t] = irc_v_quantize_token(
-        codes + (first + t) * code_stride, code_stride, zero ? zero + first + t : NULL,
-        rows + t * x_stride, n, bits, spans[t]);
-    irc_v_sum_down(hidden + first * hidden_stride, hidden_stride, lanes, count, down->out);
-  }
-}
-
-IRC_KERNEL void IRC_OF_SET(quantize_static_down)(
-  int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT hidden,
-  size_t hidden_stride, const float *IRC_RESTRICT x, size_t x_stride, const irc_real_weights *down,
-  size_t tokens, float scale, int32_t zero, int32_t low, int32_t high,
-  void *IRC_RESTRICT scratch) {
-  float *lanes = (float *)scratch;
-  float r = irc_reciprocal(scale);
-  size_t n = down->in, count;
-  for (size_t first = 0; first < tokens; first += count) {
-    count = tokens - first < IRC_DOWN_TOKENS ? tokens - first : IRC_DOWN_TOKENS;
-    const float *rows = x + first * x_stride;
-    memset(lanes, 0, irc_down_scratch_bytes(down->out));
-    for (size_t start = 0; start < n; start += IRC_DOWN_COLUMNS) {
-      size_t length = n - start < IRC_DOWN_COLUMNS ? n - start : IRC_DOWN_COLUMNS;
-      for (size_t t = 0; t < count; t++)
-        irc_v_quantize(
-          codes + (first + t) * code_stride + start, rows + t * x_stride + start, length, r, zero,
-          (float)(low - zero), (float)(high - zero));
-      irc_v_add_down(lanes, rows, x_stride, count, down, start, length);
-    }
-    for (size_t t = 0; t < count; t++)
-      irc_pad_codes(codes + (first + t) * code_stride, n, code_stride);
-    irc_v_sum_down(hidden + first * hidden_stride, hidden_stride, lanes, count, down->out);
-  }
-}
+#define IRC_DOWN_KERNEL IRC_KERNEL
+#define IRC_DOWN_OF_SET IRC_OF_SET
+#define IRC_DOWN(name) irc_v_##name
+#define IRC_DOWN_QUANTIZE(codes, x, n, r, zero, low, high) \
+  irc_v_quantize(codes, x, n, r, zero, (float)((low) - (zero)), (float)((high) - (zero)))
+#include "kernels_branch_down.h"
 
 // Sums of the tree of irc_sum_lanes: the lanes of sixteen rows, of which 16 `steps` columns lie
 // together, times those of a token. That a sum is not begun from zero shows in the sign of a zero only.

@@ -95,6 +95,8 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     ("fp8", TableFormat.fp8E4M3, Granularity.row, ScaleFormat.f32),
     ("nf4", .nf4, .group(32), .f16), ("mxfp4", .fp4, .group(32), .e8m0),
     ("mxfp8", .fp8E4M3, .group(32), .e8m0), ("nvfp4", .fp4, .group(16), .e4m3),
+    ("mxfp4a8", .fp4, .group(32), .e8m0), ("nvfp4a8", .fp4, .group(16), .e4m3),
+    ("nf4a8", .nf4Int8, .group(32), .f16),
   ])
   func shippedTableSchemes(
     _ name: String, _ format: TableFormat, _ granularity: Granularity, _ scales: ScaleFormat
@@ -103,22 +105,13 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     let scheme = try #require(quantizer(try project.plan())).scheme
     #expect(
       scheme.weights == QuantizationSpec(.table(format), granularity, scaleFormat: scales))
-    #expect(scheme.activations == nil)
-  }
-
-  @Test(arguments: [
-    ("mxfp4a8", TableFormat.fp4, Granularity.group(32), ScaleFormat.e8m0),
-    ("nvfp4a8", .fp4, .group(16), .e4m3), ("nf4a8", .nf4Int8, .group(32), .f16),
-  ])
-  func shippedSchemesOfLevels(
-    _ name: String, _ format: TableFormat, _ granularity: Granularity, _ scales: ScaleFormat
-  ) throws {
-    let project = try Project([("model.yaml", minimal.replacing("w8a8", with: name))])
-    let scheme = try #require(quantizer(try project.plan())).scheme
-    #expect(
-      scheme.weights == QuantizationSpec(.table(format), granularity, scaleFormat: scales))
-    #expect(format.levels != nil)
-    #expect(scheme.activations?.spec == QuantizationSpec(.integer(bits: 8), .row))
+    if name.hasSuffix("a8") {
+      // Codes of eight bits are multiplied with integers only.
+      #expect(format.levels != nil)
+      #expect(scheme.activations?.spec == QuantizationSpec(.integer(bits: 8), .row))
+    } else {
+      #expect(scheme.activations == nil)
+    }
   }
 
   @Test(

@@ -502,97 +502,39 @@ void IRC_NAME(linear_q_i8_up)(
 // ---- The table ----------------------------------------------------------------------------------
 
 // The kernels worth tuning for an instruction set, so that a program can choose once.
+// Each has the type of the function of its name.
+#define IRC_ENTRY(name) __typeof__(IRC_NAME(name)) *name
 typedef struct irc_kernels {
   const char *name;
-  void (*linear_f32)(
-    float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
-    const float *IRC_RESTRICT w, const float *bias, size_t tokens, size_t in, size_t out);
-  void (*linear_f16)(
-    float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
-    const uint16_t *IRC_RESTRICT w, const float *bias, size_t tokens, size_t in, size_t out,
-    void *IRC_RESTRICT scratch);
-  void (*linear_q_f32)(
-    float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
-    const irc_packed_weights *w, const float *bias, size_t tokens, void *IRC_RESTRICT scratch);
-  void (*linear_q_i8)(
-    float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
-    const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
-    const float *bias, size_t tokens, void *IRC_RESTRICT scratch);
-  void (*quantize_tokens_i8)(
-    int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
-    int32_t *IRC_RESTRICT zero, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens,
-    size_t n, uint32_t bits);
-  void (*quantize_static_i8)(
-    int8_t *IRC_RESTRICT codes, size_t code_stride, const float *IRC_RESTRICT x, size_t x_stride,
-    size_t tokens, size_t n, float scale, int32_t zero, int32_t low, int32_t high);
-  void (*quantize_tokens_down)(
-    int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
-    int32_t *IRC_RESTRICT zero, float *IRC_RESTRICT hidden, size_t hidden_stride,
-    const float *IRC_RESTRICT x, size_t x_stride, const irc_real_weights *down, size_t tokens,
-    uint32_t bits, void *IRC_RESTRICT scratch);
-  void (*quantize_static_down)(
-    int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT hidden,
-    size_t hidden_stride, const float *IRC_RESTRICT x, size_t x_stride,
-    const irc_real_weights *down, size_t tokens, float scale, int32_t zero, int32_t low,
-    int32_t high, void *IRC_RESTRICT scratch);
-  void (*linear_q_f32_up)(
-    float *IRC_RESTRICT y, size_t y_stride, const float *IRC_RESTRICT x, size_t x_stride,
-    const irc_packed_weights *w, const float *bias, const float *IRC_RESTRICT hidden,
-    size_t hidden_stride, const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch);
-  void (*linear_q_i8_up)(
-    float *IRC_RESTRICT y, size_t y_stride, const int8_t *IRC_RESTRICT x, size_t x_stride,
-    const float *x_scale, const int32_t *x_zero, size_t x_scale_stride, const irc_packed_weights *w,
-    const float *bias, const float *IRC_RESTRICT hidden, size_t hidden_stride,
-    const irc_real_weights *up, size_t tokens, void *IRC_RESTRICT scratch);
-  void (*exp_f32)(float *y, const float *x, size_t n);
-  void (*negate_f32)(float *y, const float *x, size_t n);
-  void (*silu_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n);
-  void (*softplus_rows_f32)(float *y, const float *x, size_t x_stride, size_t rows, size_t n);
-  void (*scaled_silu_rows_f32)(
-    float *y, const float *x, size_t x_stride, const float *scale, size_t rows, size_t n);
-  void (*div_rows_f32)(
-    float *y, const float *x, size_t x_stride, const float *divisor, size_t rows, size_t n);
-  void (*add_rows_f32)(
-    float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows,
-    size_t n);
-  void (*mul_rows_f32)(
-    float *y, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t rows,
-    size_t n);
-  void (*rms_norm_f32)(
-    float *y, const float *x, size_t x_stride, const float *gain, size_t rows, size_t n,
-    float eps);
-  void (*layer_norm_f32)(
-    float *y, const float *x, size_t x_stride, const float *gain, const float *bias, size_t rows,
-    size_t n, float eps);
+  IRC_ENTRY(linear_f32);
+  IRC_ENTRY(linear_f16);
+  IRC_ENTRY(linear_q_f32);
+  IRC_ENTRY(linear_q_i8);
+  IRC_ENTRY(quantize_tokens_i8);
+  IRC_ENTRY(quantize_static_i8);
+  IRC_ENTRY(quantize_tokens_down);
+  IRC_ENTRY(quantize_static_down);
+  IRC_ENTRY(linear_q_f32_up);
+  IRC_ENTRY(linear_q_i8_up);
+  IRC_ENTRY(exp_f32);
+  IRC_ENTRY(negate_f32);
+  IRC_ENTRY(silu_rows_f32);
+  IRC_ENTRY(softplus_rows_f32);
+  IRC_ENTRY(scaled_silu_rows_f32);
+  IRC_ENTRY(div_rows_f32);
+  IRC_ENTRY(add_rows_f32);
+  IRC_ENTRY(mul_rows_f32);
+  IRC_ENTRY(rms_norm_f32);
+  IRC_ENTRY(layer_norm_f32);
   // NULL in a program that leaves these kernels out.
-  void (*attention_f32)(
-    float *IRC_RESTRICT y, const float *IRC_RESTRICT q, size_t q_stride,
-    const float *IRC_RESTRICT k, size_t k_stride, const float *IRC_RESTRICT v, size_t v_stride,
-    size_t tokens, size_t total, size_t heads, size_t kv_heads, size_t head_dim, float scale,
-    size_t window, float *IRC_RESTRICT scratch);
-  void (*attention_i8)(
-    float *IRC_RESTRICT y, const float *IRC_RESTRICT q, size_t q_stride,
-    const int8_t *IRC_RESTRICT k, size_t k_stride, const float *IRC_RESTRICT k_scale,
-    const int8_t *IRC_RESTRICT v, size_t v_stride, const float *IRC_RESTRICT v_scale,
-    size_t scale_stride, size_t tokens, size_t total, size_t heads, size_t kv_heads,
-    size_t head_dim, float scale, size_t window, void *IRC_RESTRICT scratch);
-  void (*causal_conv_f32)(
-    float *IRC_RESTRICT y, float *next_state, const float *IRC_RESTRICT x, size_t x_stride,
-    const float *state, const float *IRC_RESTRICT weight, const float *bias, size_t tokens,
-    size_t channels, size_t width);
-  void (*selective_scan_f32)(
-    float *IRC_RESTRICT y, float *IRC_RESTRICT h, const float *IRC_RESTRICT u, size_t u_stride,
-    const float *IRC_RESTRICT delta, size_t delta_stride, const float *IRC_RESTRICT a,
-    const float *IRC_RESTRICT b, size_t b_stride, const float *IRC_RESTRICT c, size_t c_stride,
-    const float *IRC_RESTRICT d, size_t tokens, size_t channels, size_t states);
-  void (*hadamard_f32)(
-    float *y, const float *x, size_t x_stride, size_t rows, size_t n, const irc_hadamard *h,
-    float *IRC_RESTRICT scratch);
-  void (*hadamard_tokens_i8)(
-    int8_t *IRC_RESTRICT codes, size_t code_stride, float *IRC_RESTRICT scale,
-    int32_t *IRC_RESTRICT zero, const float *IRC_RESTRICT x, size_t x_stride, size_t tokens,
-    size_t n, uint32_t bits, const irc_hadamard *h, float *IRC_RESTRICT scratch);
+  IRC_ENTRY(attention_f32);
+  IRC_ENTRY(attention_i8);
+  IRC_ENTRY(causal_conv_f32);
+  IRC_ENTRY(selective_scan_f32);
+  IRC_ENTRY(hadamard_f32);
+  IRC_ENTRY(hadamard_tokens_i8);
 } irc_kernels;
+#undef IRC_ENTRY
 
 // Kernels that run everywhere.
 const irc_kernels *IRC_NAME(kernels_portable)(void);
