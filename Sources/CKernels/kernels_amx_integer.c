@@ -42,143 +42,145 @@ IRC_AMX void irc_shape_tiles(size_t columns, size_t first, size_t second) {
   } while (0)
 
 typedef int32_t irc_tile_sums[IRC_AMX_TOKENS][IRC_PANEL_ROWS];
+typedef float irc_tile_results[IRC_AMX_TOKENS][IRC_PANEL_ROWS];
 
-// What a group's dot products become before they are sums; see kernels_avx512_integer.h.
-typedef struct irc_correction {
+IRC_AMX void irc_store_tiles(irc_tile_sums sums[4]) {
+  _tile_stored(0, sums[0], 64);
+  _tile_stored(1, sums[1], 64);
+  _tile_stored(2, sums[2], 64);
+  _tile_stored(3, sums[3], 64);
+}
+
+// ---- From sums to results -----------------------------------------------------------------------
+
+// One or two panels, from number `panel` of the ready ones on, with the tokens `first` ..< first + tokens, at
+// most twice IRC_AMX_TOKENS. Sums of groups are those of kernels_avx512_integer.h: minus what is summed up,
+// (tokens, groups), or NULL where the offset is zero.
+typedef struct irc_tile_block {
   const irc_ready_panels *ready;
-  const int32_t *sums;  // minus the sums of groups: (tokens, groups), or NULL where the offset is zero
+  size_t panel, panels, first, tokens;
+  const int32_t *sums;
   int32_t offset;
-} irc_correction;
+  const uint8_t *ahead;  // what is fetched meanwhile, so many lines with each step
+  size_t lines;
+} irc_tile_block;
 
-// result[m] += (float)sum * scale of one group for sixteen tokens from `first` on; of those that do not
-// exist, nothing is used.
+// What dot products need before they are sums: nothing, what the offset of codes adds, or that and what
+// offsets of groups and zero points of activations add.
+typedef enum irc_correction { IRC_PLAIN, IRC_OFFSET, IRC_ANY } irc_correction;
+
+// results[m] += (float)sum * scale of group g, for the sixteen tokens and the panel of tile k; of tokens that
+// do not exist, nothing is used.
 IRC_AMX void irc_add_group(
-  __m512 result[IRC_AMX_TOKENS], irc_tile_sums dots, const irc_product *q,
-  const irc_correction *c, size_t panel, size_t g, size_t first, size_t tokens) {
-  const irc_ready_panels *ready = c->ready;
-  const size_t at = (g * ready->count + panel) * IRC_PANEL_ROWS, groups = q->w->groups;
+  irc_tile_results results, irc_tile_sums dots, const irc_product *q, const irc_tile_block *block,
+  size_t k, size_t g, irc_correction correction, bool is_whole) {
+  const size_t token = k / 2 * IRC_AMX_TOKENS, panel = block->panel + k % 2, groups = q->w->groups;
+  if (!is_whole && (token >= block->tokens || k % 2 >= block->panels)) return;
+  const irc_ready_panels *ready = block->ready;
+  const size_t at = (g * ready->count + panel) * IRC_PANEL_ROWS;
   const __m512 scales = _mm512_loadu_ps(ready->scales + at);
-  if (!c->sums && !ready->totals) {
-    _Pragma("GCC unroll 16") for (size_t m = 0; m < IRC_AMX_TOKENS; m++)
-      result[m] = _mm512_add_ps(
-        result[m], _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(dots[m])), scales));
-    return;
+  __m512i offsets = _mm512_set1_epi32(block->offset), totals = _mm512_setzero_si512();
+  if (correction == IRC_ANY) {
+    if (ready->offsets) offsets = _mm512_loadu_si512(ready->offsets + at);
+    if (ready->totals) totals = _mm512_loadu_si512(ready->totals + at);
   }
-  __m512i offsets = ready->offsets ? _mm512_loadu_si512(ready->offsets + at)
-                                   : _mm512_set1_epi32(c->offset);
-  __m512i totals = ready->totals ? _mm512_loadu_si512(ready->totals + at) : _mm512_setzero_si512();
   _Pragma("GCC unroll 16") for (size_t m = 0; m < IRC_AMX_TOKENS; m++) {
-    size_t t = irc_min(m, tokens - 1);
-    int32_t sum = c->sums ? c->sums[t * groups + g] : 0;
-    int32_t zero = q->x_zero ? q->x_zero[(first + t) * q->x_scale_stride] : 0;
-    __m512i value = _mm512_add_epi32(
-      _mm512_loadu_si512(dots[m]), _mm512_mullo_epi32(offsets, _mm512_set1_epi32(sum)));
-    value = _mm512_sub_epi32(value, _mm512_mullo_epi32(totals, _mm512_set1_epi32(zero)));
-    result[m] = _mm512_add_ps(result[m], _mm512_mul_ps(_mm512_cvtepi32_ps(value), scales));
+    __m512i value = _mm512_loadu_si512(dots[m]);
+    const size_t t = irc_min(token + m, block->tokens - 1);
+    if (correction == IRC_OFFSET) {
+      uint32_t sum = (uint32_t)block->sums[t * groups + g] * (uint32_t)block->offset;
+      value = _mm512_add_epi32(value, _mm512_set1_epi32((int32_t)sum));
+    } else if (correction == IRC_ANY) {
+      int32_t sum = block->sums ? block->sums[t * groups + g] : 0;
+      int32_t zero = q->x_zero ? q->x_zero[(block->first + t) * q->x_scale_stride] : 0;
+      value = _mm512_add_epi32(value, _mm512_mullo_epi32(offsets, _mm512_set1_epi32(sum)));
+      value = _mm512_sub_epi32(value, _mm512_mullo_epi32(totals, _mm512_set1_epi32(zero)));
+    }
+    __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(value), scales);
+    _mm512_storeu_ps(results[m], _mm512_add_ps(_mm512_loadu_ps(results[m]), product));
   }
 }
 
-IRC_AMX void irc_store_tokens(
-  const irc_product *q, size_t row, size_t first, size_t tokens,
-  const __m512 result[IRC_AMX_TOKENS]) {
-  _Pragma("GCC unroll 16") for (size_t m = 0; m < IRC_AMX_TOKENS; m++)
-    if (m < tokens) irc_store_rows(q, row, first + m, result[m]);
+IRC_AMX void irc_store_results(
+  irc_tile_results results[4], const irc_product *q, const irc_tile_block *block) {
+  for (size_t p = 0; p < block->panels; p++)
+    for (size_t t = 0; t < block->tokens; t++)
+      irc_store_rows(
+        q, (block->ready->first + block->panel + p) * IRC_PANEL_ROWS, block->first + t,
+        _mm512_loadu_ps(results[t / IRC_AMX_TOKENS * 2 + p][t % IRC_AMX_TOKENS]));
 }
 
-// ---- One scale a row ----------------------------------------------------------------------------
+// ---- Blocks of four tiles -----------------------------------------------------------------------
 
-// One or two panels, from number `panel` of the ready ones on, with up to 32 tokens.
-IRC_AMX void irc_amx_rows(
-  const irc_product *q, const irc_correction *c, size_t panel, size_t panels, size_t first,
-  size_t tokens, size_t columns, bool is_signed) {
-  const irc_ready_panels *ready = c->ready;
-  const uint8_t *b = ready->codes + panel * ready->stride;
-  const int8_t *x = q->x + first * q->x_stride, *x2 = x + IRC_AMX_TOKENS * q->x_stride;
-  const size_t padded = irc_padded(q->w->in), stride = q->x_stride, next = ready->stride;
-  const bool two_tokens = tokens > IRC_AMX_TOKENS, two_panels = panels > 1;
-  irc_tile_sums dots[4];
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
-  if (two_tokens && two_panels) {
-    for (size_t i = 0; i < padded; i += columns, b += 16 * columns) {
-      _tile_loadd(6, b, 64);
-      _tile_loadd(4, x + i, stride);
-      IRC_TILE_MULTIPLY(is_signed, 0, 4, 6);
+// All columns of a block. Stores of tiles wait for their products and delay what comes after them, and reading
+// what was stored waits again: so the sums of a group are stored when the next one's are about to take their
+// tiles, and added one group later, tile by tile between the products.
+IRC_AMX void irc_amx_block(
+  const irc_product *q, irc_tile_block *block, size_t columns, bool is_signed,
+  irc_correction correction, bool is_whole) {
+  const size_t groups = q->w->groups, stride = q->x_stride, next = block->ready->stride;
+  const uint8_t *b = block->ready->codes + block->panel * next;
+  const int8_t *row = q->x + block->first * stride, *x = row;
+  const bool two_tokens = is_whole || block->tokens > IRC_AMX_TOKENS;
+  const bool two_panels = is_whole || block->panels > 1;
+  irc_tile_sums sums[2][4];
+  irc_tile_results results[4];
+  memset(results, 0, sizeof results);
+#define IRC_ADD(k) \
+  if (g > 1) irc_add_group(results[k], sums[g % 2][k], q, block, k, g - 2, correction, is_whole)
+  for (size_t g = 0; g < groups; g++) {
+    irc_tile_sums *before = sums[(g + 1) % 2];
+    const int8_t *end = row + irc_group_end(q->w, g);
+    _tile_loadd(6, b, 64);
+    _tile_loadd(4, x, stride);
+    IRC_ADD(0);
+    _tile_stored(0, before[0], 64);
+    _tile_zero(0);
+    IRC_TILE_MULTIPLY(is_signed, 0, 4, 6);
+    IRC_ADD(1);
+    if (two_panels) {
+      _tile_stored(1, before[1], 64);
       _tile_loadd(7, b + next, 64);
+      _tile_zero(1);
       IRC_TILE_MULTIPLY(is_signed, 1, 4, 7);
-      _tile_loadd(5, x2 + i, stride);
-      IRC_TILE_MULTIPLY(is_signed, 2, 5, 6);
-      IRC_TILE_MULTIPLY(is_signed, 3, 5, 7);
     }
-  } else {
-    for (size_t i = 0; i < padded; i += columns, b += 16 * columns) {
+    IRC_ADD(2);
+    if (two_tokens) {
+      _tile_stored(2, before[2], 64);
+      _tile_loadd(5, x + IRC_AMX_TOKENS * stride, stride);
+      _tile_zero(2);
+      IRC_TILE_MULTIPLY(is_signed, 2, 5, 6);
+      IRC_ADD(3);
+      if (two_panels) {
+        _tile_stored(3, before[3], 64);
+        _tile_zero(3);
+        IRC_TILE_MULTIPLY(is_signed, 3, 5, 7);
+      }
+    }
+    for (x += columns, b += IRC_PANEL_ROWS * columns; x < end;
+         x += columns, b += IRC_PANEL_ROWS * columns) {
+      for (size_t k = 0; k < block->lines; k++, block->ahead += 64)
+        _mm_prefetch((const char *)block->ahead, _MM_HINT_T1);
       _tile_loadd(6, b, 64);
-      _tile_loadd(4, x + i, stride);
+      _tile_loadd(4, x, stride);
       IRC_TILE_MULTIPLY(is_signed, 0, 4, 6);
       if (two_panels) {
         _tile_loadd(7, b + next, 64);
         IRC_TILE_MULTIPLY(is_signed, 1, 4, 7);
       }
       if (two_tokens) {
-        _tile_loadd(5, x2 + i, stride);
+        _tile_loadd(5, x + IRC_AMX_TOKENS * stride, stride);
         IRC_TILE_MULTIPLY(is_signed, 2, 5, 6);
+        if (two_panels) IRC_TILE_MULTIPLY(is_signed, 3, 5, 7);
       }
     }
   }
-  _tile_stored(0, dots[0], 64);
-  _tile_stored(1, dots[1], 64);
-  _tile_stored(2, dots[2], 64);
-  _tile_stored(3, dots[3], 64);
-  for (size_t k = 0; k < 4; k++) {
-    size_t token = k / 2 * IRC_AMX_TOKENS;
-    if (token >= tokens || k % 2 >= panels) continue;
-    size_t count = irc_min(tokens - token, IRC_AMX_TOKENS);
-    __m512 result[IRC_AMX_TOKENS];
-    _Pragma("GCC unroll 16") for (size_t m = 0; m < IRC_AMX_TOKENS; m++)
-      result[m] = _mm512_setzero_ps();
-    irc_correction own = {c->ready, c->sums ? c->sums + token : NULL, c->offset};
-    irc_add_group(result, dots[k], q, &own, panel + k % 2, 0, first + token, count);
-    irc_store_tokens(
-      q, (ready->first + panel + k % 2) * IRC_PANEL_ROWS, first + token, count, result);
-  }
-}
-
-// ---- Scales of groups ---------------------------------------------------------------------------
-
-// Groups until the sums that a tile stores are read: they have to come to the cache first.
-enum { IRC_AMX_DELAY = 3 };
-
-// Panel number `panel` of the ready ones with up to sixteen tokens.
-IRC_AMX void irc_amx_groups(
-  const irc_product *q, const irc_correction *c, size_t panel, size_t first, size_t tokens,
-  size_t columns, bool is_signed) {
-  const irc_ready_panels *ready = c->ready;
-  const uint8_t *b = ready->codes + panel * ready->stride;
-  const int8_t *x = q->x + first * q->x_stride;
-  const size_t groups = q->w->groups;
-  irc_tile_sums dots[IRC_AMX_DELAY + 1];
-  __m512 result[IRC_AMX_TOKENS];
-  _Pragma("GCC unroll 16") for (size_t m = 0; m < IRC_AMX_TOKENS; m++)
-    result[m] = _mm512_setzero_ps();
-  size_t i = 0;
-  for (size_t g = 0; g < groups + IRC_AMX_DELAY; g++) {
-    if (g < groups) {
-      _tile_zero(0);
-      for (size_t end = irc_group_end(q->w, g); i < end; i += columns, b += 16 * columns) {
-        _tile_loadd(6, b, 64);
-        _tile_loadd(4, x + i, q->x_stride);
-        IRC_TILE_MULTIPLY(is_signed, 0, 4, 6);
-      }
-      _tile_stored(0, dots[g % (IRC_AMX_DELAY + 1)], 64);
-    }
-    if (g >= IRC_AMX_DELAY) {
-      const size_t at = g - IRC_AMX_DELAY;
-      irc_add_group(result, dots[at % (IRC_AMX_DELAY + 1)], q, c, panel, at, first, tokens);
-    }
-  }
-  irc_store_tokens(q, (ready->first + panel) * IRC_PANEL_ROWS, first, tokens, result);
+#undef IRC_ADD
+  irc_store_tiles(sums[(groups + 1) % 2]);
+  for (size_t g = groups > 1 ? groups - 2 : 0; g < groups; g++)
+    for (size_t k = 0; k < 4; k++)
+      irc_add_group(results[k], sums[g % 2][k], q, block, k, g, correction, is_whole);
+  irc_store_results(results, q, block);
 }
 
 // ---- The kernels --------------------------------------------------------------------------------
@@ -196,36 +198,43 @@ enum { IRC_AMX_CACHED = 1 << 20 };
 IRC_AMX void irc_amx_product(const irc_product *q, void *scratch, bool is_signed) {
   const irc_packed_weights *w = q->w;
   irc_room room = irc_room_of(q, scratch);
-  size_t panels = irc_stored_rows(w->out, IRC_LAYOUT_PANELS) / IRC_PANEL_ROWS, tokens, count;
-  size_t columns = irc_tile_columns(w), groups = w->groups;
-  const size_t most = (groups == 1 ? 2 : 1) * IRC_AMX_TOKENS;
-  size_t cached = IRC_AMX_CACHED / irc_padded(w->in);
-  if (cached < most) cached = most;
-  size_t shaped = 0;
+  const size_t panels = irc_stored_rows(w->out, IRC_LAYOUT_PANELS) / IRC_PANEL_ROWS;
+  const size_t columns = irc_tile_columns(w), most = 2 * IRC_AMX_TOKENS;
+  const size_t cached = irc_max(IRC_AMX_CACHED / irc_padded(w->in), most);
+  size_t shaped = 0, tokens, count;
   for (size_t first = 0; first < q->tokens; first += tokens) {
     tokens = irc_min(q->tokens - first, irc_min(room.tokens, cached));
     if (tokens > most) tokens = tokens / most * most;
-    irc_sums_of_groups(room.sums, q, first, tokens, 1, 0);
+    if (!is_signed || w->zeros) irc_sums_of_groups(room.sums, q, first, tokens, 1, 0);
     for (size_t p = 0; p < panels; p += count) {
       count = irc_min(panels - p, IRC_TILE_PANELS);
       irc_ready_panels ready = irc_make_ready(q, &room, p, count, 0);
-      bool corrects = !is_signed || ready.offsets;
-      for (size_t t = 0, width; t < tokens; t += width) {
-        width = irc_min(tokens - t, most);
-        if (width != shaped) {
-          size_t second = width > IRC_AMX_TOKENS ? width - IRC_AMX_TOKENS : 1;
-          irc_shape_tiles(columns, irc_min(width, IRC_AMX_TOKENS), second);
-          shaped = width;
+      irc_tile_block block = {.ready = &ready, .offset = is_signed ? 0 : 128};
+      // The next panels come from memory while these are multiplied; unpacking fetches its own.
+      if (w->bits == 8) {
+        size_t steps = (tokens + most - 1) / most * ((count + 1) / 2) * (irc_padded(w->in) / columns);
+        block.ahead = ready.codes + count * ready.stride;
+        block.lines = (count * ready.stride / 64 + steps - 1) / steps;
+      }
+      for (size_t t = 0; t < tokens; t += block.tokens) {
+        block.first = first + t;
+        block.tokens = irc_min(tokens - t, most);
+        block.sums = !is_signed || ready.offsets ? room.sums + t * w->groups : NULL;
+        if (block.tokens != shaped) {
+          shaped = block.tokens;
+          size_t second = shaped > IRC_AMX_TOKENS ? shaped - IRC_AMX_TOKENS : 1;
+          irc_shape_tiles(columns, irc_min(shaped, IRC_AMX_TOKENS), second);
         }
-        irc_correction c = {
-          &ready, corrects ? room.sums + t * groups : NULL, is_signed ? 0 : 128};
-        if (groups == 1)
-          for (size_t k = 0; k < count; k += 2)
-            irc_amx_rows(
-              q, &c, k, irc_min(count - k, 2), first + t, width, columns, is_signed);
-        else
-          for (size_t k = 0; k < count; k++)
-            irc_amx_groups(q, &c, k, first + t, width, columns, is_signed);
+        for (block.panel = 0; block.panel < count; block.panel += 2) {
+          block.panels = irc_min(count - block.panel, 2);
+          const irc_correction usual = is_signed ? IRC_PLAIN : IRC_OFFSET;
+          if (ready.offsets || ready.totals)
+            irc_amx_block(q, &block, columns, is_signed, IRC_ANY, false);
+          else if (block.panels < 2 || block.tokens < most)
+            irc_amx_block(q, &block, columns, is_signed, usual, false);
+          else
+            irc_amx_block(q, &block, columns, is_signed, usual, true);
+        }
       }
     }
   }

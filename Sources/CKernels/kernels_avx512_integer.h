@@ -50,6 +50,7 @@ IRC_INLINE bool irc_takes_panels(const irc_packed_weights *w, bool has_x_zero) {
 }
 
 IRC_INLINE size_t irc_min(size_t a, size_t b) { return a < b ? a : b; }
+IRC_INLINE size_t irc_max(size_t a, size_t b) { return a > b ? a : b; }
 
 // Where group g ends, in columns; the last one takes the padding with it, whose activations are zero.
 IRC_INLINE size_t irc_group_end(const irc_packed_weights *w, size_t g) {

@@ -70,7 +70,7 @@ final class ProductWork: KernelWork {
     self.n = n
     self.bits = bits
     x = Memory.activations(n * ring.cols, seed: 2)
-    codes = Memory(bytes: bits == nil ? 0 : n * irc_padded(ring.cols))
+    codes = Memory(bytes: bits == nil ? 0 : n * irc_code_stride(ring.cols))
     scales = Memory(bytes: 4 * n)
     y = Memory(bytes: 4 * n * ring.rows)
     branch = rank.map { Branch(rank: $0, rows: ring.rows, cols: ring.cols, n: n) }
@@ -97,7 +97,7 @@ final class ProductWork: KernelWork {
     crew.run { thread in
       let tokens = crew.part(thread, of: n, unit: 1)
       if tokens.isEmpty { return }
-      let stride = irc_padded(cols)
+      let stride = irc_code_stride(cols)
       let kernels = unsafe kernels.start.pointee
       let from = unsafe x.numbers(Float.self) + tokens.lowerBound * cols
       let to = unsafe codes.numbers(Int8.self) + tokens.lowerBound * stride
@@ -138,12 +138,12 @@ final class ProductWork: KernelWork {
             values: branch.up.start + 2 * branch.rank * part.lowerBound, is_half: true,
             out: part.count, in: branch.rank)
           unsafe kernels.linear_q_i8_up(
-            to, rows, codes.numbers(Int8.self), irc_padded(cols), scales.numbers(Float.self), nil,
+            to, rows, codes.numbers(Int8.self), irc_code_stride(cols), scales.numbers(Float.self), nil,
             1, &some, nil, branch.hidden.numbers(Float.self), branch.rank, &up, n,
             scratch[thread].start)
         } else {
           unsafe kernels.linear_q_i8(
-            to, rows, codes.numbers(Int8.self), irc_padded(cols), scales.numbers(Float.self), nil,
+            to, rows, codes.numbers(Int8.self), irc_code_stride(cols), scales.numbers(Float.self), nil,
             1, &some, nil, n, scratch[thread].start)
         }
       }

@@ -157,6 +157,13 @@ static inline size_t irc_block_bytes(uint32_t bits) { return 4 * (size_t)bits; }
 // The codes of a row with its padding.
 static inline size_t irc_padded(size_t n) { return (n + IRC_BLOCK - 1) / IRC_BLOCK * IRC_BLOCK; }
 
+// How far apart the codes of two tokens of n activations lie best: whole blocks, and no multiple of 2048
+// bytes, with which the lines of sixteen tokens would share a few sets of a first-level cache.
+static inline size_t irc_code_stride(size_t n) {
+  size_t padded = irc_padded(n);
+  return padded % 2048 == 0 ? padded + 64 : padded;
+}
+
 static inline size_t irc_packed_row_bytes(size_t n, uint32_t bits) {
   return irc_padded(n) / IRC_BLOCK * irc_block_bytes(bits);
 }

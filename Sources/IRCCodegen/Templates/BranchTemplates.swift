@@ -7,7 +7,7 @@ extension BranchingQuantize: EmittableOperator {
   /// Leaves codes, scales and the products of the branch where their readers look for them.
   func emit(_ step: inout StepBuilder) throws {
     let x = try step.tokenRows(0)
-    let stride = irc_padded(x.columns)
+    let stride = irc_code_stride(x.columns)
     let literal = try isDynamic ? nil : step.literalScale(2, spec)
     let down = try step.real(1, "down")
     let codes = try step.result(0, .int8, stride: stride)

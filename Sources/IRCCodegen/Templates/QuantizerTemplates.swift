@@ -35,7 +35,7 @@ extension Quantize: EmittableOperator {
   func emit(_ step: inout StepBuilder) throws {
     try spec.checkActivations()
     let x = try step.tokenRows(0)
-    let stride = (x.columns + 31) / 32 * 32
+    let stride = irc_code_stride(x.columns)
     if step.isConstant(1) {
       let literal = try step.literalScale(1, spec)
       let codes = try step.result(0, .int8, stride: stride)
