@@ -198,6 +198,7 @@ IRC_VECTOR void irc_v_add_up(
   size_t tokens, size_t rows) {
   for (size_t t = 0; t < tokens; t++, y += y_stride, hidden += hidden_stride) {
     const float *x = hidden;
+    __builtin_prefetch(y + 16, 1, 2);  // a line a token is more streams than processors see by themselves
     if (rank < steps * IRC_LANES) x = (const float *)memcpy(padded, x, rank * sizeof *x);
     irc_v sum = irc_v_up_16(up, x, steps);
     if (rows == 16)
