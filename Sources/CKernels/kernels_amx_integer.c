@@ -250,9 +250,8 @@ IRC_TARGET_AMX static void irc_amx_product_unsigned(const irc_product *q, void *
 }
 
 // From how many tokens on tiles are the faster way: few where codes lie ready for them and only have to
-// be read, more where they are unpacked first, and most where a tile is hardly filled before it is stored.
+// be read, more where they are unpacked first or groups have scales.
 IRC_INLINE size_t irc_least_amx_tokens(const irc_packed_weights *w) {
-  if (w->groups > 1 && w->group < 64) return 16;
   return w->bits == 8 && w->groups == 1 ? 4 : 12;
 }
 
