@@ -61,8 +61,7 @@ typedef struct irc_tile_block {
   size_t panel, panels, first, tokens;
   const int32_t *sums;
   int32_t offset;
-  const uint8_t *ahead;  // what is fetched meanwhile, so many lines with each step
-  size_t lines;
+  irc_fetching next;  // panels
 } irc_tile_block;
 
 // What dot products need before they are sums: nothing, what the offset of codes adds, or that and what
@@ -131,6 +130,7 @@ IRC_AMX void irc_amx_block(
   for (size_t g = 0; g < groups; g++) {
     irc_tile_sums *before = sums[(g + 1) % 2];
     const int8_t *end = row + irc_group_end(q->w, g);
+    irc_fetch(&block->next);
     _tile_loadd(6, b, 64);
     _tile_loadd(4, x, stride);
     IRC_ADD(0);
@@ -159,8 +159,7 @@ IRC_AMX void irc_amx_block(
     }
     for (x += columns, b += IRC_PANEL_ROWS * columns; x < end;
          x += columns, b += IRC_PANEL_ROWS * columns) {
-      for (size_t k = 0; k < block->lines; k++, block->ahead += 64)
-        _mm_prefetch((const char *)block->ahead, _MM_HINT_T1);
+      irc_fetch(&block->next);
       _tile_loadd(6, b, 64);
       _tile_loadd(4, x, stride);
       IRC_TILE_MULTIPLY(is_signed, 0, 4, 6);
@@ -209,13 +208,9 @@ IRC_AMX void irc_amx_product(const irc_product *q, void *scratch, bool is_signed
     for (size_t p = 0; p < panels; p += count) {
       count = irc_min(panels - p, IRC_TILE_PANELS);
       irc_ready_panels ready = irc_make_ready(q, &room, p, count, 0);
+      size_t steps = (tokens + most - 1) / most * ((count + 1) / 2) * (irc_padded(w->in) / columns);
       irc_tile_block block = {.ready = &ready, .offset = is_signed ? 0 : 128};
-      // The next panels come from memory while these are multiplied; unpacking fetches its own.
-      if (w->bits == 8) {
-        size_t steps = (tokens + most - 1) / most * ((count + 1) / 2) * (irc_padded(w->in) / columns);
-        block.ahead = ready.codes + count * ready.stride;
-        block.lines = (count * ready.stride / 64 + steps - 1) / steps;
-      }
+      block.next = irc_fetching_of(w, p + count, IRC_TILE_PANELS, steps);
       for (size_t t = 0; t < tokens; t += block.tokens) {
         block.first = first + t;
         block.tokens = irc_min(tokens - t, most);

@@ -162,8 +162,9 @@ IRC_TARGET_AVX512_VNNI static void irc_multiply_few(const irc_product *q, void *
 // the sums of groups, plus the bits of the rounder if `joins`: (tokens, groups).
 IRC_AVX512 void irc_tile(
   const irc_product *q, const irc_ready_panels *ready, size_t from, size_t first,
-  const int32_t *sums, bool joins, size_t panels, size_t tokens) {
+  const int32_t *sums, bool joins, irc_fetching *next, size_t panels, size_t tokens) {
   const irc_packed_weights *w = q->w;
+  irc_fetching fetching = *next;
   const size_t groups = w->groups, stride = ready->stride, x_stride = q->x_stride;
   const uint8_t *u = ready->codes + from * stride;
   const int8_t *x = q->x + first * x_stride;
@@ -194,13 +195,16 @@ IRC_AVX512 void irc_tile(
                          zero, _mm512_loadu_si512(ready->totals + at + p * IRC_PANEL_ROWS)));
       }
     }
-    for (size_t end = irc_group_end(w, g); i < end; i += 4, u += 64) {
-      __m512i step[4];
-      IRC_UNROLL for (size_t p = 0; p < panels; p++) step[p] = _mm512_loadu_si512(u + p * stride);
-      IRC_UNROLL for (size_t t = 0; t < tokens; t++) {
-        __m512i word = irc_word_of(x + t * x_stride + i);
-        IRC_UNROLL for (size_t p = 0; p < panels; p++)
-          acc[p][t] = _mm512_dpbusd_epi32(acc[p][t], step[p], word);
+    for (size_t end = irc_group_end(w, g); i < end;) {
+      irc_fetch(&fetching);
+      for (size_t stop = irc_min(end, i + IRC_BLOCK); i < stop; i += 4, u += 64) {
+        __m512i step[4];
+        IRC_UNROLL for (size_t p = 0; p < panels; p++) step[p] = _mm512_loadu_si512(u + p * stride);
+        IRC_UNROLL for (size_t t = 0; t < tokens; t++) {
+          __m512i word = irc_word_of(x + t * x_stride + i);
+          IRC_UNROLL for (size_t p = 0; p < panels; p++)
+            acc[p][t] = _mm512_dpbusd_epi32(acc[p][t], step[p], word);
+        }
       }
     }
     IRC_UNROLL for (size_t p = 0; p < panels; p++) {
@@ -217,6 +221,7 @@ IRC_AVX512 void irc_tile(
       }
     }
   }
+  *next = fetching;
   IRC_UNROLL for (size_t p = 0; p < panels; p++)
     IRC_UNROLL for (size_t t = 0; t < tokens; t++)
       irc_store_rows(
@@ -226,8 +231,8 @@ IRC_AVX512 void irc_tile(
 #define IRC_TILE(panels, tokens)                                                               \
   IRC_TARGET_AVX512_VNNI static __attribute__((noinline)) void irc_tile_##panels##x##tokens(   \
     const irc_product *q, const irc_ready_panels *ready, size_t from, size_t first,            \
-    const int32_t *sums, bool joins) {                                                         \
-    irc_tile(q, ready, from, first, sums, joins, panels, tokens);                              \
+    const int32_t *sums, bool joins, irc_fetching *next) {                                     \
+    irc_tile(q, ready, from, first, sums, joins, next, panels, tokens);                        \
   }
 IRC_TILE(1, 1)
 IRC_TILE(1, 2)
@@ -246,7 +251,7 @@ enum { IRC_TILE_TOKENS = 6 };
 
 typedef void (*irc_tile_function)(
   const irc_product *q, const irc_ready_panels *ready, size_t from, size_t first,
-  const int32_t *sums, bool joins);
+  const int32_t *sums, bool joins, irc_fetching *next);
 
 IRC_TARGET_AVX512_VNNI static void irc_multiply_many(const irc_product *q, void *scratch) {
   static const irc_tile_function ones[] = {irc_tile_1x1, irc_tile_1x2, irc_tile_1x3,
@@ -266,14 +271,16 @@ IRC_TARGET_AVX512_VNNI static void irc_multiply_many(const irc_product *q, void 
       irc_ready_panels ready = irc_make_ready(q, &room, p, count, 128);
       // Tokens are shared out evenly, so that no tile is too small to hide the latency of its sums.
       size_t tiles = (tokens + IRC_TILE_TOKENS - 1) / IRC_TILE_TOKENS;
+      irc_fetching next = irc_fetching_of(
+        w, p + count, IRC_TILE_PANELS, tiles * irc_padded(w->in) / IRC_BLOCK);
       for (size_t t = 0, width; t < tokens; t += width, tiles--) {
         width = (tokens - t + tiles - 1) / tiles;
         const int32_t *sums = room.sums + t * w->groups;
         if (count == IRC_TILE_PANELS)
-          fours[width - 1](q, &ready, 0, first + t, sums, joins);
+          fours[width - 1](q, &ready, 0, first + t, sums, joins, &next);
         else
           for (size_t k = 0; k < count; k++)
-            ones[width - 1](q, &ready, k, first + t, sums, joins);
+            ones[width - 1](q, &ready, k, first + t, sums, joins, &next);
       }
     }
   }

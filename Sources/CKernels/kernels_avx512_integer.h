@@ -66,6 +66,27 @@ IRC_INLINE void *irc_line_of(void *scratch, size_t used) {
 // coming, since its own prefetchers stop at each page.
 enum { IRC_AHEAD = 4096 };
 
+// Codes that are fetched from memory while others are multiplied: so many lines with each step.
+typedef struct irc_fetching {
+  const uint8_t *at, *end;
+  size_t lines;
+} irc_fetching;
+
+// Those of `count` panels from panel `first` on, if there are as many, in so many steps.
+IRC_INLINE irc_fetching irc_fetching_of(
+  const irc_packed_weights *w, size_t first, size_t count, size_t steps) {
+  const size_t panels = irc_stored_rows(w->out, IRC_LAYOUT_PANELS) / IRC_PANEL_ROWS;
+  const size_t bytes = IRC_PANEL_ROWS * w->row_bytes;
+  count = irc_min(count, panels - first);
+  const uint8_t *codes = (const uint8_t *)w->codes + first * bytes;
+  return (irc_fetching){codes, codes + count * bytes, (count * bytes / 64 + steps - 1) / steps};
+}
+
+IRC_AVX512 void irc_fetch(irc_fetching *f) {
+  for (size_t k = 0; k < f->lines && f->at < f->end; k++, f->at += 64)
+    _mm_prefetch((const char *)f->at, _MM_HINT_T1);
+}
+
 // ---- Vectors ------------------------------------------------------------------------------------
 
 // v << by in each 16 bits, by < 0 to the right: bits that come from a neighbour are for the caller to mask.
