@@ -47,7 +47,8 @@ struct KernelChoice {
   let files: [(name: String, text: String)]
   /// The sets among them, beside the portable one.
   let sets: [KernelSet]
-  /// Macros that tell the kernels which of their files the program does without.
+  /// Macros that tell the kernels which of their files the program does without. They stand before those that ask, and not before others,
+  /// which so stay the same whatever a program does without.
   private let omissions: [String]
   /// The macro that says codes of how many bits there are. It stands before the kernels of the sets, whose compilation takes long, and not
   /// before others, which so stay the same when formats change.
@@ -74,8 +75,8 @@ struct KernelChoice {
       return KernelSet(file: file.name).map(wanted.contains) ?? true
     }
     omissions =
-      (program.needsSequenceKernels ? [] : ["IRC_WITHOUT_SEQUENCES 1"])
-      + (program.needsHadamardKernel ? [] : ["IRC_WITHOUT_HADAMARD 1"])
+      (program.needsSequenceKernels ? [] : ["IRC_WITHOUT_SEQUENCES"])
+      + (program.needsHadamardKernel ? [] : ["IRC_WITHOUT_HADAMARD"])
     widths = "#define IRC_BITS 0x" + String(program.weights.bitWidths, radix: 16)
   }
 
@@ -96,7 +97,9 @@ struct KernelChoice {
   /// What stands before the text of a C file of the kernels.
   func definitions(of file: String, symbol: String, threads: ThreadModel) -> String {
     guard file.hasSuffix(".c") else { return "" }
-    var lines = ["#define IRC_PREFIX \(symbol)"] + omissions.map { "#define \($0)" }
+    let text = files.first { $0.name == file }?.text ?? ""
+    let asked = omissions.filter { text.contains($0) }
+    var lines = ["#define IRC_PREFIX \(symbol)"] + asked.map { "#define \($0) 1" }
     if KernelSet(file: file) != nil { lines.append(widths) }
     if file == "kernels_dispatch.c" {
       lines += KernelSet.allCases.filter { !sets.contains($0) }.map { "#define \($0.macro) 0" }

@@ -57,22 +57,20 @@ struct EmissionTests {
 
   static let strict = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1"]
 
-  private func compilesCleanly(_ compiler: URL) throws {
-    // What a prefix changes shows without optimisation.
-    for prefix in [[], ["-DIRC_PREFIX=abc", "-O0"]] {
-      try compile(compiler, Self.strict + prefix + ["-c"]) { folder in
-        guard let lister = program("nm") else { return }
-        let objects = Self.files.map(\.name).filter { $0.hasSuffix(".c") }
-          .map { $0.dropLast(2) + ".o" }.map(String.init)
-        let (status, output) = try run(lister, ["-g", "--defined-only"] + objects, in: folder)
-        #expect(status == 0)
-        let symbols = output.split(separator: "\n").filter {
-          $0.contains(" T ") || $0.contains(" D ")
-        }
-        #expect(symbols.count > 20)
-        let start = prefix.isEmpty ? "irc_" : "abc_"
-        #expect(symbols.allSatisfy { $0.split(separator: " ").last?.hasPrefix(start) == true })
+  /// Compiles everything; the symbols must begin with the prefix.
+  private func compilesCleanly(_ compiler: URL, _ flags: [String], prefix: String) throws {
+    try compile(compiler, Self.strict + flags + ["-c"]) { folder in
+      guard let lister = program("nm") else { return }
+      let objects = Self.files.map(\.name).filter { $0.hasSuffix(".c") }
+        .map { $0.dropLast(2) + ".o" }.map(String.init)
+      let (status, output) = try run(lister, ["-g", "--defined-only"] + objects, in: folder)
+      #expect(status == 0)
+      let symbols = output.split(separator: "\n").filter {
+        $0.contains(" T ") || $0.contains(" D ")
       }
+      #expect(symbols.count > 20)
+      #expect(
+        symbols.allSatisfy { $0.split(separator: " ").last?.hasPrefix("\(prefix)_") == true })
     }
   }
 
@@ -168,10 +166,17 @@ struct EmissionTests {
     """#
 
   @Test("compiles cleanly with gcc", .enabled(if: program("gcc") != nil, "needs gcc"))
-  func gcc() throws { try compilesCleanly(#require(program("gcc"))) }
+  func gcc() throws {
+    // Some of what it warns of shows only when it optimises.
+    try compilesCleanly(#require(program("gcc")), [], prefix: "irc")
+  }
 
-  @Test("compiles cleanly with clang", .enabled(if: program("clang") != nil, "needs clang"))
-  func clang() throws { try compilesCleanly(#require(program("clang"))) }
+  @Test(
+    "compiles cleanly with clang, under another prefix",
+    .enabled(if: program("clang") != nil, "needs clang"))
+  func clang() throws {
+    try compilesCleanly(#require(program("clang")), ["-O0", "-DIRC_PREFIX=abc"], prefix: "abc")
+  }
 
   @Test(
     "gives the same bits whatever the compiler and its flags",

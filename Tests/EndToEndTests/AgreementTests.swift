@@ -15,11 +15,6 @@ struct AgreementTests {
     "rtn-cb4a16", "fitted-gptq-cb3a16", "rtn-bcq3a16",
   ]
 
-  /// Kernels are the same for all models, which have one name.
-  private static let cache = Result {
-    ContentCache(directory: try TemporaryFolder.untilExit().path)
-  }
-
   @Test("novels-mamba-600k, which ships", arguments: pipelines)
   func example(_ pipeline: String) throws {
     try check(Workbench.example, on: Workbench.prose, pipeline)
@@ -67,7 +62,8 @@ struct AgreementTests {
   ) throws {
     let folder = try TemporaryFolder()
     let plan = try Workbench.plan(source, pipeline: pipeline, settings: settings, in: folder)
-    let environment = try Workbench.environment(cache: Self.cache.get())
+    let environment = try Workbench.environment(
+      cache: ContentCache(directory: CompiledObjects.folder.get()))
     let simulation = try Subject(simulating: plan, in: environment)
     let compiled = try Subject(compiling: plan, in: environment)
     var windows = try simulation.windows(

@@ -45,6 +45,8 @@ enum Program {
   struct Running {
     fileprivate let process: ChildProcess
     fileprivate let folder: TemporaryFolder
+    /// Where it keeps compiled objects for other tests; nil where it keeps nothing, or what it keeps is the test's.
+    fileprivate let cache: String?
 
     /// True until it ends.
     var isRunning: Bool { process.isRunning }
@@ -64,6 +66,7 @@ enum Program {
     /// What it leaves when it ends.
     func wait() throws -> Outcome {
       let code = try process.wait()
+      if let cache { CompiledObjects.collect(from: cache) }
       func text(_ name: String) throws -> String {
         try String(
           decoding: Data(contentsOf: URL(fileURLWithPath: folder.file(name))), as: UTF8.self)
@@ -80,16 +83,68 @@ enum Program {
     // Files instead of pipes: neither can fill up while the other is read.
     let folder = try TemporaryFolder()
     // Nothing is kept in the user's folder, and nothing taken from there; a test that names a folder tests the cache.
-    let keepsNothing = environment["IRC_CACHE_DIR"] == nil ? ["IRC_CACHE_SIZE": "0"] : [:]
-    let variables = ProcessInfo.processInfo.environment.merging(keepsNothing) { $1 }
+    var keeping: [String: String] = [:]
+    var cache: String?
+    if environment["IRC_CACHE_DIR"] == nil {
+      if executable == path, compiling.contains(arguments.first ?? "") {
+        cache = folder.file("cache")
+        CompiledObjects.lend(to: folder.file("cache"))
+        keeping["IRC_CACHE_DIR"] = cache
+      } else {
+        keeping["IRC_CACHE_SIZE"] = "0"
+      }
+    }
+    let variables = ProcessInfo.processInfo.environment.merging(keeping) { $1 }
       .merging(environment) { $1 }
     let process = try ChildProcess(
       executable, arguments, environment: variables, output: folder.write("output", ""),
       errors: folder.write("errors", ""), limit: limit)
-    return Running(process: process, folder: folder)
+    return Running(process: process, folder: folder, cache: cache)
   }
 
+  /// Commands that compile what was emitted, and take compiled objects from the cache.
+  private static let compiling = ["run", "eval", "bench", "compare"]
+
   static func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
+}
+
+/// Objects that `irc` made of emitted C, which all tests share: compiling the same kernels again would show nothing new. Of what else is
+/// in a cache nothing is shared, so that passes run in each test.
+enum CompiledObjects {
+  /// A cache with the objects that there are.
+  static let folder = Result { try TemporaryFolder.untilExit().path }
+
+  /// Fills a test's own cache with the objects.
+  static func lend(to cache: String) {
+    if let folder = try? folder.get() { link(from: folder, to: cache) }
+  }
+
+  /// Takes the objects of a test's own cache.
+  static func collect(from cache: String) {
+    if let folder = try? folder.get() { link(from: cache, to: folder) }
+  }
+
+  private static func link(from source: String, to target: String) {
+    let manager = FileManager.default
+    for part in (try? manager.contentsOfDirectory(atPath: source)) ?? [] {
+      for name in (try? manager.contentsOfDirectory(atPath: "\(source)/\(part)")) ?? [] {
+        let (old, new) = ("\(source)/\(part)/\(name)", "\(target)/\(part)/\(name)")
+        // Names begin with a dot while they are written.
+        if name.hasPrefix(".") || manager.fileExists(atPath: new) || !isObject(old) { continue }
+        try? manager.createDirectory(
+          atPath: "\(target)/\(part)", withIntermediateDirectories: true)
+        // Another test may have been faster.
+        try? manager.linkItem(atPath: old, toPath: new)
+      }
+    }
+  }
+
+  /// True for an entry whose first bytes say that it is an object.
+  private static func isObject(_ path: String) -> Bool {
+    guard let file = FileHandle(forReadingAtPath: path) else { return false }
+    defer { try? file.close() }
+    return String(decoding: file.readData(ofLength: 64), as: UTF8.self).contains(" c-object ")
+  }
 }
 
 /// The files of a folder with their contents.

@@ -60,26 +60,38 @@ func compile(_ compiler: String, _ arguments: [String]) throws {
   }
 }
 
-/// Kernels compiled once for all models of one name.
+/// Objects of kernels, each compiled once for all models that have the same file, whatever else they have. Headers of kernels are the same
+/// in all of them.
 final class KernelObjects: Sendable {
   static let shared = KernelObjects()
-  private let made = Mutex<[String: (folder: TemporaryFolder, objects: [String])]>([:])
+  private let made = Mutex<(folder: TemporaryFolder?, objects: [String: Object])>((nil, [:]))
 
-  func objects(
-    of sources: [String], _ symbol: String, _ compiler: String, _ flags: [String]
-  ) throws -> [String] {
-    try made.withLock { made in
-      let key = ([symbol, compiler] + flags + sources.map { ($0 as NSString).lastPathComponent })
-        .joined(separator: " ")
-      if let known = made[key] { return known.objects }
-      let folder = try TemporaryFolder.untilExit()
-      let objects = try sources.map { source in
-        let object = folder.file((source as NSString).lastPathComponent + ".o")
-        try compile(compiler, flags + ["-c", "-o", object, source])
+  /// One object; tests run beside each other, and who comes second waits for it.
+  private final class Object: Sendable {
+    let path: String
+    let isCompiled = Mutex(false)
+
+    init(path: String) { self.path = path }
+  }
+
+  func objects(of sources: [String], _ compiler: String, _ flags: [String]) throws -> [String] {
+    try sources.map { source in
+      let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: source)))
+      let name = (source as NSString).lastPathComponent
+      let key = ([compiler, name, "\(SHA256.hash(bytes))"] + flags).joined(separator: "\n")
+      let object = try made.withLock { made in
+        if let known = made.objects[key] { return known }
+        let folder = try made.folder ?? TemporaryFolder.untilExit()
+        let object = Object(path: folder.file("\(made.objects.count).o"))
+        made.folder = folder
+        made.objects[key] = object
         return object
       }
-      made[key] = (folder, objects)
-      return objects
+      try object.isCompiled.withLock { isCompiled in
+        if !isCompiled { try compile(compiler, flags + ["-c", "-o", object.path, source]) }
+        isCompiled = true
+      }
+      return object.path
     }
   }
 }
@@ -98,6 +110,7 @@ struct EmittedModel {
 
   var weights: String { folder.file(report.names.weights) }
   var sources: [String] { report.files.filter { $0.hasSuffix(".c") }.map(folder.file) }
+  var kernels: [String] { sources.filter { $0.contains("/kernels_") } }
 
   func bytes(of name: String) throws -> [UInt8] {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.file(name))))
@@ -105,14 +118,13 @@ struct EmittedModel {
 
   /// Compiles the driver with the library and returns the program's path.
   ///
-  /// Kernels that were compiled before with the same flags and prefix are used again.
+  /// Kernels that were compiled before with the same flags are used again.
   func compileDriver(_ compiler: String, _ flags: [String]) throws -> String {
     try folder.write("driver.c", driverProgram)
     let program = folder.file("driver-\(UUID().uuidString)")
     let names = report.names
     // The driver is a test, not what is emitted: it is compiled with the same flags all the same.
-    let kernels = sources.filter { $0.contains("/kernels_") }
-    let objects = try KernelObjects.shared.objects(of: kernels, names.symbol, compiler, flags)
+    let objects = try KernelObjects.shared.objects(of: kernels, compiler, flags)
     try compile(
       compiler,
       flags + [

@@ -12,9 +12,11 @@ import Testing
     .enabled(if: Compilers.gcc != nil, "gcc is not installed"))
   func linksTwoModels() throws {
     let first = try EmittedModel(
-      try TestModels.mamba(.w8a8), .init(name: "first.model", contextLength: 64))
+      try TestModels.mamba(.w8a8),
+      .init(name: "first.model", contextLength: 64, target: .portable))
     let second = try EmittedModel(
-      try TestModels.llama(.w8a8), .init(name: "2nd-model", contextLength: 64))
+      try TestModels.llama(.w8a8),
+      .init(name: "2nd-model", contextLength: 64, target: .portable))
     #expect(first.report.names.symbol == "first_model")
     #expect(second.report.names.symbol == "m2nd_model")
     let folder = try TemporaryFolder()
@@ -84,9 +86,11 @@ import Testing
   func keepsToItsPrefix(_ architecture: String, _ threads: ThreadModel) throws {
     let graph = try architecture == "mamba" ? TestModels.mamba(.w8a8) : TestModels.llama(.w8a8)
     let emitted = try EmittedModel(graph, .init(name: "tidy", threads: threads))
-    let objects = try KernelObjects.shared.objects(
-      of: emitted.sources, "tidy-\(architecture)-\(threads)", try #require(Compilers.gcc),
-      ["-O1", "-fno-pie"])
+    let gcc = try #require(Compilers.gcc)
+    let flags = ["-O1", "-fno-pie"]
+    let own = emitted.folder.file("own.o")
+    try compile(gcc, flags + ["-c", "-o", own, emitted.folder.file(emitted.report.names.source)])
+    let objects = [own] + (try KernelObjects.shared.objects(of: emitted.kernels, gcc, flags))
     let nm = try #require(Compilers.find("nm"))
     var defined: Set<String> = []
     var needed: Set<String> = []

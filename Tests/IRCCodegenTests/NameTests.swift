@@ -37,10 +37,14 @@ struct NameTests {
     let before = try emitted.folder.write("use-1.c", Self.headers + own + use)
     let behind = try emitted.folder.write("use-2.c", own + Self.headers + use)
     let all = try emitted.folder.write("all.h", Self.headers)
+    // A name that is taken is another one in the library, so a few of them show what they do to kernels.
+    let kernels =
+      Self.free.contains(name) || ["x", "f", "timer", "irc", "kernels_math"].contains(name)
+      ? emitted.kernels : []
     try compile(
       try #require(Compilers.gcc),
       ["-D_GNU_SOURCE", "-fsyntax-only", "-I\(emitted.folder.path)", "-include", all]
-        + emitted.sources)
+        + [emitted.folder.file(emitted.report.names.source)] + kernels)
     try compile(
       try #require(Compilers.gcc),
       [

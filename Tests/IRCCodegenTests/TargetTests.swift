@@ -61,9 +61,13 @@ import Testing
     let model = try emitted(target)
     let main = try model.folder.write("main.c", Self.main)
     let program = model.folder.file("program")
+    let gcc = try #require(Compilers.gcc)
+    let flags = ["-O0", "-pthread"] + Compilers.strict
+    let objects = try KernelObjects.shared.objects(of: model.kernels, gcc, flags)
     try compile(
-      try #require(Compilers.gcc),
-      ["-O0", "-pthread"] + Compilers.strict + ["-o", program, main] + model.sources + ["-lm"])
+      gcc,
+      flags + ["-o", program, main, model.folder.file(model.report.names.source)] + objects
+        + ["-lm"])
     let command = emulator + [program]
     let result = try runProgram(command[0], Array(command.dropFirst()) + [model.weights])
     #expect(result.status == 0)

@@ -13,6 +13,9 @@ import Testing
 @Suite struct CompiledModelTests {
   private static let hasCompiler = (try? CCompiler.find()) != nil
 
+  /// Compiled kernels, which all these tests share.
+  private static let objects = Result { try TemporaryFolder.untilExit().path }
+
   /// One attention layer over a vocabulary of 40.
   private func graph(width: Int = 8) throws -> Graph {
     try GraphParser.parse(
@@ -46,7 +49,8 @@ import Testing
     // The compiler that is found plays no part where the library is missing.
     try CompiledModel(
       folder: folder.path, names: ArtifactNames(model: "tiny"), target: .portable,
-      compiler: (try? CCompiler.find()) ?? CCompiler(command: ["/nowhere/cc"]))
+      compiler: (try? CCompiler.find()) ?? CCompiler(command: ["/nowhere/cc"]),
+      cache: ContentCache(directory: Self.objects.get()))
   }
 
   private let windows: [[Int32]] = (0..<6).map { window in
