@@ -51,18 +51,27 @@ extension MixedPrecision {
 
   /// Refuses a budget that the smallest formats exceed, before anything is measured.
   ///
-  /// - Throws: `PassError` with the least that would do.
+  /// - Throws: `PassError` with the least that would do, and what was left out since it has no times.
   func checkBudget(
-    _ budget: BitBudget, of layers: [RoundedLinear], _ specs: [QuantizationSpec]
+    _ budget: BitBudget, of layers: [RoundedLinear], _ formats: Formats
   ) throws {
+    let specs = formats.specs
     let least = layers.reduce(0) { sum, layer in
       sum + (specs.map { $0.storedBits(rows: layer.shape[0], columns: layer.shape[1]) }.min() ?? 0)
     }
     guard budget.bits < least else { return }
     let weights = layers.reduce(0) { $0 + $1.shape.reduce(1, *) }
     let average = (Double(least) / Double(max(1, weights))).remarkText
+    let size = "\(average), or \((least + 7) / 8) bytes in all"
+    guard formats.unmeasured.isEmpty else {
+      throw PassError(
+        "of the formats that 'kernel_times' has times of, the smallest take \(size), and the budget is \(budget.average.remarkText) bits for each weight; there are no times of \(formats.unmeasured.joined(separator: ", "))",
+        hint:
+          "name measured formats under 'choices', or raise the budget, or measure others: \(KernelTimes.recipe)"
+      )
+    }
     throw PassError(
-      "\(budget.average.remarkText) bits for each weight are too few: the smallest formats take \(average), or \((least + 7) / 8) bytes in all",
+      "\(budget.average.remarkText) bits for each weight are too few: the smallest formats take \(size)",
       hint: "raise the budget, or add smaller formats to 'choices'")
   }
 }

@@ -114,16 +114,32 @@ extension KernelTimes: PassOptionValue {
     .init("seconds", .number(0...Row.longest), "How long it took.", isRequired: true),
   ]
 
+  /// How a file with times is made.
+  static let recipe =
+    "'irc bench --suite kernels --threads 1 --only n=1 --no-peers --json > FILE' measures them on this machine"
+
   /// Takes of a list `rows` those of one token and one thread; keys that it does not know belong to others.
+  ///
+  /// - Throws: `DiagnosticList` as well when there are none of these.
   public init(option: OptionValue) throws {
     guard case .mapping(let entries) = option.content,
       let list = entries.first(where: { $0.key == "rows" })?.value,
       case .sequence(let items) = list.content
     else {
+      let found =
+        switch option.content {
+        case .mapping(let entries):
+          entries.isEmpty ? "nothing" : "a mapping without a list 'rows'"
+        default: option.summary
+        }
       throw DiagnosticList(
         option.span.error(
-          "options.type", "expected \(Self.schema.description), found \(option.summary)",
-          hint: "'irc bench --suite kernels --json' prints them, under 'rows'"))
+          "options.type", "expected \(Self.schema.description), found \(found)", hint: Self.recipe)
+      )
+    }
+    guard !items.isEmpty else {
+      throw DiagnosticList(
+        list.span.error("options.constraint", "there are no times here", hint: Self.recipe))
     }
     var rows: [Row] = []
     var problems: [Diagnostic] = []
@@ -135,7 +151,29 @@ extension KernelTimes: PassOptionValue {
       }
     }
     if !problems.isEmpty { throw DiagnosticList(problems) }
+    if rows.isEmpty { throw DiagnosticList(Self.nothingFits(items, list)) }
     self.init(rows)
+  }
+
+  /// Why rows that are right in themselves are of no use, at the first value that says so.
+  private static func nothingFits(_ items: [OptionValue], _ list: OptionValue) -> Diagnostic {
+    for key in ["threads", "n"] {
+      let values = items.compactMap { item -> OptionValue? in
+        guard case .mapping(let entries) = item.content else { return nil }
+        return entries.first { $0.key == key }?.value
+      }
+      guard let first = values.first, let found = first.text,
+        !values.contains(where: { $0.text == "1" })
+      else { continue }
+      return first.span.error(
+        "options.constraint",
+        key == "threads"
+          ? "times are those of one thread, and these were measured with \(found)"
+          : "times are those of one token, and there are none: this one is of \(found)",
+        hint: recipe)
+    }
+    return list.span.error(
+      "options.constraint", "there is no time of one token on one thread", hint: recipe)
   }
 
   private static func row(_ item: OptionValue) throws -> Row? {

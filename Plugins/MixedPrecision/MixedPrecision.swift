@@ -111,7 +111,7 @@ public struct MixedPrecision: Pass {
         "not chosen, since 'kernel_times' has no product of one token on one thread with: \(formats.unmeasured.joined(separator: ", "))"
       )
     }
-    try checkBudget(budget, of: layers, specs)
+    try checkBudget(budget, of: layers, formats)
     let budgets = try budgets(budget, times)
     let groups = try tiedGroups(of: layers)
     let network = try MeasuredNetwork(withoutRounding(graph, layers), tokens: tokens, context)

@@ -64,7 +64,7 @@ extension MixedPrecision {
   private func unmeasured(_ names: String, _ otherwise: String) -> PassError {
     PassError(
       "'kernel_times' has no product of one token on one thread with \(names)",
-      hint: "measure the formats that can be chosen, or \(otherwise)")
+      hint: "\(otherwise), or measure others: \(KernelTimes.recipe)")
   }
 
   /// The same in whole picoseconds, of which sums over all layers can be counted.

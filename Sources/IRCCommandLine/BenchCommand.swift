@@ -134,11 +134,11 @@ struct BenchCommand: ParsableCommand {
   /// Lowers a model file into a folder that goes away again, and measures its library.
   private func measure(_ model: String) throws {
     let environment = try common.environment(caching)
-    let scratch = ScratchFolder()
+    let scratch = try ScratchFolder()
     var weightBytes = 0
     let subject = try Subject(
       compiling: environment.plan(model, settings: overrides.settings, output: scratch.path),
-      in: environment, scratch: scratch
+      threads: threads, in: environment, scratch: scratch
     ) { weightBytes = $0.emissions.reduce(0) { $0 + $1.weightBytes } }
     let processors = Processors.pin(threads)
     let speed = try ModelSpeed(
@@ -160,7 +160,8 @@ struct BenchCommand: ParsableCommand {
     request.patience = patience ?? 5
     request.kernels = kernels ?? KernelSets.best
     request.usesPanels = layout != "rows"
-    request.python = leavesPeersOut ? nil : python ?? "python3"
+    let reporter = common.reporter
+    request.python = leavesPeersOut ? nil : try interpreter(reporter)
     request.isas = isas?.split(separator: ",").map(String.init)
     request.ringBytes = ring.map { $0 << 20 }
     request.only = only?.split(separator: ",").map { CasePattern(String($0)) } ?? []
@@ -170,7 +171,6 @@ struct BenchCommand: ParsableCommand {
         "bench.nothing", "no row fits '\(only ?? "")'",
         hint: "words are those of labels such as 'int4/32 i8 4096x4096 n=512'")
     }
-    let reporter = common.reporter
     let bench = try KernelBench(request) { reporter.note($0) }
     let table = BenchTable(listsPeers: listsPeers)
     if !common.json { try StandardStream.output(bench.machine.text + "\n" + table.head) }
@@ -186,6 +186,19 @@ struct BenchCommand: ParsableCommand {
       ])
       try StandardStream.output(result.serialized(indent: 2) + "\n")
     }
+  }
+
+  /// The Python that runs peers. One that is asked for has to be there; without the usual one there are no peers.
+  private func interpreter(_ reporter: Reporter) throws -> String? {
+    let name = python ?? "python3"
+    if CCompiler.locate(name) != nil { return name }
+    if python == nil {
+      reporter.note("no peers: there is no 'python3' on the path")
+      return nil
+    }
+    throw Diagnostic(
+      "bench.no-python", "there is no program '\(name)' to run other libraries with",
+      hint: "'.ci/bench-peers DIR' makes DIR/bin/python3; --no-peers compares with no library")
   }
 
   private static func shapes(_ text: String) throws -> [MatrixShape] {

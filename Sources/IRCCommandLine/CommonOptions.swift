@@ -34,10 +34,15 @@ struct CommonOptions: ParsableArguments {
 
   /// The passes, the shipped files and a way to talk to the user; with `caching`, also results of earlier runs.
   func environment(_ caching: CacheOptions? = nil) throws -> CompilerEnvironment {
+    try environment(cache: caching?.cache(reporter))
+  }
+
+  /// The same with a cache that is there already.
+  func environment(cache: ContentCache?) throws -> CompilerEnvironment {
     Parallel.setThreads(jobs)
     return try CompilerEnvironment(
       plugins: IRCTool.plugins, files: plugins, executable: Self.executable, reporter: reporter,
-      cache: caching?.cache())
+      cache: cache)
   }
 
   /// Writes a result in the form that the user asked for.
@@ -54,8 +59,9 @@ struct CacheOptions: ParsableArguments {
   var ignoresCache = false
 
   /// The user's cache, unless it is to be left alone.
-  func cache() throws -> ContentCache? {
-    ignoresCache ? nil : try ContentCache.standard(in: ProcessInfo.processInfo.environment)
+  func cache(_ reporter: Reporter) throws -> ContentCache? {
+    if ignoresCache { return nil }
+    return try ContentCache.standard(in: ProcessInfo.processInfo.environment) { reporter.note($0) }
   }
 }
 

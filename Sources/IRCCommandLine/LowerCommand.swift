@@ -33,7 +33,7 @@ struct LowerCommand: ParsableCommand {
 
   func run() throws {
     let start = StartOfRun()
-    let cache = try caching.cache()
+    let cache = try caching.cache(common.reporter)
     let memory = LoweringMemory(
       LoweringMemory.Question(
         model: model, settings: overrides.settings, output: output, plugins: common.plugins,
@@ -45,7 +45,7 @@ struct LowerCommand: ParsableCommand {
       return try show(
         output: known.output, changed: [], weightBytes: known.weightBytes, passes: known.passes)
     }
-    let environment = try common.environment(caching)
+    let environment = try common.environment(cache: cache)
     let plan = try environment.plan(model, settings: overrides.settings, output: output)
     let compilation = try Compilation(plan, in: environment)
     let result = try compilation.lower(pipeline.options)

@@ -91,7 +91,8 @@ struct RunCommand: ParsableCommand {
     let plan = try environment.plan(model, settings: overrides.settings, output: output)
     var sizes: (before: Int, after: Int) = (0, 0)
     let subject = try Subject(
-      compiling: plan, reading: data.map(evaluation.text), prompt: prompt, in: environment
+      compiling: plan, reading: data.map(evaluation.text), prompt: prompt, threads: threads,
+      in: environment
     ) { result in
       sizes = (result.sourceBytes, result.emissions.reduce(0) { $0 + $1.weightBytes })
     }

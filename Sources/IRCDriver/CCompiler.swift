@@ -1,6 +1,7 @@
 import Foundation
 package import IRCCodegen
 import IRCSupport
+import Synchronization
 
 /// The system's C compiler, for running what was emitted.
 package struct CCompiler: Sendable, Hashable {
@@ -58,11 +59,13 @@ package struct CCompiler: Sendable, Hashable {
 
   /// Compiles the library in `folder` into the shared object `path`.
   ///
-  /// - Parameter cache: where objects are kept: kernels are the same for every model of a name, so most have been compiled before.
+  /// - Parameters:
+  ///   - cache: where objects are kept: kernels are the same for every model of a name, so most have been compiled before.
+  ///   - reporter: is told of the files that are compiled.
   /// - Throws: `Diagnostic` `cc.failed` with what the compiler said.
   package func compileSharedObject(
     _ names: ArtifactNames, in folder: String, target: Target, to path: String,
-    cache: ContentCache? = nil
+    cache: ContentCache? = nil, reporter: Reporter? = nil
   ) throws {
     let sources = try CCompiler.sources(names, in: folder)
     let flags = CCompiler.flags(names, in: folder, target: target) + ["-fPIC"]
@@ -72,20 +75,32 @@ package struct CCompiler: Sendable, Hashable {
       try FileManager.default.createDirectory(
         atPath: workplace, withIntermediateDirectories: true)
     } catch {
-      throw Diagnostic("output.unwritable", "cannot make the folder '\(workplace)'")
+      throw Diagnostic(
+        "file.unwritable", "cannot make the temporary folder '\(workplace)'",
+        hint: "make room there, or let TMPDIR name another folder")
     }
     defer { try? FileManager.default.removeItem(atPath: workplace) }
-    let objects = try Parallel.map(sources.count) { index in
-      let object = "\(workplace)/\(index).o"
-      let source = "\(folder)/\(sources[index])"
-      if try known?.copy(of: source, to: object) != true {
-        try run(flags + ["-c", "-o", object, source])
-        known?.keep(object, of: source)
+    let files = sources.enumerated().map { index, name in
+      (source: "\(folder)/\(name)", object: "\(workplace)/\(index).o")
+    }
+    let isKnown = try Parallel.map(files.count) { index in
+      try known?.copy(of: files[index].source, to: files[index].object) == true
+    }
+    let unknown = zip(files, isKnown).filter { !$1 }.map(\.0)
+    let done = Mutex(0)
+    reporter?.progress("compile", 0, of: unknown.count)
+    try Parallel.forEach(unknown.count) { index in
+      let (source, object) = unknown[index]
+      try run(flags + ["-c", "-o", object, source])
+      known?.keep(object, of: source)
+      // Counted and told in one, so that no lower number comes behind a higher one.
+      done.withLock { done in
+        done += 1
+        reporter?.progress("compile", done, of: unknown.count)
       }
-      return object
     }
     let linking = ThreadModel.allCases.flatMap(\.compilerFlags).filter(flags.contains)
-    try run(["-shared", "-o", path] + linking + objects + ["-lm"])
+    try run(["-shared", "-o", path] + linking + files.map(\.object) + ["-lm"])
   }
 
   /// The C files of a library: its own, then the kernels, in order.

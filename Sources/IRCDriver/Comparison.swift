@@ -134,12 +134,8 @@ package final class Comparison {
     }
     environment.reporter.note("\(name): measuring")
     let figures = try measure()
-    if let key {
-      do {
-        try environment.cache?.put(figures.entry, for: key)
-      } catch let problem as Diagnostic {
-        environment.reporter.note("\(name): the result is not kept: \(problem.message)")
-      }
+    if let key, let cache = environment.cache {
+      cache.keep { try cache.put(figures.entry, for: key) }
     }
     return (figures, false)
   }
@@ -168,8 +164,10 @@ package final class Comparison {
   }
 
   private func measure(_ plan: CompilationPlan) throws -> ComparisonRow.Figures {
+    // Told before the work, not after it.
+    if request.comparesLogits { try plan.model.target.checkRunsHere() }
     let (model, windows) = try load(plan.model.source)
-    let scratch = ScratchFolder()
+    let scratch = try ScratchFolder()
     var plan = plan
     plan.model.output = scratch.path
     var options = Compilation.Options()
@@ -201,7 +199,7 @@ package final class Comparison {
   ) throws -> ComparisonRow.LogitDifferences {
     let library = try CompiledModel(
       folder: folder.path, names: ArtifactNames(model: plan.model.name), target: plan.model.target,
-      cache: environment.cache, scratch: folder)
+      cache: environment.cache, reporter: environment.reporter, scratch: folder)
     let reporter = environment.reporter
     func largest(_ compared: any LanguageModel, _ reference: any LanguageModel) throws -> Double {
       try Agreement(of: compared, with: reference, on: windows) {

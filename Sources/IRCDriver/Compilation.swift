@@ -150,7 +150,7 @@ package struct Compilation {
     graph.name = plan.model.name
     graph.renumber()
     let output = files.map(SharedOutput.init)
-    let basis = ResultBasis(environment.cache, environment.reporter)
+    let basis = ResultBasis(environment.cache)
     defer { basis?.save() }
     let calibration = CalibrationService(
       plan.model.calibration, of: model, environment.reporter,

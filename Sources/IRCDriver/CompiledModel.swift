@@ -21,13 +21,16 @@ package final class CompiledModel: LanguageModel {
   ///
   /// - Parameters:
   ///   - cache: where compiled objects are kept.
+  ///   - reporter: is told of the files that are compiled.
   ///   - checksWeights: reads the whole weights file first and compares its checksum.
   ///   - scratch: `folder`, if it is to go away with the model.
   /// - Throws: `Diagnostic` when there is no compiler, it fails, or the library or its weights do not load.
   package init(
     folder: String, names: ArtifactNames, target: Target = .native, compiler: CCompiler? = nil,
-    cache: ContentCache? = nil, checksWeights: Bool = true, scratch: ScratchFolder? = nil
+    cache: ContentCache? = nil, reporter: Reporter? = nil, checksWeights: Bool = true,
+    scratch: ScratchFolder? = nil
   ) throws {
+    try target.checkRunsHere()
     self.scratch = scratch
     threads = 1
     let compiler = try compiler ?? CCompiler.find()
@@ -36,7 +39,8 @@ package final class CompiledModel: LanguageModel {
     ).path
     // Once it is loaded the file is not needed.
     defer { unsafe unlink(place) }
-    try compiler.compileSharedObject(names, in: folder, target: target, to: place, cache: cache)
+    try compiler.compileSharedObject(
+      names, in: folder, target: target, to: place, cache: cache, reporter: reporter)
     library = try CompiledLibrary(path: place, symbol: names.symbol)
     weights = "\(folder)/\(names.weights)"
     vocabularySize = library.vocabulary
@@ -76,13 +80,21 @@ package final class CompiledModel: LanguageModel {
 
 /// A folder for temporary files that is removed with everything in it when nobody holds it any more.
 package final class ScratchFolder: Sendable {
-  /// Where it is; made by whoever writes into it first.
+  /// Where it is.
   package let path: String
 
-  /// Chooses a place.
-  package init() {
-    path =
-      FileManager.default.temporaryDirectory.appendingPathComponent("irc-\(UUID().uuidString)").path
+  /// Makes the folder.
+  ///
+  /// - Throws: `Diagnostic` `file.unwritable`.
+  package init() throws {
+    let parent = FileManager.default.temporaryDirectory
+    path = parent.appendingPathComponent("irc-\(UUID().uuidString)").path
+    guard unsafe mkdir(path, 0o700) == 0 else {
+      let reason = systemMessage(errno)
+      throw Diagnostic(
+        "file.unwritable", "cannot make a temporary folder in '\(parent.path)': \(reason)",
+        hint: "make room there, or let TMPDIR name another folder")
+    }
   }
 
   deinit {

@@ -75,8 +75,11 @@ extension ContentCache {
 
   /// The user's cache: in `standardDirectory`, with the limit that `IRC_CACHE_SIZE` states; nil where that is 0 or there is no folder.
   ///
+  /// - Parameter tell: receives a line for the user when something cannot be kept, the first time only.
   /// - Throws: `Diagnostic` `cache.size` when the limit is no size.
-  package static func standard(in environment: [String: String]) throws -> ContentCache? {
+  package static func standard(
+    in environment: [String: String], tell: @escaping @Sendable (String) -> Void = { _ in }
+  ) throws -> ContentCache? {
     var limit = standardLimit
     if let text = environment["IRC_CACHE_SIZE"], !text.isEmpty {
       guard let size = ByteSize(text) else {
@@ -89,7 +92,7 @@ extension ContentCache {
       limit = size.bytes
     }
     guard limit > 0, let directory = standardDirectory(in: environment) else { return nil }
-    return ContentCache(directory: directory, limit: limit)
+    return ContentCache(directory: directory, limit: limit, tell: tell)
   }
 }
 

@@ -14,6 +14,9 @@ package final class ContentCache: Sendable {
   package let limit: Int
   /// Bytes in the folder, as far as this process knows; nil before they were counted.
   private let total = Mutex<Total?>(nil)
+  /// Receives a line for the user when something cannot be kept, the first time only.
+  private let tell: @Sendable (String) -> Void
+  private let isTold = Mutex(false)
 
   private struct Total {
     /// Bytes when the files were last looked at.
@@ -27,10 +30,16 @@ package final class ContentCache: Sendable {
 
   /// Uses a folder, which is made when something is put into it.
   ///
-  /// - Parameter limit: bytes of all entries together; beyond it, those that were not used for longest go.
-  package init(directory: String, limit: Int = standardLimit) {
+  /// - Parameters:
+  ///   - limit: bytes of all entries together; beyond it, those that were not used for longest go.
+  ///   - tell: receives a line for the user when something cannot be kept, the first time only.
+  package init(
+    directory: String, limit: Int = standardLimit,
+    tell: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
     self.directory = directory
     self.limit = limit
+    self.tell = tell
   }
 
   /// The entry that was put under a key; nil if there is none or it is damaged.
@@ -47,9 +56,23 @@ package final class ContentCache: Sendable {
     unsafe entry(key)?.withBytes { unsafe [UInt8]($0) }
   }
 
+  /// Keeps what `body` puts. Where that fails, the user is told once, and nothing else comes of it: results do not depend on it.
+  package func keep(_ body: () throws -> Void) {
+    do {
+      try body()
+    } catch {
+      let isFirst = isTold.withLock { isTold in
+        defer { isTold = true }
+        return !isTold
+      }
+      let reason = (error as? Diagnostic)?.message ?? "\(error)"
+      if isFirst { tell("results are not kept for later runs: \(reason)") }
+    }
+  }
+
   /// Keeps bytes under a key, in place of what was there.
   ///
-  /// - Throws: `Diagnostic` `cache.unwritable`; results do not depend on it, so a caller may go on.
+  /// - Throws: `Diagnostic` `cache.unwritable`; see `keep`.
   package func put(_ bytes: [UInt8], for key: ContentKey) throws {
     try put(byteCount: bytes.count, for: key) { writer in
       try unsafe bytes.withUnsafeBytes { try unsafe writer.append($0) }

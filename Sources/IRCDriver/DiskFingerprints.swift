@@ -44,7 +44,7 @@ final class DiskFingerprints: FingerprintMemory {
           return
             "\(window.offset) \(window.type.rawValue) \(shape.isEmpty ? "-" : shape) \(fingerprint)\n"
         }
-        try? cache.put(Array(lines.sorted().joined().utf8), for: key(of: file))
+        cache.keep { try cache.put(Array(lines.sorted().joined().utf8), for: key(of: file)) }
         tables[file]?.isChanged = false
       }
     }

@@ -32,7 +32,9 @@ package enum FileDigests {
     let digest = hash.digest()
     known.withLock { $0[identity] = digest }
     // A file that is being changed might change once more and look the same. What cannot be kept is computed again.
-    if file.identity == identity, identity.isSettled { try? cache?.put(digest.bytes, for: key) }
+    if file.identity == identity, identity.isSettled {
+      cache?.keep { try cache?.put(digest.bytes, for: key) }
+    }
     return digest
   }
 

@@ -97,7 +97,7 @@ package struct LoweringMemory: Sendable {
 
   private func put(_ record: LoweringRecord) {
     // What cannot be remembered is done again.
-    try? cache.put(Array(record.json.serialized().utf8), for: key)
+    cache.keep { try cache.put(Array(record.json.serialized().utf8), for: key) }
   }
 
   private func record(

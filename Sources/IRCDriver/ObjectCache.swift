@@ -52,7 +52,7 @@ struct ObjectCache: Sendable {
     guard let bytes = FileManager.default.contents(atPath: object), let key = try? key(of: source)
     else { return }
     // What cannot be kept is compiled again.
-    try? cache.put([UInt8](bytes), for: key)
+    cache.keep { try cache.put([UInt8](bytes), for: key) }
   }
 
   private func key(of source: String) throws -> ContentKey {

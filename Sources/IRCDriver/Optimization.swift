@@ -38,7 +38,7 @@ package struct Optimization {
     var manager = PassManager(
       schedule, registry: environment.registry, instruments: watch.instruments)
     let model = ModelDescription(name: graph.name, vocabularySize: 0, contextLength: nil)
-    let basis = ResultBasis(environment.cache, environment.reporter)
+    let basis = ResultBasis(environment.cache)
     defer { basis?.save() }
     manager.results = basis.map {
       PassResultCache(

@@ -99,9 +99,7 @@ package struct PluginBuilder {
   package func build(
     with kit: PluginKit, beside registry: PassRegistry
   ) throws -> (plugin: LoadedPlugin, warnings: String) {
-    let scratch = ScratchFolder()
-    try FileManager.default.createDirectory(
-      atPath: scratch.path, withIntermediateDirectories: true)
+    let scratch = try ScratchFolder()
     let warnings: String
     switch compilers {
     case .swift(let swiftc, let clang):

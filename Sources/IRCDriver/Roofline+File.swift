@@ -5,8 +5,21 @@ extension Roofline {
   /// Reads `read_gbps`, `cache_gbps`, `int8.gops` and `float.gops` of a file, or of its `machine`, as `irc bench --json` writes
   /// them for one thread.
   ///
-  /// - Throws: `Diagnostic` when the file is no such JSON.
+  /// - Throws: `Diagnostic` when the file is no such JSON, with how one is made.
   package init(reading path: String) throws {
+    do {
+      try self.init(path)
+    } catch var problem as Diagnostic {
+      problem.hint = problem.hint ?? Self.recipe
+      throw problem
+    }
+  }
+
+  /// How a file with rates is made.
+  private static let recipe =
+    "'irc bench --suite kernels --threads 1 --no-peers --json > FILE' measures them on this machine"
+
+  private init(_ path: String) throws {
     let file = try JSONValue(reading: path)
     let machine = try file.optional("machine") ?? file
     func rate(_ value: JSONValue) throws -> Double {
@@ -19,7 +32,7 @@ extension Roofline {
     if let threads = try machine.optional("threads"), try threads.int() != 1 {
       throw threads.diagnostic(
         "inspect.roofline", "times are predicted for one thread, and these rates are of several",
-        hint: "measure with 'irc bench --suite kernels --threads 1 --json'")
+        hint: Self.recipe)
     }
     let name = try machine.optional("cpu")?.string()
     self.init(

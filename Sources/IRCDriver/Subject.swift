@@ -55,15 +55,18 @@ package struct Subject {
   ///
   /// - Parameters:
   ///   - text, prompt: what is going to be read; a fault of theirs is told before anything is written.
+  ///   - threads: how many are going to be asked for, if that is known.
   ///   - scratch: the output folder, if it is to go away with the subject.
   ///   - result: receives what lowering gave.
   package init(
     compiling plan: CompilationPlan, reading text: EvaluationText? = nil, prompt: String? = nil,
-    in environment: CompilerEnvironment, scratch: ScratchFolder? = nil,
+    threads: Int? = nil, in environment: CompilerEnvironment, scratch: ScratchFolder? = nil,
     result: (Compilation.Result) -> Void = { _ in }
   ) throws {
-    let compilation = try Compilation(plan, in: environment)
     // Told before the work, not after it.
+    try plan.model.target.checkRunsHere()
+    if let threads { try plan.checkRoom(for: threads) }
+    let compilation = try Compilation(plan, in: environment)
     let tokenizer = try compilation.model.tokenizer.get()
     try text?.check(for: compilation.model)
     if let prompt, let limit = compilation.model.facts.contextLength {
@@ -73,7 +76,8 @@ package struct Subject {
     result(try compilation.lower())
     let compiled = try CompiledModel(
       folder: plan.model.output, names: ArtifactNames(model: plan.model.name),
-      target: plan.model.target, cache: environment.cache, scratch: scratch)
+      target: plan.model.target, cache: environment.cache, reporter: environment.reporter,
+      scratch: scratch)
     try self.init(.compiled, compilation.model, compiled)
   }
 
@@ -83,14 +87,7 @@ package struct Subject {
   /// - Throws: `Diagnostic` `library.threads` when a library has no room for the number that is asked for.
   package func with(threads: Int?) throws -> Subject {
     guard let compiled = model as? CompiledModel else { return self }
-    if let threads, threads > compiled.mostThreads {
-      throw Diagnostic(
-        "library.threads",
-        "the library has room for \(compiled.mostThreads) thread\(compiled.mostThreads == 1 ? "" : "s"), not for \(threads)",
-        hint:
-          "give fewer --threads, or make room with --set passes.emit-c.most_threads=\(min(threads, 256)), and 'threads' other than none"
-      )
-    }
+    if let threads { try ThreadModel.checkRoom(for: threads, of: compiled.mostThreads) }
     return Subject(self, running: compiled.with(threads: threads))
   }
 
@@ -122,7 +119,7 @@ package struct Subject {
       return try Subject(
         simulating: environment.plan(path, settings: settings), reading: text, in: environment)
     }
-    let scratch = ScratchFolder()
+    let scratch = try ScratchFolder()
     return try Subject(
       compiling: environment.plan(path, settings: settings, output: scratch.path), reading: text,
       in: environment, scratch: scratch)

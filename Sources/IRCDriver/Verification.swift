@@ -50,7 +50,8 @@ package struct Verification {
     var tokens = 0
     if FileManager.default.fileExists(atPath: "\(folder)/\(names.source)") {
       let target = Target(rawValue: try manifest["target"].string()) ?? .native
-      let library = try CompiledModel(folder: folder, names: names, target: target)
+      let library = try CompiledModel(
+        folder: folder, names: names, target: target, reporter: environment.reporter)
       tokens = try Self.run(library)
       lines.append("library: compiles, loads its weights and reads \(tokens) tokens")
     }

@@ -98,7 +98,8 @@ struct PassBinder {
     case (.scheme, .scalar(let name)):
       return schemeContent(named: name, value.span, &files, shipped, &problems)
     case (.document, .scalar(let path)):
-      return files.document(at: resolve(path, written: value.span), from: value.span)
+      return files.document(
+        at: resolve(path, written: value.span), from: value.span, isOwn: false)
     case (.either(let kinds), .scalar):
       let others = kinds.filter { $0 != .scheme }
       let isOther = others.contains { value.problems(with: $0).isEmpty }

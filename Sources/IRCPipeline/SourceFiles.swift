@@ -24,16 +24,26 @@ package struct SourceFiles {
 
   /// The content of a file, or nil when it cannot be read; the reason is then in `problems`.
   ///
-  /// `reference` is the value that names the file.
-  package mutating func document(at path: String, from reference: SourceSpan?) -> OptionValue? {
+  /// - Parameters:
+  ///   - reference: the value that names the file.
+  ///   - isOwn: whether it is in the compiler's language. Else an empty one is an empty mapping, and whoever reads it says what belongs there.
+  package mutating func document(
+    at path: String, from reference: SourceSpan?, isOwn: Bool = true
+  ) -> OptionValue? {
     let path = name(of: path)
     if let known = documents[path] { return known }
     var root: OptionValue?
     do {
-      let document = YAMLDocument(try TextFile(reading: path))
+      let file = try TextFile(reading: path)
+      let document = YAMLDocument(file)
       paths.append(path)
-      problems += document.problems
-      root = document.root
+      if !isOwn, document.problems.map(\.id) == ["yaml.empty"] {
+        root = OptionValue(
+          .mapping([]), span: SourceSpan(file: file, line: 1, column: 1, length: 1))
+      } else {
+        problems += document.problems
+        root = document.root
+      }
     } catch let problem as Diagnostic {
       let unplaced = problem.location == nil ? reference : nil
       problems.append(unplaced?.error(problem.id, problem.message, hint: problem.hint) ?? problem)

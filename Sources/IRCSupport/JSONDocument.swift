@@ -66,9 +66,9 @@ func jsonDiagnostic(
   let column = String(decoding: bytes[start..<offset], as: UTF8.self).count + 1
   let marked = min(max(end, offset), stop)
   let length = String(decoding: bytes[offset..<marked], as: UTF8.self).count
-  // A whole minified document on one line would bury the message.
+  // A whole minified document on one line would bury the message, and what is no text shows nothing.
   let shown: String? =
-    stop - start > Diagnostic.longestSourceLine
+    stop - start > Diagnostic.longestSourceLine || isBinary(bytes[start..<stop])
     ? nil
     : String(
       String.UnicodeScalarView(
@@ -77,4 +77,12 @@ func jsonDiagnostic(
   return Diagnostic(
     id, message, at: SourceLocation(file: path, line: line, column: column), length: length,
     sourceLine: shown, hint: hint, notes: notes)
+}
+
+/// True if so many bytes of a line are none of a text that they are those of something else.
+private func isBinary(_ line: ArraySlice<UInt8>) -> Bool {
+  let strange = String(decoding: line, as: UTF8.self).unicodeScalars.reduce(into: 0) {
+    if $1.value < 0x20 && $1.value != 0x09 || $1.value == 0x7F || $1 == "\u{FFFD}" { $0 += 1 }
+  }
+  return strange * 8 > line.count
 }

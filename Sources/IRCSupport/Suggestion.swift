@@ -1,8 +1,11 @@
 /// The candidate nearest to a misspelt word, or nil when none is near enough to suggest.
 ///
 /// Distance is Damerau–Levenshtein (adjacent transpositions count one); a third of the word may differ.
-/// Ties go to the candidate that comes first.
+/// Ties go to the candidate that comes first. What only one candidate begins with stands for that, whatever else is near.
 public func nearestMatch(to word: String, in candidates: some Sequence<String>) -> String? {
+  let candidates = Array(candidates)
+  let longer = candidates.filter { $0.lowercased().hasPrefix(word.lowercased()) }
+  if word.count >= 3, longer.count == 1 { return longer[0] }
   let limit = max(1, (word.count + 2) / 3)
   var best: (candidate: String, distance: Int)?
   for candidate in candidates {

@@ -95,16 +95,30 @@ struct BenchTests {
   func brokenPeers() throws {
     let folder = try TemporaryFolder()
     let python = try fake(folder, answersTimes: false)
-    for program in [python, folder.file("no-such-python")] {
-      let outcome = try run("--only", "int8 n=1", "--python", program)
-      #expect(outcome.code == 0, "\(outcome.errors)")
-      let rows = try outcome.json()["rows"].array()
-      #expect(rows.count == 2)
-      for row in rows { #expect(try row["peers"].object().isEmpty) }
-      #expect(
-        outcome.errors.contains(
-          program == python ? "the process of torch ended" : "no peers of torch"))
+    let outcome = try run("--only", "int8 n=1", "--python", python)
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let rows = try outcome.json()["rows"].array()
+    #expect(rows.count == 2)
+    for row in rows { #expect(try row["peers"].object().isEmpty) }
+    #expect(outcome.errors.contains("the process of torch ended"))
+  }
+
+  @Test(
+    "A Python that was asked for and is not there is one error; without the usual one there are no peers"
+  )
+  func missingPython() throws {
+    for name in ["/nowhere/python", "no-such-python"] {
+      let refused = try run("--only", "int8 n=1", "--python", name)
+      #expect(refused.code == 1 && refused.output.isEmpty)
+      let lines = refused.errors.split(separator: "\n")
+      #expect(lines.count == 2, "\(refused.errors)")
+      #expect(lines.first?.contains("'\(name)'") == true, "\(refused.errors)")
+      #expect(lines.last?.contains("--no-peers") == true, "\(refused.errors)")
     }
+    let without = try Program.run(
+      Self.small + ["--only", "int8 n=1"], environment: ["PATH": "/nowhere"])
+    #expect(without.code == 0)
+    #expect(without.errors == "no peers: there is no 'python3' on the path\n")
   }
 
   @Test("A model's library is measured")
@@ -115,6 +129,7 @@ struct BenchTests {
     let arguments = ["bench", model, "--runs", "2", "--tokens", "4", "--json"]
     let outcome = try Program.run(arguments + ["--prompt-tokens", "8"])
     #expect(outcome.code == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("lower: 100 %"))
     let result = try outcome.json()
     #expect(try result["weight_bytes"].int() > 100_000)
     #expect(try result["prompt_tokens"].int() == 8 && result["tokens"].int() == 4)

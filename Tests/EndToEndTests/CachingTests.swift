@@ -206,6 +206,16 @@ struct CachingTests {
     #expect(notes.count == 1, "\(outcome.errors)")
     #expect(plain.code == 0)
     #expect(try outputs(of: folder.file("out")) == outputs(of: folder.file("plain")))
+    // Also where no pass is costly, and only a record and objects would be kept.
+    for command in [["lower"], ["run", "--tokens", "2"]] {
+      let cheap = try Program.run(
+        command + [model, "-o", folder.file("cheap"), "--set", "pipeline=rtn-w8a8"],
+        environment: ["IRC_CACHE_DIR": file])
+      #expect(cheap.code == 0)
+      let told = cheap.errors.split(separator: "\n").filter { $0.contains("not kept") }
+      #expect(told.count == 1, "\(cheap.errors)")
+      #expect(told.first?.contains(file) == true, "\(told)")
+    }
     let wrong = try Program.run(
       ["lower", model, "-o", folder.file("out")],
       environment: ["IRC_CACHE_DIR": folder.file("cache"), "IRC_CACHE_SIZE": "much"])

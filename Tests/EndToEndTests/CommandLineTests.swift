@@ -152,7 +152,28 @@ struct CommandLineTests {
     _ = try times("\"soon\"")
     let wrong = try Program.run(arguments)
     #expect(wrong.code == 1)
-    #expect(wrong.errors.contains("times.json:3:"), "\(wrong.errors)")
+    #expect(wrong.errors.contains("times.json:3:38: error: expected a number"), "\(wrong.errors)")
+    // What is no use is told with how a file is made.
+    let rows = try String(contentsOfFile: folder.file("times.json"), encoding: .utf8)
+      .replacing("\"soon\"", with: "1e-6")
+    for (text, place) in [
+      ("{}", ":1:1: error: expected measured times of kernels"),
+      ("", ":1:1: error: expected measured"),
+      ("{\"rows\": []}", ":1:10: error: there are no times here"),
+      (
+        rows.replacing("\"threads\": 1", with: "\"threads\": 2"),
+        ":3:24: error: times are those of one thread, and these were measured with 2"
+      ),
+      (rows.replacing("\"n\": 1", with: "\"n\": 8"), ":3:9: error: times are those of one token"),
+    ] {
+      try folder.write("times.json", text)
+      let useless = try Program.run(arguments)
+      #expect(
+        useless.code == 1 && useless.errors.contains("times.json\(place)"), "\(useless.errors)")
+      #expect(
+        useless.errors.contains("hint: 'irc bench --suite kernels --threads 1"), "\(useless.errors)"
+      )
+    }
     let missing = try Program.run(
       "check", model, "--set", "pipeline=mixed-w4.25a16", "--set",
       "passes.mixed-precision.kernel_times=no-such.json")
@@ -180,6 +201,82 @@ struct CommandLineTests {
       let place = try folder.write("machine.json", text)
       let wrong = try Program.run("inspect", model, "--kernels", "--roofline", place)
       #expect(wrong.code == 1 && wrong.errors.contains("[inspect.roofline]"), "\(wrong.errors)")
+    }
+    // Whatever else is wrong with a file, how one is made is said; what is no text is not shown.
+    let binary = (0..<300).map { UInt8(truncatingIfNeeded: $0 * 37 % 256) | 0x80 }
+    for bytes in [Array("{}".utf8), [], Array("{\"read_gbps\": \"x\"}".utf8), [0x7F] + binary] {
+      let place = try folder.write("machine.json", bytes)
+      let wrong = try Program.run("inspect", model, "--kernels", "--roofline", place)
+      #expect(
+        wrong.code == 1 && wrong.errors.contains("hint: 'irc bench --suite kernels --threads 1"))
+      #expect(wrong.errors.utf8.count < 400, "\(wrong.errors)")
+    }
+  }
+
+  @Test(
+    "Threads that a library has no room for, and targets of other machines, are refused before any work"
+  )
+  func early() throws {
+    let (folder, model) = try project()
+    #if arch(x86_64)
+      let foreign = ("target=neon", "AArch64")
+    #else
+      let foreign = ("target=avx2", "x86-64")
+    #endif
+    for (arguments, words) in [
+      (["run", "--threads", "99"], ["room for 16 threads, not for 99"]),
+      (["bench", "--threads", "3", "--set", "passes.emit-c.threads=none"], ["room for 1 thread,"]),
+      (["run", "--set", foreign.0], [foreign.1, "irc lower"]),
+      (["bench", "--set", foreign.0], [foreign.1, "irc lower"]),
+      (["eval", "--compiled", "--data", folder.file("text.txt"), "--set", foreign.0], [foreign.1]),
+    ] {
+      let outcome = try Program.run([arguments[0], model] + arguments.dropFirst())
+      #expect(outcome.code == 1 && outcome.output.isEmpty, "\(arguments)")
+      #expect(!outcome.errors.contains("lower: "), "\(arguments): \(outcome.errors)")
+      for word in words { #expect(outcome.errors.contains(word), "\(outcome.errors)") }
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.file("out")))
+    let lowered = try Program.run("lower", model, "--set", foreign.0, "--quiet")
+    #expect(lowered.code == 0, "\(lowered.errors)")
+    let verified = try Program.run("verify", folder.file("out"))
+    #expect(
+      verified.code == 1 && verified.errors.contains("[target.foreign]"), "\(verified.errors)")
+  }
+
+  @Test("What is compiled is told as other work is: once a file is not known, and not when quiet")
+  func compiling() throws {
+    let (folder, model) = try project()
+    let cache = ["IRC_CACHE_DIR": folder.file("cache")]
+    let run = ["run", model, "--tokens", "2", "--set", "target=portable"]
+    let first = try Program.run(run, environment: cache)
+    #expect(first.code == 0, "\(first.errors)")
+    let lines = first.errors.split(separator: "\n").filter { $0.hasPrefix("compile: ") }
+    #expect(lines.first == "compile: 0 %" && lines.last == "compile: 100 %", "\(first.errors)")
+    let again = try Program.run(run, environment: cache)
+    #expect(again.code == 0 && !again.errors.contains("compile"), "\(again.errors)")
+    // Other formats are another source and other kernels of sets, and portable ones are the same.
+    let other = try Program.run(
+      run + ["--set", "pipeline=rtn-w4a16", "--quiet"], environment: cache)
+    #expect(other.code == 0 && other.errors.isEmpty, "\(other.errors)")
+    let kinds = try Program.run(["cache", "--json"], environment: cache).json()["kinds"].array()
+    let objects = try #require(kinds.first { try $0["kind"].string() == "c-object" })
+    let sources = try FileManager.default.contentsOfDirectory(atPath: folder.file("out"))
+      .filter { $0.hasSuffix(".c") }
+    #expect(try objects["entries"].int() == sources.count + 1)
+  }
+
+  @Test("A folder for temporary files that cannot be had is told with the variable that names it")
+  func temporaryFolder() throws {
+    let (folder, model) = try project()
+    let nowhere = ["TMPDIR": try folder.write("file", "no folder")]
+    for arguments in [
+      ["bench", model], ["run", model, "--tokens", "2"],
+      ["eval", model, "--compiled", "--data", folder.file("text.txt")],
+    ] {
+      let outcome = try Program.run(arguments + ["--quiet"], environment: nowhere)
+      #expect(
+        outcome.code == 1 && outcome.errors.contains("[file.unwritable]"), "\(outcome.errors)")
+      #expect(outcome.errors.contains("let TMPDIR name another folder"), "\(outcome.errors)")
     }
   }
 

@@ -1,3 +1,4 @@
+import Foundation
 import IRCBench
 import Testing
 
@@ -23,6 +24,17 @@ struct KernelSuiteTests {
     ])
   func patterns(text: String, fits: Bool) {
     #expect(CasePattern(text).matches("int4/32 i8 4096x4096 n=512") == fits)
+  }
+
+  @Test("The names of sets of kernels are those of the documentation")
+  func names() throws {
+    let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../docs/performance.md")
+    let rows = try String(contentsOf: page, encoding: .utf8).split(separator: "\n")
+      .drop { !$0.hasPrefix("| name | what the processor") }.dropFirst(2)
+      .prefix { $0.hasPrefix("| `") }
+    let documented = rows.map { String($0.split(separator: "`")[1]) }
+    #expect([KernelSets.best] + documented == KernelSets.names)
   }
 
   @Test("Every case has a label of its own, and what shares weights lies together")

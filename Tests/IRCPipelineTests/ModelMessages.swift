@@ -82,7 +82,7 @@ let modelMessages: [MessageCase] = [
     model.yaml:4:9: error: expected native | portable | avx2 | avx512-vnni | neon, found 'avx512' [options.type]
      4 | target: avx512
        |         ^~~~~~
-      hint: did you mean 'avx2'?
+      hint: did you mean 'avx512-vnni'?
     """#),
   MessageCase(
     "missing keys",

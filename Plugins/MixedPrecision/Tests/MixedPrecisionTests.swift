@@ -268,6 +268,14 @@ struct MixedPrecisionTests {
     #expect(layers(better).contains { $0.spec.format == .integer(bits: 8) })
     #expect(
       known.remarks.first { $0.kind.name == "unmeasured" }?.message.contains("'int8'") == false)
+    // Smaller ones than the measured may keep the budget: that is not a matter of the budget.
+    pass.bits = AverageBits(6)
+    pass.kernelTimes = KernelTimes(Self.times.rows.filter { $0.weights == "int8" })
+    let large = #expect(throws: DiagnosticList.self) { try self.run(pass) }
+    #expect(
+      large?.description.contains("of the formats that 'kernel_times' has times of") == true
+        && large?.description.contains("there are no times of weights 'int") == true,
+      "\(String(describing: large))")
     pass.kernelTimes = KernelTimes([])
     let none = #expect(throws: DiagnosticList.self) { try self.run(pass) }
     #expect(

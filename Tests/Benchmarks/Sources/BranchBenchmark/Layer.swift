@@ -34,7 +34,7 @@ struct Layer {
 
   /// Emits the layer, compiles it for this processor and loads it.
   func compiled(_ branch: Branch) throws -> CompiledModel {
-    let scratch = ScratchFolder()
+    let scratch = try ScratchFolder()
     let files = OutputFiles(directory: scratch.path)
     try CEmitter(.init(name: "layer", chunk: 32)).emit(graph(branch), to: files)
     try files.commit()
