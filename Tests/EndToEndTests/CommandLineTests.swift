@@ -152,7 +152,7 @@ struct CommandLineTests {
     _ = try times("\"soon\"")
     let wrong = try Program.run(arguments)
     #expect(wrong.code == 1)
-    #expect(wrong.errors.contains("times.json:3:38: error: expected a number"), "\(wrong.errors)")
+    #expect(wrong.errors.contains("times.json:3:37: error: expected a number"), "\(wrong.errors)")
     // What is no use is told with how a file is made.
     let rows = try String(contentsOfFile: folder.file("times.json"), encoding: .utf8)
       .replacing("\"soon\"", with: "1e-6")
@@ -162,7 +162,7 @@ struct CommandLineTests {
       ("{\"rows\": []}", ":1:10: error: there are no times here"),
       (
         rows.replacing("\"threads\": 1", with: "\"threads\": 2"),
-        ":3:24: error: times are those of one thread, and these were measured with 2"
+        ":3:23: error: times are those of one thread, and these were measured with 2"
       ),
       (rows.replacing("\"n\": 1", with: "\"n\": 8"), ":3:9: error: times are those of one token"),
     ] {
@@ -254,15 +254,19 @@ struct CommandLineTests {
     #expect(lines.first == "compile: 0 %" && lines.last == "compile: 100 %", "\(first.errors)")
     let again = try Program.run(run, environment: cache)
     #expect(again.code == 0 && !again.errors.contains("compile"), "\(again.errors)")
-    // Other formats are another source and other kernels of sets, and portable ones are the same.
-    let other = try Program.run(
-      run + ["--set", "pipeline=rtn-w4a16", "--quiet"], environment: cache)
-    #expect(other.code == 0 && other.errors.isEmpty, "\(other.errors)")
+    // Other formats are another source, and other chunks are another header as well, which no kernel includes.
+    for setting in ["pipeline=rtn-w4a16", "passes.emit-c.chunk=16"] {
+      let header = try String(contentsOfFile: folder.file("out/tested.h"), encoding: .utf8)
+      let other = try Program.run(run + ["--set", setting, "--quiet"], environment: cache)
+      #expect(other.code == 0 && other.errors.isEmpty, "\(other.errors)")
+      let now = try String(contentsOfFile: folder.file("out/tested.h"), encoding: .utf8)
+      #expect((now == header) == (setting == "pipeline=rtn-w4a16"), "\(setting)")
+    }
     let kinds = try Program.run(["cache", "--json"], environment: cache).json()["kinds"].array()
     let objects = try #require(kinds.first { try $0["kind"].string() == "c-object" })
     let sources = try FileManager.default.contentsOfDirectory(atPath: folder.file("out"))
       .filter { $0.hasSuffix(".c") }
-    #expect(try objects["entries"].int() == sources.count + 1)
+    #expect(try objects["entries"].int() == sources.count + 2)
   }
 
   @Test("A folder for temporary files that cannot be had is told with the variable that names it")
