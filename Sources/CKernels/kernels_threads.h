@@ -56,7 +56,7 @@ typedef struct irc_crew {
   uint8_t *scratch;      // one after another, for each thread that there is room for
   size_t scratch_bytes;  // of one
   float *scores;         // the same for attention: (scores_count) floats each
-  size_t scores_count;   // irc_attention_scratch or more
+  size_t scores_count;   // irc_attention_scratch or more; over codes irc_attention_i8_scratch_bytes
 } irc_crew;
 
 // Shares a task among the threads of a crew.
@@ -101,6 +101,13 @@ void IRC_NAME(share_attention_f32)(
   const float *IRC_RESTRICT k, size_t k_stride, const float *IRC_RESTRICT v, size_t v_stride,
   size_t tokens, size_t total, size_t heads, size_t kv_heads, size_t head_dim, float scale,
   size_t window);
+
+void IRC_NAME(share_attention_i8)(
+  const irc_crew *crew, float *IRC_RESTRICT y, const float *IRC_RESTRICT q, size_t q_stride,
+  const int8_t *IRC_RESTRICT k, size_t k_stride, const float *IRC_RESTRICT k_scale,
+  const int8_t *IRC_RESTRICT v, size_t v_stride, const float *IRC_RESTRICT v_scale,
+  size_t scale_stride, size_t tokens, size_t total, size_t heads, size_t kv_heads,
+  size_t head_dim, float scale, size_t window);
 
 // Shares channels, 16 at a time.
 void IRC_NAME(share_selective_scan_f32)(

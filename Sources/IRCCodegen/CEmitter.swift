@@ -101,7 +101,7 @@ public struct CEmitter: Sendable {
       of: graph, chunk: options.chunk,
       threads: options.threads == .none ? 0 : options.mostThreads
     ) { try folder.fold($0) }
-    let contextLength = program.cacheColumns > 0 ? options.contextLength : nil
+    let contextLength = program.cacheBytes > 0 ? options.contextLength : nil
     let kernels = KernelChoice(options.target, among: embeddedFiles(), for: program)
     let table = WeightFile.table(program.weights, model: options.name)
     let source = SourceText(
@@ -151,8 +151,8 @@ public struct CEmitter: Sendable {
   ) -> EmissionReport {
     let program = draft.program
     let capacity = draft.contextLength.map { ($0 + 15) / 16 * 16 } ?? 0
-    let growing =
-      capacity * (program.cacheColumns + program.scoreColumns * options.threadRoom) * 4
+    let scores = (capacity * program.scoreColumns + program.scoreCodes) * 4
+    let growing = capacity * program.cacheBytes + scores * options.threadRoom
     return EmissionReport(
       names: draft.names, files: texts.map(\.name) + [draft.names.weights],
       tensors: program.weights.tensors.map { tensor in
@@ -165,7 +165,8 @@ public struct CEmitter: Sendable {
       contextBytes: draft.source.headBytes + program.arenaBytes + program.stateBytes
         + program.scratchBytes * options.threadRoom + aligned(program.vocabulary * 4)
         + draft.source.teamBytes + growing,
-      contextLength: draft.contextLength, kernels: program.kernelPlan(chunk: options.chunk),
+      tokenBytes: program.cacheBytes, contextLength: draft.contextLength,
+      kernels: program.kernelPlan(chunk: options.chunk),
       vocabulary: program.vocabulary, chunk: options.chunk,
       compilerFlags: options.target.compilerFlags(options.threads))
   }

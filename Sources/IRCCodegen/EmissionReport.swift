@@ -34,6 +34,8 @@ public struct EmissionReport: Hashable, Sendable {
   public let arenaBytes: Int
   /// Bytes of a context for `contextLength` tokens.
   public let contextBytes: Int
+  /// Bytes that each token adds to what a model keeps: those of caches.
+  public let tokenBytes: Int
   /// Tokens that a context has room for by default; nil if there is no limit.
   public let contextLength: Int?
   /// What runs for tokens.

@@ -81,10 +81,17 @@ package struct LoweringForecast {
       ("weight_bytes", emission.map { .integer($0.weightBytes) } ?? .null),
       ("text_bytes", emission.map { .integer($0.textBytes) } ?? .null),
       ("context_bytes", emission.map { .integer($0.contextBytes) } ?? .null),
+      ("token_bytes", emission.map { .integer($0.tokenBytes) } ?? .null),
       ("memory_bytes", .integer(memory.bytes)), ("memory_from", .string(memory.from)),
       ("seconds", .real(time.seconds)), ("seconds_at_least", .bool(time.isLeast)),
       ("seconds_from", .string(time.from)),
     ])
+  }
+
+  /// What caches are of a context.
+  private func caches(_ emission: EmissionReport) -> String {
+    guard emission.tokenBytes > 0, let length = emission.contextLength else { return "" }
+    return "; caches take \(emission.tokenBytes) bytes for each of \(length) tokens"
   }
 
   /// The same for people.
@@ -108,7 +115,7 @@ package struct LoweringForecast {
         checkpoint  \(sourceBytes) bytes
         weights     \(emission.weightBytes) bytes\(isOpen ? ", as far as open passes change no formats and add no tensors" : "")
         C files     \(emission.textBytes) bytes
-        context     \(emission.contextBytes) bytes while the library runs
+        context     \(emission.contextBytes) bytes while the library runs\(caches(emission))
 
         """
     }

@@ -98,6 +98,7 @@ struct Manifest {
       ("weight_bytes", .integer(report.weightBytes)),
       ("arena_bytes", .integer(report.arenaBytes)),
       ("context_bytes", .integer(report.contextBytes)),
+      ("token_bytes", .integer(report.tokenBytes)),
       ("tensors", .array(report.tensors.map(\.json))),
       ("arena", report.kernels.arena.json),
       ("kernels", .array(report.kernels.steps.map(\.json))),

@@ -30,6 +30,7 @@ struct ManifestReport {
           ["checkpoint", "\(try manifest["source_bytes"].int()) bytes"],
           ["weights file", "\(try emission["weight_bytes"].int()) bytes"],
           ["memory of a context", "\(try emission["context_bytes"].int()) bytes"],
+          ["of it in caches for each token", "\(try emission["token_bytes"].int()) bytes"],
           ["of it between operators", "\(try emission["arena_bytes"].int()) bytes"],
         ], [1])
     }

@@ -45,6 +45,18 @@ extension Graph {
     }
   }
 
+  /// Removes an operation whose results nothing reads, be it an input or a state.
+  public mutating func remove(_ id: OperationID) {
+    let operation = self[id]
+    let read = Set(outputs.map(\.value) + nextStates.map(\.value))
+    precondition(
+      operation.results.allSatisfy { readerCount(of: $0) == 0 && !read.contains($0) },
+      "'\(operation.op.operatorName)' is still read")
+    table[id.index] = nil
+    order.removeAll { $0 == id }
+    countReaders(of: operation.operands, replacedBy: [])
+  }
+
   /// Makes an operation read `value` at one of its operand places.
   public mutating func setOperand(_ index: Int, of id: OperationID, to value: ValueID) {
     guard let old = table[id.index]?.operands[index] else { return }

@@ -42,6 +42,17 @@ public struct Attention: KernelOperator {
 
   public func resultTypes(_ operands: [TensorType]) throws(OperatorError) -> [TensorType] {
     let check = try OperandCheck(operands, ["q", "k", "v"])
+    let size = try headDimension(check)
+    let width = Dimension.fixed(size * keyValueHeads)
+    try check.expect(
+      1, check[1].element == .f32 && check[1].rank == 2 && check[1].shape[1] == width,
+      "f32[keys, \(width)]: \(keyValueHeads) heads of \(size) channels")
+    try check.exactly(2, .f32, check[1].shape)
+    return [check[0]]
+  }
+
+  /// Channels of a head, once queries, operand 0, and attributes fit together.
+  func headDimension(_ check: OperandCheck) throws(OperatorError) -> Int {
     guard heads > 0, keyValueHeads > 0, heads.isMultiple(of: keyValueHeads), window >= 0 else {
       throw OperatorError(
         "heads \(heads) must be a multiple of kv_heads \(keyValueHeads), and window \(window) not "
@@ -52,12 +63,7 @@ public struct Attention: KernelOperator {
     try check.expect(
       0, columns > 0 && columns.isMultiple(of: heads),
       "a last extent that is a multiple of heads \(heads)")
-    let width = Dimension.fixed(columns / heads * keyValueHeads)
-    try check.expect(
-      1, check[1].element == .f32 && check[1].rank == 2 && check[1].shape[1] == width,
-      "f32[keys, \(width)]: \(keyValueHeads) heads of \(columns / heads) channels")
-    try check.exactly(2, .f32, check[1].shape)
-    return [check[0]]
+    return columns / heads
   }
 
   /// Per head, q·kᵀ cancels any T against T⁻ᵀ, and a transform of v's channels passes through the weighted sum.

@@ -12,7 +12,7 @@ extension OperatorRegistry {
     Embedding.self, Linear.self, RMSNorm.self, LayerNorm.self, Positions.self,
     RotaryEmbedding.self, Append.self, Attention.self, CausalConvolution.self, SelectiveScan.self,
     QuantizationParameters.self, Quantize.self, Dequantize.self,
-    IntegerLinear.self, DequantizingLinear.self, DequantizingEmbedding.self,
+    IntegerLinear.self, DequantizingLinear.self, DequantizingEmbedding.self, IntegerAttention.self,
     BranchingQuantize.self, BranchedIntegerLinear.self, BranchedDequantizingLinear.self,
   ])
 }

@@ -7,8 +7,8 @@ import Testing
 struct DryRunTests {
   private static let keys = [
     "output", "passes", "files", "dependencies", "compiler_flags", "tensors", "source_bytes",
-    "weight_bytes", "text_bytes", "context_bytes", "memory_bytes", "memory_from", "seconds",
-    "seconds_at_least", "seconds_from",
+    "weight_bytes", "text_bytes", "context_bytes", "token_bytes", "memory_bytes", "memory_from",
+    "seconds", "seconds_at_least", "seconds_from",
   ]
 
   private func model(_ pipeline: String, in folder: TemporaryFolder) throws -> String {
@@ -40,7 +40,7 @@ struct DryRunTests {
     let output = folder.file("out")
     let manifest = try JSONValue(reading: "\(output)/manifest.json")
     let emission = try manifest["emitted"].array()[0]
-    for key in ["files", "tensors", "weight_bytes", "context_bytes"] {
+    for key in ["files", "tensors", "weight_bytes", "context_bytes", "token_bytes"] {
       #expect(
         try JSON(forecast[key]).serialized() == JSON(emission[key]).serialized(), "\(key)")
     }

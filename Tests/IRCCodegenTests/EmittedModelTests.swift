@@ -35,10 +35,11 @@ enum InterpreterReference {
       Formats.all.flatMap { formats in
         // Of the tables one model shows it.
         let isTable = formats.weights.map { !$0.format.isInteger } ?? false
-        return (isTable ? ["mamba"] : ["mamba", "llama"]).map {
-          Case(architecture: $0, formats: formats)
-        }
-      } + [Case(architecture: "llama-window", formats: .w8a8)]
+        let architectures =
+          isTable ? ["mamba"] : formats.hasCodedCaches ? ["llama"] : ["mamba", "llama"]
+        return architectures.map { Case(architecture: $0, formats: formats) }
+      }
+      + [Formats.w8a8, .w8a8kv8].map { Case(architecture: "llama-window", formats: $0) }
   }
 
   private static let options = CEmitter.Options(
@@ -63,7 +64,8 @@ enum InterpreterReference {
     .enabled(if: Compilers.gcc != nil && Compilers.clang != nil, "gcc or clang is not installed"),
     arguments: Case.all.filter {
       [
-        "float", "w4a8-static-asymmetric", "w3a16", "w6a8", "nvfp4", "mxfp8-floor", "codebook4",
+        "float", "w8a8kv8", "w4a8-static-asymmetric", "w3a16", "w6a8", "nvfp4", "mxfp8-floor",
+        "codebook4",
         "codebook3-shared", "binary2-offset",
       ].contains($0.formats.name)
     })
@@ -98,10 +100,12 @@ enum InterpreterReference {
   @Test(
     "gives the same bits with any number of threads, without a race",
     .enabled(if: Compilers.gcc != nil, "gcc is not installed"),
-    arguments: ["float", "w4a8-static-asymmetric", "w8a8"], ["mamba", "llama-window"])
-  func threadsDoNotMatter(_ formats: String, _ architecture: String) throws {
-    let formats = try #require(Formats.all.first { $0.name == formats })
-    let graph = try Case(architecture: architecture, formats: formats).graph()
+    arguments: Case.all.filter {
+      ["float", "w4a8-static-asymmetric", "w8a8"].contains($0.formats.name)
+        || $0.formats.hasCodedCaches
+    })
+  func threadsDoNotMatter(_ model: Case) throws {
+    let graph = try model.graph()
     let gcc = try #require(Compilers.gcc)
     let ids = Array(Self.ids.prefix(27))
     var options = Self.options

@@ -22,7 +22,9 @@ struct KernelPlanTests {
   /// The kernels that `text` calls, in its order; what threads share is called by the kernel's name behind `share_`.
   private func calls(in text: String) -> [String] {
     let calls = text.matches(
-      of: /(?:IRC_NAME\((?:share_)?(\w+)\)|m->kernels->(\w+)|\b(copy_rows|positions|dequantize))\(/)
+      of:
+        /(?:IRC_NAME\((?:share_)?(\w+)\)|m->kernels->(\w+)|\b(copy_rows|copy_codes|positions|dequantize))\(/
+    )
     return calls.map { String($0.1 ?? $0.2 ?? $0.3 ?? "") }
   }
 
@@ -103,6 +105,25 @@ struct KernelPlanTests {
     #expect(step.realProducts.total(of: call) == 2 * width * (6 + 7 + 7))
     let keys = try #require(graph.type(of: attention.operation.operands[1]).shape[1].fixed)
     #expect(step.readBytes.total(of: call) == 4 * (3 * width + 8 * 2 * keys))
+  }
+
+  @Test("Attention over codes reads a byte for a channel, and multiplies queries with codes")
+  func attentionOverCodes() throws {
+    let plan = try CEmitter(Self.options).plan(TestModels.llama(.w8a8kv8, window: 7)).kernels
+    let real = try CEmitter(Self.options).plan(TestModels.llama(.w8a8, window: 7))
+    let step = try #require(plan.steps.first { $0.kernel == "attention_i8" })
+    #expect(step.operation == "integer_attention" && step.activations == "int8 head")
+    let call = KernelPlan.Call(tokens: 3, past: 5)
+    // Four heads of twelve channels, two of keys.
+    let (width, keys, keyHeads) = (48, 24, 2)
+    #expect(step.integerProducts.total(of: call) == width * (6 + 7 + 7))
+    #expect(step.realProducts.total(of: call) == width * (6 + 7 + 7))
+    #expect(step.readBytes.total(of: call) == 4 * 3 * width + 8 * 2 * (keys + 4 * keyHeads))
+    let coded = try CEmitter(Self.options).plan(TestModels.llama(.w8a8kv8, window: 7))
+    // Two layers with keys and values each.
+    #expect(real.tokenBytes == 2 * 2 * 4 * keys)
+    #expect(coded.tokenBytes == 2 * 2 * (keys + 4 * keyHeads))
+    #expect(coded.contextBytes < real.contextBytes)
   }
 
   @Test("Loops and results in place make the arena smaller", arguments: models)

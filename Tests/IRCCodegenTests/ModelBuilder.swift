@@ -9,6 +9,8 @@ struct Formats {
   var stored = ElementType.f32
   var weights: QuantizationSpec?
   var activations: QuantizationSpec?
+  /// True if attention keeps keys and values as codes.
+  var hasCodedCaches = false
 
   /// True if nothing is rounded.
   var isReal: Bool { weights == nil }
@@ -24,9 +26,12 @@ struct Formats {
   static let half = Formats(name: "half", stored: .f16)
   static let w8a8 = Formats(name: "w8a8", weights: int(8, .row), activations: int(8, .row))
 
+  static let w8a8kv8 = Formats(
+    name: "w8a8kv8", weights: int(8, .row), activations: int(8, .row), hasCodedCaches: true)
+
   static let all: [Formats] =
     [
-      float, half, Formats(name: "bfloat", stored: .bf16), w8a8,
+      float, half, Formats(name: "bfloat", stored: .bf16), w8a8, w8a8kv8,
       Formats(name: "w8a8-tensor", weights: int(8, .tensor), activations: int(8, .row)),
       Formats(
         name: "w4a8", weights: int(4, .group(32), scale: .f16), activations: int(8, .row)),

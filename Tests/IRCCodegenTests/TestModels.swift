@@ -80,15 +80,27 @@ enum TestModels {
       let rope = RotaryEmbedding(headDimension: size, theta: 10_000)
       var caches: [ValueID] = []
       for (part, value) in [("k", try b.add(rope, k, positions[0])), ("v", v)] {
-        let cache = try b.state("\(name).\(part)", .f32, [.named("past"), .fixed(keyHeads * size)])
-        let appended = try b.add(Append(), cache, value)
-        b.graph.setNextState("\(name).\(part)", appended)
-        caches.append(appended)
+        var rows = [("\(name).\(part)", ElementType.f32, keyHeads * size, value)]
+        if formats.hasCodedCaches {
+          let spec = IntegerAttention.codes(ofHead: size)
+          let scales = try b.add(QuantizationParameters(spec: spec), value)
+          rows = [
+            (rows[0].0, .i8, rows[0].2, try b.add(Quantize(spec: spec), value, scales)),
+            ("\(name).\(part).scales", .f32, keyHeads, scales),
+          ]
+        }
+        for (state, element, columns, new) in rows {
+          let cache = try b.state(state, element, [.named("past"), .fixed(columns)])
+          let appended = try b.add(Append(), cache, new)
+          b.graph.setNextState(state, appended)
+          caches.append(appended)
+        }
       }
       let attention = Attention(
         heads: heads, keyValueHeads: keyHeads, scale: 1 / Double(size).squareRoot(),
         window: window)
-      let mixed = try b.add(attention, b.add(rope, q, positions[0]), caches[0], caches[1])
+      let op: any Operator = formats.hasCodedCaches ? IntegerAttention(attention) : attention
+      let mixed = try b.graph.add(op, [b.add(rope, q, positions[0])] + caches)[0]
       h = try b.add(Add(), h, b.linear(mixed, "\(name).self_attn.o_proj", width, width))
       let after = try b.parameter(
         "\(name).post_attention_layernorm.weight", [width], scale: 0.2, mean: 1)

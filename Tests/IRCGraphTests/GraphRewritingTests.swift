@@ -44,6 +44,30 @@ struct GraphRewritingTests {
     #expect(graph.uses()[x]?.count == 1)
   }
 
+  @Test("A state that nothing reads any more goes when it is asked for, not before")
+  func remove() throws {
+    var graph = try SampleGraphs.parse(
+      """
+      irc.graph @"states" {stage = "float"} {
+        %x = input "x" : f32[4]
+        %s = state "s" : f32[4]
+        %a = silu %s : f32[4]
+        %b = neg %x : f32[4]
+        next "s" = %a
+        output "y" = %b
+      }
+      """)
+    let old = graph.operations[1]
+    let new = try graph.add(State(name: "s", type: four), before: old.id)[0]
+    graph.setNextState("s", new)
+    graph.removeDeadOperations()
+    #expect(graph.verify().map(\.message).contains { $0.contains("'s' is declared twice") })
+    graph.remove(old.id)
+    #expect(graph.verify() == [])
+    #expect(graph.operations.map(\.op.operatorName) == ["input", "state", "neg"])
+    #expect(graph.nextStates.map(\.value) == [new])
+  }
+
   @Test("Readers are counted through every kind of change")
   func readerCounts() throws {
     var graph = try SampleGraphs.parse(

@@ -78,10 +78,14 @@ enum SampleGraphs {
       %18 = generated {shape = [16, 2], values = iota} : f32[16, 2]
       %19 = branched_integer_linear %15, %16, %4, %2, %3, %17, %18 {weights = quantized(int4, group(3), false, f16), activations = quantized(int8, row, true, f32), bias = false} : f32[tokens, 16]
       %20 = branched_dequantizing_linear %6, %4, %2, %3, %7, %17, %18 {weights = quantized(int4, group(3), false, f16), bias = true} : f32[tokens, 16]
+      %21 = quant_params %6 {format = int8, granularity = group(4), symmetric = true, scales = f32} : f32[tokens, 2]
+      %22 = quantize %6, %21 {format = int8, granularity = group(4), symmetric = true, scales = f32} : i8[tokens, 8]
+      %23 = integer_attention %6, %22, %21, %22, %21 {heads = 2, kv_heads = 2, scale = 0.5, window = 0} : f32[tokens, 8]
       output "sum" = %12
       output "simulation" = %13
       output "branched" = %19
       output "branched real" = %20
+      output "attended" = %23
     }
 
     """#

@@ -25,6 +25,9 @@ import Testing
   static let x = TensorType(.f32, [.named("tokens"), 6])
   static let huge = TensorType(.f32, [.fixed(1 << 40), 2])
 
+  static let integerAttention = IntegerAttention(
+    Attention(heads: 2, keyValueHeads: 2, scale: 1, window: 0))
+
   static let refusals: [Refusal] = [
     Refusal(Add(), [f32(2, 3)], "takes 2 operands (a, b)", "found 1"),
     Refusal(Add(), [f32(2, 3), f32(3, 2)], "'b'", "f32[3, 2]", "f32[2, 3]"),
@@ -44,6 +47,8 @@ import Testing
     Refusal(Concatenate(axis: 0), [f32(2, 3), f32(2, 4)], "'part 1'", "but for axis 0"),
     Refusal(Concatenate(axis: 2), [f32(2, 3)], "an axis 2"),
     Refusal(Append(), [f32(2, 3), f32(1, 4)], "'new'", "f32[1, 3]"),
+    Refusal(Append(), [codes, f32(1, 6)], "'new'", "i8[1, 6]"),
+    Refusal(Append(), [TensorType(.i32, [2, 3]), f32(1, 3)], "'cache'", "or codes (i8)"),
     Refusal(ScaledSiLU(), [x, f32(5)], "'scale'", "f32[6]"),
     Refusal(ScaledSiLU(), [f32(2), f32(2)], "'x'", "rank 2"),
     Refusal(ChannelScale(axis: 1), [x, f32(5)], "'factors'", "f32[6]"),
@@ -90,6 +95,16 @@ import Testing
       "2 heads of 1 channels"),
     Refusal(
       Attention(heads: 2, keyValueHeads: 2, scale: 1, window: 0), [x, f32(5, 6), f32(4, 6)], "'v'"),
+    Refusal(
+      integerAttention, [x, f32(4, 6), f32(4, 2), codes, f32(4, 2)], "'key codes'",
+      "i8[keys, 6]: 2 heads of 3 channels"),
+    Refusal(
+      integerAttention, [x, codes, f32(4, 1), codes, f32(4, 2)], "'key scales'", "f32[4, 2]"),
+    Refusal(
+      integerAttention, [x, codes, f32(4, 2), TensorType(.i8, [5, 6]), f32(5, 2)], "'value codes'",
+      "i8[4, 6]"),
+    Refusal(
+      integerAttention, [x, codes, f32(4, 2), codes, f32(4, 3)], "'value scales'", "f32[4, 2]"),
     Refusal(CausalConvolution(), [x, f32(3, 6), f32(5, 4)], "'weight'", "f32[6, taps]"),
     Refusal(CausalConvolution(), [x, f32(2, 6), f32(6, 4)], "'state'", "f32[3, 6]"),
     Refusal(CausalConvolution(), [x, f32(3, 6), f32(6, 4), f32(1)], "'bias'"),
@@ -161,6 +176,15 @@ import Testing
     let cache = TensorType(.f32, [past, 6])
     let grown = TensorType(.f32, [past + .named("tokens"), 6])
     #expect(try Append().resultTypes([cache, Self.x]) == [grown])
+    let (codes, scales) = (
+      TensorType(.i8, [past + .named("tokens"), 6]), TensorType(.f32, [past + .named("tokens"), 2])
+    )
+    #expect(
+      try Append().resultTypes([
+        TensorType(.i8, [past, 6]), TensorType(.i8, [.named("tokens"), 6]),
+      ]) == [codes])
+    #expect(
+      try Self.integerAttention.resultTypes([Self.x, codes, scales, codes, scales]) == [Self.x])
     let attention = Attention(heads: 2, keyValueHeads: 2, scale: 1, window: 0)
     #expect(try attention.resultTypes([Self.x, grown, grown]) == [Self.x])
     #expect(
@@ -259,7 +283,7 @@ import Testing
         #expect(reader.problems.count == op.attributes.count, "\(name)")
       }
     }
-    #expect(OperatorRegistry.standard.names.count == 39)
+    #expect(OperatorRegistry.standard.names.count == 40)
   }
 
   @Test func illTypedAttributesAreRefused() {

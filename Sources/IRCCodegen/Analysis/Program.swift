@@ -76,6 +76,8 @@ struct Program {
   var scratchBytes = 0
   /// Floats that a token adds to the scores of attention, if an operation attends to a growing cache.
   var scoreColumns = 0
+  /// Floats of the same room that hold the codes of queries, however many tokens there are.
+  var scoreCodes = 0
   /// True if sequence kernels are called.
   var needsSequenceKernels = false
   /// True if the fast Hadamard transform is called.
@@ -91,8 +93,8 @@ struct Program {
     hasThreads && (block.isLoop || block.steps.allSatisfy(\.isDivisible))
   }
 
-  /// Floats that all growing states together take for one token.
-  var cacheColumns: Int { states.reduce(0) { $0 + ($1.grows ? $1.count : 0) } }
+  /// Bytes that all growing states together take for one token.
+  var cacheBytes: Int { states.reduce(0) { $0 + ($1.grows ? $1.count * $1.type.byteCount : 0) } }
   /// Bytes of the states of fixed size.
   var stateBytes: Int {
     states.reduce(0) { $0 + ($1.grows ? 0 : aligned($1.count * $1.type.byteCount)) }
@@ -101,7 +103,7 @@ struct Program {
 
 /// A small function of the C file itself, written only if it is called.
 enum Helper: Int, Comparable {
-  case copyRows, positions, dequantize
+  case copyRows, copyCodes, positions, dequantize
 
   static func < (a: Helper, b: Helper) -> Bool { a.rawValue < b.rawValue }
 }

@@ -96,22 +96,21 @@ struct ProgramSelection {
         name: "ids", type: .int32, home: .ids, columns: 1, stride: 1)
     }
     for (operation, state) in graph.operations(of: State.self) {
-      let isInteger = state.type.element == .i32
       let grows = state.type.shape.first.map { $0.fixed == nil } ?? false
       let extents = state.type.shape.dropFirst(grows ? 1 : 0).compactMap(\.fixed)
-      guard isInteger || state.type.element == .f32,
+      guard let type = CType(ofState: state.type.element, grows: grows),
         extents.count == state.type.rank - (grows ? 1 : 0),
-        !grows || (state.type.rank == 2 && !isInteger && state.type.shape[0].constant == 0)
+        !grows || (state.type.rank == 2 && state.type.shape[0].constant == 0)
       else {
         throw unsupported(operation, "a state of type \(state.type)")
       }
       let count = extents.reduce(1, *)
       let offset = program.states.reduce(0) {
         if $1.grows != grows { return $0 }
-        return $0 + (grows ? $1.count : aligned($1.count * $1.type.byteCount))
+        let bytes = $1.count * $1.type.byteCount
+        return $0 + (grows ? bytes : aligned(bytes))
       }
       let index = program.states.count
-      let type: CType = isInteger ? .int32 : .float
       program.states.append(
         StateBuffer(name: state.name, type: type, count: count, grows: grows, offset: offset))
       let columns = state.type.rank == 2 ? extents.last ?? 1 : count
@@ -226,6 +225,18 @@ struct ProgramSelection {
         number += 1
       }
       program.functions[index].name = name
+    }
+  }
+}
+
+extension CType {
+  /// How a state is kept: numbers, and codes where it grows by rows of them, or whole numbers where it does not.
+  fileprivate init?(ofState element: ElementType, grows: Bool) {
+    switch (element, grows) {
+    case (.f32, _): self = .float
+    case (.i8, true): self = .int8
+    case (.i32, false): self = .int32
+    default: return nil
     }
   }
 }

@@ -42,7 +42,7 @@ struct StateBuffer {
   var count: Int
   /// True if it has a row for every token so far.
   var grows: Bool
-  /// Elements (of a row, if it grows) of the states of its kind that lie before it.
+  /// Bytes (of a row, if it grows) of the states of its kind that lie before it.
   var offset: Int
 }
 

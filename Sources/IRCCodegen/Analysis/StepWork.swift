@@ -12,6 +12,8 @@ struct StepWork {
   var activations = "f32"
   /// Multiplications of codes for each token.
   var integerProducts = 0
+  /// The same for each token and each position that it attends to.
+  var integerProductsPerKey = 0
   /// Multiplications of real numbers for each token.
   var realProducts = 0
   /// The same for each token and each position that it attends to.

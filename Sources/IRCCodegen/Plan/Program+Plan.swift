@@ -45,7 +45,8 @@ extension Program {
       weights: weights, activations: work.activations,
       shape: weights.first { $0.shape.count > 1 }?.shape ?? step.writes.prefix(1).map(\.columns),
       loop: loop, isTail: function.isTail,
-      integerProducts: KernelPlan.Amount(perToken: work.integerProducts),
+      integerProducts: KernelPlan.Amount(
+        perToken: work.integerProducts, perKey: work.integerProductsPerKey, window: work.window),
       realProducts: KernelPlan.Amount(
         perToken: work.realProducts, perKey: work.realProductsPerKey, window: work.window),
       weightBytes: weightBytes,

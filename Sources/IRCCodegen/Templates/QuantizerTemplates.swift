@@ -5,14 +5,12 @@ import IRCQuant
 import IRCTensor
 
 extension QuantizationParameters: EmittableOperator {
-  var isTokenwise: Bool { spec.granularity == .row }
+  var isTokenwise: Bool { spec.granularity != .tensor }
 
   /// Nothing by itself: one kernel finds the scales and rounds to codes, and `Quantize` calls it.
   func emit(_ step: inout StepBuilder) throws {
     try spec.checkActivations()
-    guard spec.granularity == .row else {
-      throw OperatorError("activations with scales of granularity '\(spec.granularity)'")
-    }
+    _ = try spec.partsOfRow(step.type(0))
     guard spec.scaleFormat == .f32 else {
       throw OperatorError("activation scales in \(spec.scaleFormat.rawValue)")
     }
@@ -50,16 +48,27 @@ extension Quantize: EmittableOperator {
     guard let source = parameters.op as? QuantizationParameters, source.spec == spec,
       step.operation.operands == parameters.operands + parameters.results
     else { throw OperatorError("scales that were not made for the value") }
-    let codes = try step.result(0, .int8, stride: stride)
-    let scale = try step.scaleBuffer(parameters.results[0], .float)
+    // Parts of a row, such as heads, are rows of the kernel that lie end to end.
+    let parts = try spec.partsOfRow(step.type(0))
+    let codes = try step.result(0, .int8, stride: parts == 1 ? stride : x.columns)
+    let scale = try step.scaleBuffer(parameters.results[0], .float, parts)
     var zero: KernelCall.Argument = "NULL"
     if spec.hasZeroPoints {
-      zero = .rows(try step.scaleBuffer(parameters.results[1], .int32))
+      zero = .rows(try step.scaleBuffer(parameters.results[1], .int32, parts))
     }
+    if parts == 1 {
+      step.tunable(
+        "quantize_tokens_i8",
+        [.rows(codes), "\(stride)", .rows(scale), zero] + x.strided
+          + [.tokens, "\(x.columns)", "\(spec.format.bits)"])
+      return
+    }
+    let width = x.columns / parts
+    step.isOneByOne = !x.isDense
     step.tunable(
       "quantize_tokens_i8",
-      [.rows(codes), "\(stride)", .rows(scale), zero] + x.strided
-        + [.tokens, "\(x.columns)", "\(spec.format.bits)"])
+      [.rows(codes), "\(width)", .rows(scale), zero, .rows(x), "\(width)"]
+        + [.elements(parts), "\(width)", "\(spec.format.bits)"])
   }
 }
 
@@ -80,14 +89,15 @@ extension Dequantize: EmittableOperator {
 }
 
 extension StepBuilder {
-  /// A buffer with one number for each token that another operation's result stands for.
+  /// A buffer with some numbers for each token, one for each part of its row, that another operation's result stands for.
   mutating func scaleBuffer(
-    _ value: ValueID, _ type: CType
+    _ value: ValueID, _ type: CType, _ parts: Int = 1
   ) throws -> RowValue {
     let name = "\(type == .float ? "scale" : "zero")_\(program.buffers.count)"
     let made = RowValue(
-      name: name, type: type, home: .arena(program.buffers.count), columns: 1, stride: 1)
-    program.buffers.append(ArenaBuffer(name: name, type: type, stride: 1, life: index...index))
+      name: name, type: type, home: .arena(program.buffers.count), columns: parts, stride: parts)
+    program.buffers.append(
+      ArenaBuffer(name: name, type: type, stride: parts, life: index...index))
     values[value] = made
     used.append(made)
     writes.append(made)
@@ -131,6 +141,19 @@ extension QuantizationSpec {
   /// Fails for formats that no kernel rounds to as the model runs.
   fileprivate func checkActivations() throws(OperatorError) {
     guard format.isInteger else { throw OperatorError("activations of format \(format)") }
+  }
+
+  /// Parts of a row that have a scale each as the model runs; all of them are of one size.
+  fileprivate func partsOfRow(_ type: TensorType) throws -> Int {
+    switch granularity {
+    case .row: return 1
+    case .group(let size):
+      if let columns = type.shape.last?.fixed, columns.isMultiple(of: size) {
+        return columns / size
+      }
+    case .tensor: break
+    }
+    throw OperatorError("activations with scales of granularity '\(granularity)'")
   }
 
   /// The codes that values are clamped to, as the kernels have it.

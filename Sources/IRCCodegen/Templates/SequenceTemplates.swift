@@ -1,6 +1,7 @@
 import CKernels
 import IRCGraph
 import IRCOps
+import IRCTensor
 
 extension Positions: EmittableOperator {
   var isTokenwise: Bool { false }
@@ -41,14 +42,15 @@ extension Append: EmittableOperator {
   var isRowwise: Bool { true }
 
   func emit(_ step: inout StepBuilder) throws {
-    let new = try step.tokenRows(1)
+    let isCodes = step.type(1).element == .i8
+    let new = try step.tokenRows(1, isCodes ? .int8 : .float)
     let cache = try step.updatedState(0, becomes: 0)
     guard case .cache = cache.home else {
       throw OperatorError("rows are appended to a state that does not grow")
     }
-    step.program.helpers.insert(.copyRows)
+    step.program.helpers.insert(isCodes ? .copyCodes : .copyRows)
     step.call(
-      "copy_rows",
+      isCodes ? "copy_codes" : "copy_rows",
       [.appended(cache), "\(cache.stride)"] + new.strided
         + [.tokens, "\(cache.columns)"])
   }
@@ -59,17 +61,8 @@ extension Attention: EmittableOperator {
 
   func emit(_ step: inout StepBuilder) throws {
     let q = try step.tokenRows(0)
-    let k = try step.rows(1)
-    let v = try step.rows(2)
-    // The value before `append` has a row for each token before this call, the one after also those of this call.
-    let rows = step.type(0).shape[0]
-    for (operand, value) in [(1, k), (2, v)] {
-      guard case .cache = value.home, step.type(operand).shape[0] != rows,
-        step.type(operand).shape[0].names.contains(where: rows.names.contains)
-      else {
-        throw OperatorError("keys and values must be states with this call's rows appended")
-      }
-    }
+    let k = try step.appendedRows(1)
+    let v = try step.appendedRows(2)
     let y = try step.result()
     let width = y.columns / heads
     step.program.scoreColumns = max(
@@ -81,6 +74,51 @@ extension Attention: EmittableOperator {
         + [.tokens, "m->position + tokens", "\(heads)", "\(keyValueHeads)", "\(width)"]
         + [.text(floatLiteral(Float(scale))), "\(window)"], room: "m->scores")
     (step.work.realProductsPerKey, step.work.window) = (2 * y.columns, window)
+  }
+}
+
+extension IntegerAttention: EmittableOperator {
+  var isTokenwise: Bool { false }
+
+  func emit(_ step: inout StepBuilder) throws {
+    let q = try step.tokenRows(0)
+    let k = try step.appendedRows(1, .int8)
+    let keyScales = try step.appendedRows(2)
+    let v = try step.appendedRows(3, .int8)
+    let valueScales = try step.appendedRows(4)
+    guard keyScales.stride == valueScales.stride else {
+      throw OperatorError("scales of keys and of values with different distances")
+    }
+    let y = try step.result()
+    let (heads, keyHeads) = (attention.heads, attention.keyValueHeads)
+    let width = y.columns / heads
+    let scores = irc_attention_scratch(1, heads, keyHeads)
+    let codes = irc_attention_i8_scratch_bytes(1, heads, keyHeads, width) / 4 - scores
+    step.program.scoreColumns = max(step.program.scoreColumns, scores)
+    step.program.scoreCodes = max(step.program.scoreCodes, codes)
+    step.program.needsSequenceKernels = true
+    step.shared(
+      "attention_i8",
+      [.rows(y)] + q.strided + k.strided + [.rows(keyScales)] + v.strided + valueScales.strided
+        + [.tokens, "m->position + tokens", "\(heads)", "\(keyHeads)", "\(width)"]
+        + [.text(floatLiteral(Float(attention.scale))), "\(attention.window)"], room: "m->scores")
+    step.work.activations = "int8 head"
+    (step.work.integerProductsPerKey, step.work.realProductsPerKey) = (y.columns, y.columns)
+    step.work.window = attention.window
+  }
+}
+
+extension StepBuilder {
+  /// A state with the rows of this call appended.
+  fileprivate mutating func appendedRows(_ operand: Int, _ type: CType = .float) throws -> RowValue
+  {
+    let value = try rows(operand, type)
+    // The value before `append` has a row for each token before this call, the one after also those of this call.
+    let (appended, rows) = (self.type(operand).shape[0], self.type(0).shape[0])
+    guard case .cache = value.home, appended != rows,
+      appended.names.contains(where: rows.names.contains)
+    else { throw OperatorError("keys and values must be states with this call's rows appended") }
+    return value
   }
 }
 

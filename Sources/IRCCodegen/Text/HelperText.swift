@@ -10,6 +10,14 @@ extension Helper {
         for (size_t r = 0; r < rows; r++) memcpy(y + r * y_stride, x + r * x_stride, n * sizeof(float));
       }
       """
+    case .copyCodes:
+      """
+      // The same of codes.
+      static void copy_codes(
+        int8_t *y, size_t y_stride, const int8_t *x, size_t x_stride, size_t rows, size_t n) {
+        for (size_t r = 0; r < rows; r++) memcpy(y + r * y_stride, x + r * x_stride, n);
+      }
+      """
     case .positions:
       """
       // Numbers the tokens of this call and moves the offset behind them: (1) -> (tokens)

@@ -179,7 +179,8 @@ struct LayerText {
     case .state(let state):
       address = "(\(value.type.rawValue) *)(void *)(m->states + \(program.states[state].offset))"
     case .cache(let state):
-      address = "m->cache + m->capacity * \(program.states[state].offset)"
+      address =
+        "(\(value.type.rawValue) *)(void *)(m->cache + m->capacity * \(program.states[state].offset))"
     }
     return ["  \(value.type.rawValue) *const \(value.name) = \(address);"]
   }

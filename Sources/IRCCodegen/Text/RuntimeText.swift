@@ -12,7 +12,7 @@ struct RuntimeText {
 
   private var s: String { names.symbol }
   private var m: String { names.macro }
-  private var grows: Bool { program.cacheColumns > 0 }
+  private var grows: Bool { program.cacheBytes > 0 }
 
   private var hasThreads: Bool { program.hasThreads }
   private var most: String { hasThreads ? " * \(m)_MOST_THREADS" : "" }
@@ -25,15 +25,17 @@ struct RuntimeText {
       : "void *scratch;           // room of one product"
     let scores =
       hasThreads
-      ? "" : "\n  float *scores;           // (capacity, SCORE_COLUMNS), room of attention"
+      ? ""
+      : "\n  float *scores;           // (capacity, SCORE_COLUMNS), SCORE_CODES more: room of attention"
     return [
       """
       enum {
         ARENA_BYTES = \(program.arenaBytes),
         STATE_BYTES = \(program.stateBytes),
         SCRATCH_BYTES = \(program.scratchBytes),
-        CACHE_COLUMNS = \(program.cacheColumns),  // floats that a token adds to the caches
+        CACHE_BYTES = \(program.cacheBytes),  // that a token adds to the caches
         SCORE_COLUMNS = \(program.scoreColumns),  // floats that a token adds to the scores of attention
+        SCORE_CODES = \(program.scoreCodes),  // floats of that room for codes of queries
         HEADER_BYTES = 64,
         TEAM_BYTES = \(teamBytes),
         HEAD_BYTES = \(headBytes)
@@ -46,7 +48,7 @@ struct RuntimeText {
         uint8_t *states;         // states of fixed size
         \(room)
         float *logits;           // (\(m)_VOCABULARY)
-        float *cache;            // states with a row for each token, each (capacity, columns)\(scores)
+        uint8_t *cache;          // states with a row for each token, each (capacity, columns)\(scores)
         const uint8_t *file;
         size_t file_bytes;
         size_t max_tokens;
@@ -154,11 +156,12 @@ struct RuntimeText {
       static size_t capacity_of(size_t max_tokens) { return (max_tokens + 15) / 16 * 16; }
 
       size_t \(s)_context_bytes(size_t max_tokens) {
-        const size_t token_bytes = ((size_t)CACHE_COLUMNS + (size_t)SCORE_COLUMNS\(most)) * sizeof(float);
+        const size_t token_bytes = (size_t)CACHE_BYTES + (size_t)SCORE_COLUMNS\(most) * sizeof(float);
+        const size_t other_bytes = fixed_bytes() + (size_t)SCORE_CODES\(most) * sizeof(float);
         if (max_tokens == 0) max_tokens = \(m)_CONTEXT;
         if (max_tokens > INT32_MAX - 15) return 0;
-        if (capacity_of(max_tokens) > (SIZE_MAX - fixed_bytes()) / token_bytes) return 0;
-        return fixed_bytes() + capacity_of(max_tokens) * token_bytes;
+        if (capacity_of(max_tokens) > (SIZE_MAX - other_bytes) / token_bytes) return 0;
+        return other_bytes + capacity_of(max_tokens) * token_bytes;
       }
       """
   }
@@ -256,7 +259,7 @@ struct RuntimeText {
         m->arena = (uint8_t *)memory + HEAD_BYTES;
         m->states = m->arena + ARENA_BYTES;
         m->logits = (float *)(void *)(m->states + STATE_BYTES + (size_t)SCRATCH_BYTES\(most));
-        m->cache = (float *)(void *)((uint8_t *)memory + fixed_bytes());
+        m->cache = (uint8_t *)memory + fixed_bytes();
       \(limit)
       \(rooms)
         \(s)_reset(m);
@@ -287,7 +290,7 @@ struct RuntimeText {
     guard hasThreads else {
       return """
           m->scratch = m->states + STATE_BYTES;
-          m->scores = m->cache + m->capacity * CACHE_COLUMNS;
+          m->scores = (float *)(void *)(m->cache + m->capacity * CACHE_BYTES);
         """
     }
     return """
@@ -301,8 +304,9 @@ struct RuntimeText {
         }
         m->crew = (irc_crew){
           .team = team, .kernels = kernels, .scratch = m->states + STATE_BYTES,
-          .scratch_bytes = SCRATCH_BYTES, .scores = m->cache + m->capacity * CACHE_COLUMNS,
-          .scores_count = m->capacity * SCORE_COLUMNS};
+          .scratch_bytes = SCRATCH_BYTES,
+          .scores = (float *)(void *)(m->cache + m->capacity * CACHE_BYTES),
+          .scores_count = m->capacity * SCORE_COLUMNS + SCORE_CODES};
       """
   }
 

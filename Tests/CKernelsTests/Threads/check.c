@@ -23,6 +23,7 @@ static float x[TOKENS * STRIDE], w[400 * IN], bias[OUT], hidden[TOKENS * RANK];
 static float a[TOKENS * 400], b[TOKENS * 400];
 static float state_a[83 * 9], state_b[83 * 9], k[40 * 48], v[40 * 48];
 static uint16_t half[OUT * IN];
+static int8_t k_codes[40 * 48], v_codes[40 * 48];
 static int8_t codes[TOKENS * CODES], zeros[208 * GROUPS];
 static int32_t x_zero[TOKENS];
 static uint8_t packed[208 * CODES];
@@ -47,6 +48,10 @@ static void fill(void) {
   for (size_t i = 0; i < OUT; i++) bias[i] = real();
   for (size_t i = 0; i < TOKENS * RANK; i++) hidden[i] = real();
   for (size_t i = 0; i < sizeof k / sizeof *k; i++) k[i] = real(), v[i] = real();
+  for (size_t i = 0; i < sizeof k_codes; i++) {
+    k_codes[i] = (int8_t)((int32_t)(draw() % 255) - 127);
+    v_codes[i] = (int8_t)((int32_t)(draw() % 255) - 127);
+  }
   for (size_t i = 0; i < OUT * IN; i++) half[i] = (uint16_t)(draw() >> 18);
   for (size_t i = 0; i < sizeof packed; i++) packed[i] = (uint8_t)(draw() >> 13);
   for (size_t i = 0; i < 208 * GROUPS; i++) scales[i] = real(), zeros[i] = (int8_t)(draw() >> 28);
@@ -145,6 +150,14 @@ static void check_sequences(const irc_crew *crew, size_t threads, size_t tokens)
         a, x, IN, k, 48, v, 48, tokens, 23, 6, 3, 12, 0.3f, window, (float *)(void *)scratch),
       IRC_NAME(share_attention_f32)(
         crew, b, x, IN, k, 48, v, 48, tokens, 23, 6, 3, 12, 0.3f, window));
+  for (size_t window = 0; window < 12; window += 5)
+    SAME(
+      crew->kernels->attention_i8(
+        a, x, IN, k_codes, 48, scales, v_codes, 48, scales + 7, 5, tokens, 23, 6, 3, 12, 0.3f,
+        window, scratch),
+      IRC_NAME(share_attention_i8)(
+        crew, b, x, IN, k_codes, 48, scales, v_codes, 48, scales + 7, 5, tokens, 23, 6, 3, 12,
+        0.3f, window));
   for (size_t i = 0; i < 83 * 9; i++) state_a[i] = state_b[i] = real();
   for (size_t i = 0; i < 83 * 9; i++) w[i] = -w[i] * w[i];
   SAME(
