@@ -18,6 +18,7 @@ public struct LowerKernels: Pass {
       `dequantize` too, else `dequantizing_linear`; an `embedding` with such a table becomes `dequantizing_embedding`. \
       Equal operations are merged, so that products of one input share its quantizer. A branch of low rank beside such a \
       product joins its kernel, and the branch's first factor that of the quantizer, which reads the input once for both. \
+      An `attention` over keys and values that are kept as codes becomes `integer_attention`, which rounds queries itself. \
       Everything else stays as it is and runs in single precision.
       """,
     conflicts: [
@@ -30,9 +31,9 @@ public struct LowerKernels: Pass {
     ], preservesFunction: true,
     statistics: [
       integerLinears, dequantizingLinears, dequantizingEmbeddings, branches, branchingQuantizers,
-      realProducts, merged,
+      integerAttentions, realProducts, merged,
     ],
-    remarks: [keptReal, keptRealActivations, codesInRows])
+    remarks: [keptReal, keptRealActivations, keptRealAttention, codesInRows])
 
   static let integerLinears = Statistic(
     "integer-linears", "Linear layers that multiply codes with codes.")
@@ -43,6 +44,8 @@ public struct LowerKernels: Pass {
   static let branches = Statistic("branches", "Products whose kernel adds a branch of low rank.")
   static let branchingQuantizers = Statistic(
     "branching-quantizers", "Quantizers whose kernel also makes the first product of a branch.")
+  static let integerAttentions = Statistic(
+    "integer-attentions", "Attentions that read codes of keys and values.")
   static let realProducts = Statistic("real", "Linear layers and embeddings whose weight is real.")
   static let merged = Statistic("merged", "Operations merged with equal ones.")
 
@@ -51,6 +54,9 @@ public struct LowerKernels: Pass {
   static let keptRealActivations = RemarkKind(
     "kept-real-activations", .missed,
     "A linear layer with quantized activations cannot use the integer product.")
+  static let keptRealAttention = RemarkKind(
+    "kept-real-attention", .missed,
+    "An attention over codes of keys or values cannot use its kernel.")
   static let codesInRows = RemarkKind(
     "codes-in-rows", .missed,
     "A linear layer reads its codes row after row, which takes longer than panels of sixteen rows.")
@@ -70,12 +76,24 @@ public struct LowerKernels: Pass {
     }
     graph.removeDeadOperations()
     graph.stage = .kernels
+    try lowerAttentions(&graph, context)
     context.count(Self.branches, by: try graph.joinBranches(constants))
     context.count(Self.branchingQuantizers, by: try graph.joinDownProjections(constants))
     let left = graph.operations.filter {
       ($0.op is Linear || $0.op is Embedding) && !$0.results.allSatisfy(constants.contains)
     }
     context.count(Self.realProducts, by: left.count)
+  }
+
+  private func lowerAttentions(_ graph: inout Graph, _ context: PassContext) throws {
+    let (count, left) = try graph.joinCaches()
+    context.count(Self.integerAttentions, by: count)
+    for operation in left {
+      context.remark(
+        Self.keptRealAttention, at: operation.location,
+        "queries, keys and values are not all symmetric 8-bit codes with a scale for each head",
+        hint: "the key 'cache' of a scheme rounds all three")
+    }
   }
 
   private func lower(

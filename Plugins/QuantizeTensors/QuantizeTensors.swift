@@ -1,6 +1,6 @@
 public import IRCPassKit
 
-/// Rounds weights to the nearest code of a format, and the inputs of linear layers if the scheme says so.
+/// Rounds weights to the nearest code of a format, and the inputs of linear layers and what attention keeps if the scheme says so.
 ///
 ///     before: %y = linear %x, %w
 ///     after:  %s = quant_params %w   %q = quantize %w, %s   %v = dequantize %q, %s
@@ -15,18 +15,26 @@ public struct QuantizeTensors: Pass {
     details: """
       Applies a scheme to every linear layer and embedding table whose weights are constants and whose tensor name passes \
       `include` and `exclude`. Dynamic activation scales are measured for each token as it runs; static ones come from \
-      calibration. A weight that an earlier pass made and keeps real, as a low-rank branch, stays so.
+      calibration. With `cache`, keys and values of attention are kept as codes, each head of a token with its scale, and queries \
+      are rounded alike; what attention reads must be rows that are appended to a state for it alone. A weight that an earlier \
+      pass made and keeps real, as a low-rank branch, stays so.
       """,
     establishes: [.quantized], preservesFunction: false, usesCalibration: true,
-    statistics: [quantized, skipped], remarks: [rounded, leftOut, matched])
+    statistics: [quantized, skipped, caches],
+    remarks: [rounded, leftOut, matched, cached, cacheLeftOut])
 
   static let quantized = Statistic("quantized", "Weights given a format.")
   static let skipped = Statistic("skipped", "Weights left as they were.")
+  static let caches = Statistic("caches", "States of keys or values that hold codes.")
   static let rounded = RemarkKind("rounded", .passed, "Weights were given a format.")
   static let leftOut = RemarkKind("left-out", .missed, "Weights were left as they were.")
   static let matched = RemarkKind("matched", .analysis, "How many weights a pattern matches.")
+  static let cached = RemarkKind("cached", .passed, "Keys or values are kept as codes.")
+  static let cacheLeftOut = RemarkKind(
+    "cache-left-out", .missed, "The scheme names a format for caches, and keys or values stay real."
+  )
 
-  @PassOption("Formats of weights, activations and embedding tables.")
+  @PassOption("Formats of weights, activations, embedding tables and caches.")
   public var scheme = QuantizationScheme.roundToNearestInt8
   @PassOption("Weights to quantize, as globs over tensor names.")
   public var include = [NamePattern("*")]
@@ -68,8 +76,9 @@ public struct QuantizeTensors: Pass {
         "'\(target.name)' \(graph.type(of: weights)) to \(target.spec.format), \(target.spec.granularity)"
       )
     }
-    graph.mergeEqualOperations()
     graph.stage = .quantized
+    if let format = scheme.cache { try keepCodes(format, in: &graph, context) }
+    graph.mergeEqualOperations()
   }
 
   /// Static scales take a run over the text.

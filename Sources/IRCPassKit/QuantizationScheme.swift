@@ -35,15 +35,21 @@ public struct QuantizationScheme: Hashable, Sendable {
   /// Embedding tables; nil leaves them real.
   public var embeddings: QuantizationSpec?
 
+  /// Codes that keys and values of attention are kept as between tokens, with a scale for each token and key head; nil keeps them
+  /// real.
+  public var cache: NumericFormat?
+
   /// Average bits for each weight, scales included, for pipelines that choose formats; nil: all weights have the one format.
   public var bits: Double?
 
   /// Names the formats.
   public init(
     weights: QuantizationSpec, activations: Activations? = nil,
-    embeddings: QuantizationSpec? = QuantizationSpec(.integer(bits: 8), .row), bits: Double? = nil
+    embeddings: QuantizationSpec? = QuantizationSpec(.integer(bits: 8), .row),
+    cache: NumericFormat? = nil, bits: Double? = nil
   ) {
     self.bits = bits
+    self.cache = cache
     self.weights = weights
     self.activations = activations
     self.embeddings = embeddings
@@ -97,6 +103,13 @@ extension QuantizationScheme: PassOptionValue {
       "percentile", .number(50...100), "Percentile of the magnitudes, in percent. Default 99.99."),
   ]
 
+  private static let cacheFields: [OptionSchema.Field] = [
+    .init("format", .choice(["int8"]), "Format of the codes.", isRequired: true),
+    .init(
+      "granularity", .choice(["head"]),
+      "head: a scale for each token and key head, found as it runs. Default head."),
+  ]
+
   /// Every key of a scheme file but `irc` and `summary`.
   public static let fields: [OptionSchema.Field] = [
     .init(
@@ -108,6 +121,10 @@ extension QuantizationScheme: PassOptionValue {
     .init(
       "embeddings", .either([.choice(["none"]), .mapping(weightFields)]),
       "Formats of embedding tables. Default {format: int8, granularity: channel}."),
+    .init(
+      "cache", .either([.choice(["none"]), .mapping(cacheFields)]),
+      "Formats of keys and values that attention keeps from token to token; each head of a query is rounded alike. Default none."
+    ),
     .init(
       "bits", .number(1...32),
       "Average bits for each weight of linear layers, scales included; for pipelines with mixed-precision, which chooses formats. "
@@ -129,6 +146,7 @@ extension QuantizationScheme: PassOptionValue {
         case "weights": weights = try Self.weightSpec(entry.value)
         case "activations": activations = isNone ? nil : try Self.activationSpec(entry.value)
         case "embeddings": embeddings = isNone ? nil : try Self.weightSpec(entry.value)
+        case "cache": cache = isNone ? nil : try Self.cacheFormat(entry.value)
         case "bits": bits = try Double(option: entry.value)
         default: break
         }
@@ -205,6 +223,14 @@ extension QuantizationScheme: PassOptionValue {
       range: rule)
   }
 
+  private static func cacheFormat(_ option: OptionValue) throws -> NumericFormat {
+    let map = try OptionMapping(option, fields: cacheFields)
+    guard let format = NumericFormat(name: map.text("format") ?? "") else {
+      throw option.mismatch(cacheFields[0].schema)
+    }
+    return format
+  }
+
   public var optionText: String {
     func text(_ spec: QuantizationSpec, _ row: String) -> String {
       var parts = ["format: \(spec.format)"]
@@ -226,8 +252,9 @@ extension QuantizationScheme: PassOptionValue {
       activationText += "}"
     }
     let embeddingText = embeddings.map { "{\(text($0, "channel"))}" } ?? "none"
+    let cacheText = cache.map { ", cache: {format: \($0), granularity: head}" } ?? ""
     let bitsText = bits.map { ", bits: \($0)" } ?? ""
     return
-      "{weights: {\(text(weights, "channel"))}, activations: \(activationText), embeddings: \(embeddingText)\(bitsText)}"
+      "{weights: {\(text(weights, "channel"))}, activations: \(activationText), embeddings: \(embeddingText)\(cacheText)\(bitsText)}"
   }
 }

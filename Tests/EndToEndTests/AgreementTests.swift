@@ -15,6 +15,9 @@ struct AgreementTests {
     "rtn-cb4a16", "fitted-gptq-cb3a16", "rtn-bcq3a16",
   ]
 
+  /// With keys and values as codes, where there are any.
+  static let cachePipelines = pipelines + ["rtn-w8a8kv8", "rtn-w4a8kv8", "quarot-w4a8kv8"]
+
   @Test("novels-mamba-600k, which ships", arguments: pipelines)
   func example(_ pipeline: String) throws {
     try check(Workbench.example, on: Workbench.prose, pipeline)
@@ -23,7 +26,7 @@ struct AgreementTests {
   @Test(
     "stories260k",
     .enabled(if: Shared.model("stories260k") != nil, "stories260k is not in shared/"),
-    arguments: pipelines)
+    arguments: cachePipelines)
   func stories(_ pipeline: String) throws {
     try check(
       #require(Shared.model("stories260k")),
@@ -33,7 +36,7 @@ struct AgreementTests {
   @Test(
     "tinystories-656k",
     .enabled(if: Shared.model("tinystories-656k") != nil, "tinystories-656k is not in shared/"),
-    arguments: pipelines)
+    arguments: cachePipelines)
   func tinystories(_ pipeline: String) throws {
     try check(
       #require(Shared.model("tinystories-656k")),
@@ -83,7 +86,7 @@ struct AgreementTests {
     try checkWaysOfReading(compiled.model, Array(windows[0].prefix(150)))
   }
 
-  /// The library gives the same bits however it is fed: all tokens at once, in pieces, or one at a time.
+  /// The library gives the same bits however it is fed: all tokens at once, in pieces, or one at a time; by one thread or two.
   private func checkWaysOfReading(_ model: any LanguageModel, _ ids: [Int32]) throws {
     let whole = try read(model, ids, pieces: [ids.count])
     #expect(whole.count == ids.count * model.vocabularySize)
@@ -93,7 +96,12 @@ struct AgreementTests {
       if fitting.contains(where: { $0 < 1 }) { continue }
       #expect(try read(model, ids, pieces: fitting) == whole, "in pieces of \(fitting)")
     }
+    let shared = try #require(model as? CompiledModel).with(threads: 2)
+    #expect(try read(shared, ids, pieces: [ids.count]) == whole)
     let width = model.vocabularySize
+    let few = Array(ids.prefix(40))
+    #expect(
+      try read(shared, few, pieces: few.map { _ in 1 }) == whole.prefix(few.count * width))
     var session = try model.makeSession()
     for (index, id) in ids.enumerated() {
       let next = bits(try session.readForNext([id]))

@@ -112,6 +112,23 @@ private struct Limited: Pass {
     )
   }
 
+  @Test func caches() throws {
+    let weights = mapping(["format": scalar("int8")])
+    func cache(_ value: OptionValue) throws -> QuantizationScheme {
+      try QuantizationScheme(option: mapping(["weights": weights, "cache": value]))
+    }
+    for value in [
+      mapping(["format": scalar("int8")]),
+      mapping(["format": scalar("int8"), "granularity": scalar("head")]),
+    ] {
+      let scheme = try cache(value)
+      #expect(scheme.cache == NumericFormat.integer(bits: 8))
+      #expect(scheme.optionText.hasSuffix(", cache: {format: int8, granularity: head}}"))
+    }
+    #expect(try cache(scalar("none")).cache == nil)
+    #expect(try !cache(scalar("none")).optionText.contains("cache"))
+  }
+
   @Test func schemesReportEveryProblem() {
     let weights = mapping([
       "format": scalar("int4"), "granularity": scalar("group"), "size": scalar("40"),

@@ -204,7 +204,7 @@ let pipelineMessages: [MessageCase] = [
     model.yaml:3:11: error: unknown pipeline 'something-else' [pipeline.unknown]
      3 | pipeline: something-else
        |           ^~~~~~~~~~~~~~
-      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp4a8, mxfp8, nf4, nf4a8, nvfp4, nvfp4a8, w2a16, w2a8, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
+      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp4a8, mxfp8, nf4, nf4a8, nvfp4, nvfp4a8, w2a16, w2a8, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w4a8kv8, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static, w8a8kv8
       hint: pipelines: awq, fitted, fitted-gptq, float, gptq, lower-and-emit, mambaquant, mambaquant-cpu, mambaquant-mixed, mixed, mr-gptq, quarot, rsq, rtn, smoothquant, svdquant
     """#),
   MessageCase(
@@ -220,7 +220,7 @@ let pipelineMessages: [MessageCase] = [
      3 | pipeline: rtn
        |           ^~~
       note: '$scheme' is used at @rtn.yaml:5:24
-      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp4a8, mxfp8, nf4, nf4a8, nvfp4, nvfp4a8, w2a16, w2a8, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
+      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp4a8, mxfp8, nf4, nf4a8, nvfp4, nvfp4a8, w2a16, w2a8, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w4a8kv8, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static, w8a8kv8
       hint: write 'rtn-w8a8'
     """#),
   MessageCase(
@@ -236,7 +236,7 @@ let pipelineMessages: [MessageCase] = [
     model.yaml:4:24: error: no scheme was asked for, so '$scheme' has no value [pipeline.no-scheme]
      4 |   - quantize: {scheme: $scheme}
        |                        ^~~~~~~
-      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp4a8, mxfp8, nf4, nf4a8, nvfp4, nvfp4a8, w2a16, w2a8, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static
+      note: schemes: bcq2a16, bcq3a16, bcq4a16, cb2a16, cb3a16, cb4a16, fp8, mxfp4, mxfp4a8, mxfp8, nf4, nf4a8, nvfp4, nvfp4a8, w2a16, w2a8, w3.25a16, w3a16, w4.25a16, w4.25a8, w4a16, w4a4, w4a8, w4a8-static, w4a8kv8, w5a16, w6a16, w7a16, w8a16, w8a8, w8a8-static, w8a8kv8
       hint: write 'scheme: NAME' here
     """#),
   MessageCase(
@@ -406,6 +406,39 @@ let pipelineMessages: [MessageCase] = [
      3 | activatons: none
        | ^~~~~~~~~~
       hint: did you mean 'activations'?
+    """#),
+  MessageCase(
+    "cache of a scheme file",
+    model: #"""
+      irc: 1
+      source: tiny
+      pipeline: [quantize: {scheme: ./a.yaml}, quantize: {scheme: ./b.yaml}, quantize: {scheme: ./c.yaml}]
+
+      """#,
+    files: [
+      ("a.yaml", "irc: 1\nweights: {format: int8}\ncache: {format: int4, granularity: token}\n"),
+      ("b.yaml", "irc: 1\nweights: {format: int8}\ncache: {symmetric: false}\n"),
+      ("c.yaml", "irc: 1\nweights: {format: int8}\ncache: int8\n"),
+    ],
+    #"""
+    ./a.yaml:3:17: error: expected int8, found 'int4' [options.type]
+     3 | cache: {format: int4, granularity: token}
+       |                 ^~~~
+      hint: did you mean 'int8'?
+    ./a.yaml:3:36: error: expected head, found 'token' [options.type]
+     3 | cache: {format: int4, granularity: token}
+       |                                    ^~~~~
+    ./b.yaml:3:8: error: key 'format' is missing [options.missing-key]
+     3 | cache: {symmetric: false}
+       |        ^~~~~~~~~~~~~~~~~~
+      hint: Format of the codes.
+    ./b.yaml:3:9: error: unknown key 'symmetric' [options.unknown-key]
+     3 | cache: {symmetric: false}
+       |         ^~~~~~~~~
+      hint: known keys: format, granularity
+    ./c.yaml:3:8: error: expected none, or a mapping with keys format, granularity, found 'int8' [options.type]
+     3 | cache: int8
+       |        ^~~~
     """#),
   MessageCase(
     "an exporter named twice",

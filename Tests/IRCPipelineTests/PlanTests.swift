@@ -89,6 +89,7 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
     #expect(
       scheme.activations.map { $0.spec.granularity == .tensor }
         == (bits == "16" ? nil : name.hasSuffix("-static")))
+    #expect(scheme.cache == (name.hasSuffix("kv8") ? .integer(bits: 8) : nil))
   }
 
   @Test(arguments: [
@@ -160,7 +161,7 @@ private let minimal = "irc: 1\nsource: tiny\npipeline: rtn-w8a8\n"
         "mambaquant-cpu",
         "mambaquant-mixed", "mixed", "mr-gptq", "quarot", "rsq", "rtn", "smoothquant", "svdquant",
       ])
-    #expect(Self.integerSchemes.count == 13 && shipped.schemes.count == 30)
+    #expect(Self.integerSchemes.count == 15 && shipped.schemes.count == 32)
   }
 
   @Test func settingsOverride() throws {

@@ -106,7 +106,7 @@ struct QuantizeTests {
       weights: QuantizationSpec(
         .integer(bits: bits), grid.granularity, isSymmetric: grid.isSymmetric), embeddings: nil)
     let run = try run(pass, on: &graph)
-    #expect(run.counters.map(\.value) == [2, 1])
+    #expect(run.counters.map(\.value) == [2, 1, 0])
     #expect(graph.stage == .quantized && graph.facts.contains(.quantized))
 
     let (rows, width) = (48, Self.width)
@@ -173,7 +173,8 @@ struct QuantizeTests {
     pass.include = [NamePattern("layers.*"), NamePattern("embed.*")]
     pass.exclude = [NamePattern("*.down.weight")]
     let run = try run(pass, on: &graph)
-    #expect(run.counters.map { "\($0.name) \($0.value)" } == ["quantized 2", "skipped 1"])
+    #expect(
+      run.counters.map { "\($0.name) \($0.value)" } == ["quantized 2", "skipped 1", "caches 0"])
     #expect(
       run.remarks.filter { $0.kind.name == "matched" }.map(\.message) == [
         "'include' pattern 'layers.*' matches 2 of 3 weights",
