@@ -91,7 +91,7 @@ public struct LowerKernels: Pass {
     for operation in left {
       context.remark(
         Self.keptRealAttention, at: operation.location,
-        "queries, keys and values are not all symmetric 8-bit codes with a scale for each head",
+        "queries, keys and values are not all symmetric 8-bit codes with a scale for each head, and there is no other kernel for codes of any",
         hint: "the key 'cache' of a scheme rounds all three")
     }
   }

@@ -17,8 +17,10 @@ extension QuantizeTensors {
     var attentions = graph.operations(of: Attention.self).map(\.operation)
     if attentions.isEmpty {
       context.remark(
-        Self.cacheLeftOut, at: .unknown, "the model has no attention that keeps keys and values")
+        Self.cacheLeftOut, at: .unknown, "the scheme's 'cache' has no effect: the model has no attention that keeps keys and values")
     }
+    // An earlier pass may have rounded some.
+    attentions.removeAll { graph.readsCodes($0) }
     // One that is left out leaves out those that share its keys or values.
     while let (index, reason) = graph.firstObstacle(attentions) {
       context.remark(Self.cacheLeftOut, at: attentions.remove(at: index).location, reason)
@@ -93,6 +95,11 @@ extension Graph {
     return (type(of: operation.operands[0]).shape[1].fixed ?? 0) / heads
   }
 
+  /// True if keys and values of an attention have a format.
+  fileprivate func readsCodes(_ operation: Operation) -> Bool {
+    operation.operands[1...].allSatisfy { producer(of: $0).op is Dequantize }
+  }
+
   /// Which of some attentions cannot have codes, and why.
   fileprivate func firstObstacle(_ attentions: [Operation]) -> (index: Int, reason: String)? {
     for (index, operation) in attentions.enumerated() {
@@ -105,7 +112,6 @@ extension Graph {
   private func obstacle(_ operation: Operation, among others: [Operation]) -> String? {
     for (name, value) in zip(["keys", "values"], operation.operands[1...]) {
       let append = producer(of: value)
-      if append.op is Dequantize { return "its \(name) have a format already" }
       guard append.op is Append, let state = definition(of: append.operands[0], as: State.self),
         nextStates.filter({ $0.name == state.name || $0.value == value }).map(\.value) == [value]
       else { return "its \(name) are not what a state becomes when rows are appended to it" }

@@ -11,12 +11,13 @@ public import IRCPassKit
 public struct QuantizeTensors: Pass {
   public static let info = PassInfo(
     name: "quantize",
-    summary: "Round weights, and activations if the scheme says so, to the nearest code.",
+    summary: "Round weights, and activations and caches if the scheme says so, to the nearest code.",
     details: """
       Applies a scheme to every linear layer and embedding table whose weights are constants and whose tensor name passes \
       `include` and `exclude`. Dynamic activation scales are measured for each token as it runs; static ones come from \
       calibration. With `cache`, keys and values of attention are kept as codes, each head of a token with its scale, and queries \
-      are rounded alike; what attention reads must be rows that are appended to a state for it alone. A weight that an earlier \
+      are rounded alike, in all layers, whatever `include` and `exclude` say of their weights; what attention reads must be rows that \
+      are appended to a state for it alone. A weight that an earlier \
       pass made and keeps real, as a low-rank branch, stays so.
       """,
     establishes: [.quantized], preservesFunction: false, usesCalibration: true,

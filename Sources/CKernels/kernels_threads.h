@@ -56,7 +56,7 @@ typedef struct irc_crew {
   uint8_t *scratch;      // one after another, for each thread that there is room for
   size_t scratch_bytes;  // of one
   float *scores;         // the same for attention: (scores_count) floats each
-  size_t scores_count;   // irc_attention_scratch or more; over codes irc_attention_i8_scratch_bytes
+  size_t scores_count;   // irc_attention_scratch or more; over codes irc_attention_i8_codes more
 } irc_crew;
 
 // Shares a task among the threads of a crew.

@@ -25,14 +25,17 @@ struct ManifestReport {
       let rows = try emission["tensors"].array().map(Self.tensor)
       lines += ["", "tensors"] + alignedRows(rows, [1, 3, 4])
       lines += [""]
-      lines += alignedRows(
-        [
-          ["checkpoint", "\(try manifest["source_bytes"].int()) bytes"],
-          ["weights file", "\(try emission["weight_bytes"].int()) bytes"],
-          ["memory of a context", "\(try emission["context_bytes"].int()) bytes"],
-          ["of it in caches for each token", "\(try emission["token_bytes"].int()) bytes"],
-          ["of it between operators", "\(try emission["arena_bytes"].int()) bytes"],
-        ], [1])
+      var sizes = [
+        ("checkpoint", try manifest["source_bytes"].int()),
+        ("weights file", try emission["weight_bytes"].int()),
+        ("memory of a context", try emission["context_bytes"].int()),
+        ("of it between operators", try emission["arena_bytes"].int()),
+      ]
+      // Earlier versions did not write it, and models without caches have none.
+      if let bytes = try emission.optional("token_bytes")?.int(), bytes > 0 {
+        sizes.insert(("of it in caches for each token", bytes), at: 3)
+      }
+      lines += alignedRows(sizes.map { [$0.0, "\($0.1) bytes"] }, [1])
     }
     let ignored = try manifest["checkpoint"].array().filter {
       try $0["role"].string() == "ignored"

@@ -66,21 +66,25 @@ struct ObjectCache: Sendable {
       ])
   }
 
-  /// The headers that a source includes, and those that they include, with what is in them; all there are where that is not certain.
-  /// A model's own header is none of the kernels', which are thus the same for all models of a name.
+  /// The headers of the folder that a source includes, and those that they include, with what is in them; all there are where a macro
+  /// names one. Emitted sources include nothing else with quotes, and a name that the folder does not have stands behind a condition that
+  /// does not hold. A model's own header is none of the kernels', which are thus the same for all models of a name.
   private func headers(of source: Text) -> String {
     var included: Set<String> = []
     var open = [source]
     while let text = open.popLast() {
-      guard let names = text.includes else {
-        included = Set(headers.keys)
-        break
-      }
+      guard let names = text.includes else { return allHeaders }
       for name in names {
         if let header = headers[name], included.insert(name).inserted { open.append(header) }
       }
     }
-    return included.sorted().map { "\($0) \(headers[$0]?.digest ?? "")" }.joined(separator: "\n")
+    return digests(of: included)
+  }
+
+  private var allHeaders: String { digests(of: headers.keys) }
+
+  private func digests(of names: some Collection<String>) -> String {
+    names.sorted().map { "\($0) \(headers[$0]?.digest ?? "")" }.joined(separator: "\n")
   }
 
   private static func text(of path: String) throws -> Text {

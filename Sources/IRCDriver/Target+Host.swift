@@ -7,12 +7,15 @@ extension Target {
   ///
   /// - Throws: `Diagnostic` `target.foreign`.
   func checkRunsHere() throws {
-    guard let wanted = architecture, wanted != Self.ownArchitecture else { return }
+    guard !runsHere, let wanted = architecture else { return }
     throw Diagnostic(
       "target.foreign",
       "a library for the target '\(rawValue)' runs on \(wanted), and this machine is \(Self.ownArchitecture)",
       hint: "set 'target: native' to run it here; 'irc lower' writes it for the other machine")
   }
+
+  /// True if this machine has the kind of processor that the target names.
+  var runsHere: Bool { architecture == nil || architecture == Self.ownArchitecture }
 
   /// The kind of processor that has the target's instructions; nil if any kind runs its libraries.
   private var architecture: String? {

@@ -50,10 +50,14 @@ package struct Verification {
     var tokens = 0
     if FileManager.default.fileExists(atPath: "\(folder)/\(names.source)") {
       let target = Target(rawValue: try manifest["target"].string()) ?? .native
-      let library = try CompiledModel(
-        folder: folder, names: names, target: target, reporter: environment.reporter)
-      tokens = try Self.run(library)
-      lines.append("library: compiles, loads its weights and reads \(tokens) tokens")
+      if target.runsHere {
+        let library = try CompiledModel(
+          folder: folder, names: names, target: target, reporter: environment.reporter)
+        tokens = try Self.run(library)
+        lines.append("library: compiles, loads its weights and reads \(tokens) tokens")
+      } else {
+        lines.append("library: not run, as it is for \(target.rawValue)")
+      }
     }
     text = lines.map { $0 + "\n" }.joined()
     json = .object([

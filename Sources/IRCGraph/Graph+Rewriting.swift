@@ -45,7 +45,8 @@ extension Graph {
     }
   }
 
-  /// Removes an operation whose results nothing reads, be it an input or a state.
+  /// Removes an operation, be it an input or a state, which `removeDeadOperations` leaves. That nothing reads its results, no other
+  /// operation, output or next state, is for the caller to see to: it is a precondition.
   public mutating func remove(_ id: OperationID) {
     let operation = self[id]
     let read = Set(outputs.map(\.value) + nextStates.map(\.value))

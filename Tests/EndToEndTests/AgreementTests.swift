@@ -60,15 +60,39 @@ struct AgreementTests {
       settings: ["passes.quantize.exclude=[backbone.layers.0.*]"])
   }
 
+  @Test("Codes of keys and values, in a Llama of random weights with shared key heads")
+  func codesOfKeys() throws {
+    let folder = try TemporaryFolder()
+    try LlamaCheckpoint(
+      hidden: 48, gated: 80, layers: 2, heads: 4, keyHeads: 2, vocabulary: 96, context: 256
+    ).write(folder.file("random"), isRandom: true)
+    let (simulation, compiled) = try subjects(folder.file("random"), "rtn-w8a8kv8", in: folder)
+    let ids = (0..<150).map { Int32($0 * 37 % 96) }
+    let agreement = try Agreement(of: compiled.model, with: simulation.model, on: [ids])
+    #expect(agreement.largestDifference == 0)
+    #expect(agreement.otherChoices == 0)
+    try checkWaysOfReading(compiled.model, ids)
+    let (_, real) = try subjects(folder.file("random"), "rtn-w8a8", in: folder)
+    let rounding = try Agreement(of: compiled.model, with: real.model, on: [ids])
+    #expect(rounding.largestDifference > 0)
+  }
+
+  private func subjects(
+    _ source: String, _ pipeline: String, settings: [String] = [], in folder: TemporaryFolder
+  ) throws -> (simulation: Subject, compiled: Subject) {
+    let plan = try Workbench.plan(source, pipeline: pipeline, settings: settings, in: folder)
+    let environment = try Workbench.environment(
+      cache: ContentCache(directory: CompiledObjects.folder.get()))
+    return (
+      try Subject(simulating: plan, in: environment), try Subject(compiling: plan, in: environment)
+    )
+  }
+
   private func check(
     _ source: String, on data: String, _ pipeline: String, settings: [String] = []
   ) throws {
     let folder = try TemporaryFolder()
-    let plan = try Workbench.plan(source, pipeline: pipeline, settings: settings, in: folder)
-    let environment = try Workbench.environment(
-      cache: ContentCache(directory: CompiledObjects.folder.get()))
-    let simulation = try Subject(simulating: plan, in: environment)
-    let compiled = try Subject(compiling: plan, in: environment)
+    let (simulation, compiled) = try subjects(source, pipeline, settings: settings, in: folder)
     var windows = try simulation.windows(
       of: EvaluationText(data: data, context: 256, windows: 24))
     var count = 0

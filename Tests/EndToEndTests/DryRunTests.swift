@@ -176,7 +176,9 @@ struct DryRunTests {
   @Test("A checkpoint of a gigabyte is not read")
   func large() throws {
     let folder = try TemporaryFolder()
-    let bytes = try LargeCheckpoint.write(into: folder)
+    let bytes = try LlamaCheckpoint(
+      hidden: 2048, gated: 5632, layers: 5, heads: 16, keyHeads: 16, vocabulary: 4096, context: 2048
+    ).write(folder.file("large"))
     #expect(bytes > 1_000_000_000)
     let model = try folder.write(
       "model.yaml",
@@ -190,64 +192,5 @@ struct DryRunTests {
     #expect(try outcome.json()["weight_bytes"].int() > bytes / 8)
     // A second on a machine that does nothing else; folding alone would take several times this.
     #expect(seconds < 4, "\(seconds) s")
-  }
-}
-
-/// A Llama of a gigabyte, whose file has holes where weights would be.
-private enum LargeCheckpoint {
-  /// Writes the folder `large`.
-  ///
-  /// - Returns: bytes of all tensors.
-  static func write(into folder: TemporaryFolder) throws -> Int {
-    let (hidden, gated, layers, vocabulary) = (2048, 5632, 5, 4096)
-    var shapes = [("model.embed_tokens", [vocabulary, hidden])]
-    for layer in 0..<layers {
-      shapes += [
-        ("self_attn.q_proj", [hidden, hidden]), ("self_attn.k_proj", [hidden, hidden]),
-        ("self_attn.v_proj", [hidden, hidden]), ("self_attn.o_proj", [hidden, hidden]),
-        ("mlp.gate_proj", [gated, hidden]), ("mlp.up_proj", [gated, hidden]),
-        ("mlp.down_proj", [hidden, gated]), ("input_layernorm", [hidden]),
-        ("post_attention_layernorm", [hidden]),
-      ].map { ("model.layers.\(layer).\($0)", $1) }
-    }
-    shapes += [("model.norm", [hidden]), ("lm_head", [vocabulary, hidden])]
-    var offset = 0
-    var entries: [(key: String, value: JSON)] = []
-    var starts: [Int] = []
-    for (name, shape) in shapes {
-      let bytes = shape.reduce(4, *)
-      entries.append(
-        (
-          "\(name).weight",
-          .object([
-            ("dtype", "F32"), ("shape", .array(shape.map { .integer($0) })),
-            ("data_offsets", .array([.integer(offset), .integer(offset + bytes)])),
-          ])
-        ))
-      starts.append(offset)
-      offset += bytes
-    }
-    var header = Array(JSON.object(entries).serialized().utf8)
-    header += [UInt8](repeating: 0x20, count: (8 - header.count % 8) % 8)
-    let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
-    let path = try folder.write("large/model.safetensors", length + header)
-    let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
-    let data = 8 + header.count
-    try file.truncate(atOffset: UInt64(data + offset))
-    // No two tensors begin alike.
-    for (index, start) in starts.enumerated() {
-      try file.seek(toOffset: UInt64(data + start))
-      file.write(withUnsafeBytes(of: Float(index + 1)) { Data($0) })
-    }
-    try file.close()
-    try folder.write(
-      "large/config.json",
-      """
-      {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": \(hidden),
-       "intermediate_size": \(gated), "num_hidden_layers": \(layers), "num_attention_heads": 16,
-       "num_key_value_heads": 16, "vocab_size": \(vocabulary), "rms_norm_eps": 1e-5,
-       "max_position_embeddings": 2048, "hidden_act": "silu", "tie_word_embeddings": false}
-      """)
-    return offset
   }
 }

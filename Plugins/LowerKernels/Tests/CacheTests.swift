@@ -27,19 +27,30 @@ struct CacheTests {
         %ids = input "ids" : i32[tokens]
         %kc = state "k" : i8[past, 8]
         %ksc = state "k.scales" : f32[past, 2]
+        %vc = state "v" : i8[past, 8]
+        %vsc = state "v.scales" : f32[past, 2]
         %t = generated {shape = [40, 16], values = random(1, 1.0)} : f32[40, 16]
         %w = generated {shape = [8, 16], values = random(2, 0.3)} : f32[8, 16]
+        %u = generated {shape = [8, 16], values = random(3, 0.3)} : f32[8, 16]
         %x = embedding %ids, %t : f32[tokens, 16]
         %k = linear %x, %w : f32[tokens, 8]
         %ks = quant_params %k {\(keys)} : f32[tokens, 2]
         %kq = quantize %k, %ks {\(keys)} : i8[tokens, 8]
         %kall = append %kc, %kq : i8[past+tokens, 8]
         %ksall = append %ksc, %ks : f32[past+tokens, 2]
-        %kv = dequantize %kall, %ksall {\(keys)} : f32[past+tokens, 8]
-      \(rounded ?? "")  %a = attention \(query == nil ? "%x" : "%q"), %kv, %kv {heads = 4, kv_heads = 2, scale = 0.5, window = \(window)} : f32[tokens, 16]
+        %kr = dequantize %kall, %ksall {\(keys)} : f32[past+tokens, 8]
+        %v = linear %x, %u : f32[tokens, 8]
+        %vs = quant_params %v {\(keys)} : f32[tokens, 2]
+        %vq = quantize %v, %vs {\(keys)} : i8[tokens, 8]
+        %vall = append %vc, %vq : i8[past+tokens, 8]
+        %vsall = append %vsc, %vs : f32[past+tokens, 2]
+        %vr = dequantize %vall, %vsall {\(keys)} : f32[past+tokens, 8]
+      \(rounded ?? "")  %a = attention \(query == nil ? "%x" : "%q"), %kr, %vr {heads = 4, kv_heads = 2, scale = 0.5, window = \(window)} : f32[tokens, 16]
         %y = linear %a, %t : f32[tokens, 40]
         next "k" = %kall
         next "k.scales" = %ksall
+        next "v" = %vall
+        next "v.scales" = %vsall
         output "logits" = %y
       \(extra)}
       """
@@ -70,7 +81,7 @@ struct CacheTests {
     let states = operation.operands.dropFirst().map { value in
       after.nextStates.first { $0.value == value }?.name
     }
-    #expect(states == ["k", "k.scales", "k", "k.scales"])
+    #expect(states == ["k", "k.scales", "v", "v.scales"])
     #expect(after.definition(of: operation.operands[0], as: Embedding.self) != nil)
     #expect(after.operations(of: Dequantize.self).isEmpty)
     #expect(said.counters["integer-attentions"] == 1)

@@ -367,11 +367,16 @@ void IRC_NAME(attention_f32)(
   size_t heads, size_t kv_heads, size_t head_dim, float scale, size_t window,
   float *IRC_RESTRICT scratch);
 
+// Numbers that the `scratch` of attention_i8 has room of besides: codes of the queries that go together.
+static inline size_t irc_attention_i8_codes(size_t head_dim) {
+  return (head_dim + 63) / 64 * 64 * 4 / sizeof(float);
+}
+
 // Bytes of `scratch`, aligned as float, that attention_i8 needs.
 static inline size_t irc_attention_i8_scratch_bytes(
   size_t total, size_t heads, size_t kv_heads, size_t head_dim) {
-  return irc_attention_scratch(total, heads, kv_heads) * sizeof(float)
-    + (head_dim + 63) / 64 * 64 * 4;
+  return (irc_attention_scratch(total, heads, kv_heads) + irc_attention_i8_codes(head_dim))
+    * sizeof(float);
 }
 
 // The same over a cache of codes: k and v are (total, kv_heads * head_dim), as quantize_tokens_i8

@@ -93,7 +93,7 @@ extension IntegerAttention: EmittableOperator {
     let (heads, keyHeads) = (attention.heads, attention.keyValueHeads)
     let width = y.columns / heads
     let scores = irc_attention_scratch(1, heads, keyHeads)
-    let codes = irc_attention_i8_scratch_bytes(1, heads, keyHeads, width) / 4 - scores
+    let codes = irc_attention_i8_codes(width)
     step.program.scoreColumns = max(step.program.scoreColumns, scores)
     step.program.scoreCodes = max(step.program.scoreCodes, codes)
     step.program.needsSequenceKernels = true

@@ -308,6 +308,7 @@ def main():
     if is_llama and chosen.gguf:
         models += llamas(folder, chosen.gguf.split(","), work)
     print(f"{name}: prompt of {chosen.prompt} tokens, {chosen.steps} steps, medians of {chosen.rounds} rounds")
+    print("(one thread: time that the processor gave it; more: time on the wall)")
     print(f"{'':18}{'MiB read':>8} {'threads':>8} {'prefill t/s':>12} {'decode t/s':>12} {'decode GB/s':>12}")
     for threads in map(int, chosen.threads.split(",")):
         rounds = {model: [] for model in models}
