@@ -5,12 +5,12 @@ import IRCPipeline
 import IRCSupport
 
 extension CompilationPlan {
-  /// Complains of more threads than the exporter is told to make room for, before anything is lowered. An exporter that does not say is
-  /// asked when its library is there.
+  /// Complains of more threads than `emit-c` is told to make room for, before anything is lowered.
   ///
   /// - Throws: `Diagnostic` `library.threads`.
   func checkRoom(for threads: Int) throws {
-    guard let exporter = passes.last(where: { $0.info.emitsFiles })?.pass else { return }
+    // What libraries are compiled from is this exporter's; options of others may mean anything.
+    guard let exporter = passes.last(where: { $0.info.name == "emit-c" })?.pass else { return }
     func text(_ key: String) -> String? { exporter.options.first { $0.key == key }?.text }
     guard let room = text("most_threads").flatMap(Int.init) else { return }
     try ThreadModel.checkRoom(
