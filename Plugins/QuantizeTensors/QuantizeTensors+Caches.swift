@@ -17,7 +17,8 @@ extension QuantizeTensors {
     var attentions = graph.operations(of: Attention.self).map(\.operation)
     if attentions.isEmpty {
       context.remark(
-        Self.cacheLeftOut, at: .unknown, "the scheme's 'cache' has no effect: the model has no attention that keeps keys and values")
+        Self.cacheLeftOut, at: .unknown,
+        "the scheme's 'cache' has no effect: the model has no attention that keeps keys and values")
     }
     // An earlier pass may have rounded some.
     attentions.removeAll { graph.readsCodes($0) }

@@ -11,7 +11,8 @@ public import IRCPassKit
 public struct QuantizeTensors: Pass {
   public static let info = PassInfo(
     name: "quantize",
-    summary: "Round weights, and activations and caches if the scheme says so, to the nearest code.",
+    summary:
+      "Round weights, and activations and caches if the scheme says so, to the nearest code.",
     details: """
       Applies a scheme to every linear layer and embedding table whose weights are constants and whose tensor name passes \
       `include` and `exclude`. Dynamic activation scales are measured for each token as it runs; static ones come from \

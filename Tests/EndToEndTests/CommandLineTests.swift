@@ -239,7 +239,8 @@ struct CommandLineTests {
     let lowered = try Program.run("lower", model, "--set", foreign.0, "--quiet")
     #expect(lowered.code == 0, "\(lowered.errors)")
     let verified = try Program.run("verify", folder.file("out"))
-    #expect(verified.code == 0 && verified.output.contains("library: not run"), "\(verified.errors)")
+    #expect(
+      verified.code == 0 && verified.output.contains("library: not run"), "\(verified.errors)")
   }
 
   @Test("What is compiled is told as other work is: once a file is not known, and not when quiet")
