@@ -45,7 +45,11 @@ package struct CCompiler: Sendable, Hashable {
     let folders =
       name.contains("/")
       ? [""] : (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/" }
-    return folders.map { $0 + name }.first { FileManager.default.isExecutableFile(atPath: $0) }
+    return folders.map { $0 + name }.first { path in
+      var isFolder: ObjCBool = false
+      return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        && !isFolder.boolValue && FileManager.default.isExecutableFile(atPath: path)
+    }
   }
 
   /// What the library in `folder` should be compiled with: what its file for pkg-config says, which knows of its threads as well;

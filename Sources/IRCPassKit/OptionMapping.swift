@@ -79,9 +79,13 @@ extension OptionValue {
     }
     var problems: [Diagnostic] = []
     let names = fields.map(\.name)
+    // A key that is misspelt is not missing as well.
+    var meant = Set(entries.map(\.key))
     for entry in entries {
       guard let field = fields.first(where: { $0.name == entry.key }) else {
-        let near = nearestMatch(to: entry.key, in: names).map { "did you mean '\($0)'?" }
+        let nearest = nearestMatch(to: entry.key, in: names)
+        if let nearest { meant.insert(nearest) }
+        let near = nearest.map { "did you mean '\($0)'?" }
         problems.append(
           entry.keySpan.error(
             "options.unknown-key", "unknown key '\(entry.key)'",
@@ -90,8 +94,7 @@ extension OptionValue {
       }
       problems += entry.value.problems(with: field.schema)
     }
-    for field in fields where field.isRequired && !entries.contains(where: { $0.key == field.name })
-    {
+    for field in fields where field.isRequired && !meant.contains(field.name) {
       problems.append(
         span.error("options.missing-key", "key '\(field.name)' is missing", hint: field.help))
     }

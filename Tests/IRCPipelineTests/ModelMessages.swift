@@ -9,10 +9,6 @@ let modelMessages: [MessageCase] = [
 
       """#,
     #"""
-    model.yaml:1:1: error: key 'pipeline' is missing [options.missing-key]
-     1 | irc: 1
-       | ^~~
-      hint: What to do: a shipped pipeline's name or a path, each with a scheme behind it where it takes one (rtn-w8a8, mine.yaml-w8a8), or the passes themselves.
     model.yaml:3:1: error: unknown key 'pipline' [options.unknown-key]
      3 | pipline: rtn-w8a8
        | ^~~~~~~

@@ -110,10 +110,6 @@ let pipelineMessages: [MessageCase] = [
      4 |   - quantize: {scheme: {weights: {format: int9, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
        |                                           ^~~~
       hint: did you mean 'int8'?
-    model.yaml:4:83: error: key 'format' is missing [options.missing-key]
-     4 |   - quantize: {scheme: {weights: {format: int9, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
-       |                                                                                   ^~~~~~~~~~~~~
-      hint: Format of the codes.
     model.yaml:4:84: error: unknown key 'formt' [options.unknown-key]
      4 |   - quantize: {scheme: {weights: {format: int9, granularity: group}, activations: {formt: int8}, embeddings: {format: int8, size: 33}}}
        |                                                                                    ^~~~~
