@@ -47,7 +47,7 @@ package struct CCompiler: Sendable, Hashable {
       ? [""] : (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/" }
     return folders.map { $0 + name }.first { path in
       var isFolder: ObjCBool = false
-      return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      return unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         && !isFolder.boolValue && FileManager.default.isExecutableFile(atPath: path)
     }
   }
