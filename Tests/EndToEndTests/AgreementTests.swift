@@ -1,3 +1,4 @@
+import Foundation
 import IRCDriver
 import IRCExecution
 import IRCSupport
@@ -64,10 +65,12 @@ struct AgreementTests {
   func codesOfKeys() throws {
     let folder = try TemporaryFolder()
     try LlamaCheckpoint(
-      hidden: 48, gated: 80, layers: 2, heads: 4, keyHeads: 2, vocabulary: 96, context: 256
+      hidden: 48, gated: 80, layers: 2, heads: 4, keyHeads: 2, vocabulary: 1024, context: 256
     ).write(folder.file("random"), isRandom: true)
+    try FileManager.default.copyItem(
+      atPath: "\(Workbench.example)/tokenizer.json", toPath: folder.file("random/tokenizer.json"))
     let (simulation, compiled) = try subjects(folder.file("random"), "rtn-w8a8kv8", in: folder)
-    let ids = (0..<150).map { Int32($0 * 37 % 96) }
+    let ids = (0..<150).map { Int32($0 * 37 % 1024) }
     let agreement = try Agreement(of: compiled.model, with: simulation.model, on: [ids])
     #expect(agreement.largestDifference == 0)
     #expect(agreement.otherChoices == 0)
