@@ -81,7 +81,10 @@ struct CacheTests {
     let (_, real, _) = try run(SampleNetworks.stateSpace, plain)
     #expect(after == real)
     #expect(said.counters["caches"] == nil)
-    #expect(caches(said) == ["the model has no attention that keeps keys and values"])
+    #expect(
+      caches(said) == [
+        "the scheme's 'cache' has no effect: the model has no attention that keeps keys and values"
+      ])
   }
 
   /// Two attentions, of which the second one reads `%ks` as keys and values.
