@@ -5,38 +5,64 @@ enum { SHARED_CHANNELS = 16 };
 
 // ---- Attention ----------------------------------------------------------------------------------
 
+// Keys and values are floats, or codes if they have scales.
 typedef struct attention {
   const irc_crew *crew;
   float *y;
   const float *q;
   size_t q_stride;
-  const float *k;
+  const void *k;
   size_t k_stride;
-  const float *v;
+  const float *k_scale;
+  const void *v;
   size_t v_stride;
-  size_t tokens, total, heads, kv_heads, head_dim;
+  const float *v_scale;
+  size_t scale_stride, tokens, total, heads, kv_heads, head_dim;
   float scale;
   size_t window;
 } attention;
 
+// Tokens that see `total` keys, with `count` heads of keys from `first` on and the heads of queries that read them.
+static void attend(
+  const attention *p, float *y, const float *q, size_t tokens, size_t total, size_t first,
+  size_t count, size_t thread) {
+  const irc_kernels *kernels = p->crew->kernels;
+  size_t heads = count * (p->heads / p->kv_heads), column = first * p->head_dim;
+  float *room = p->crew->scores + thread * p->crew->scores_count;
+  if (p->k_scale)
+    kernels->attention_i8(
+      y, q, p->q_stride, (const int8_t *)p->k + column, p->k_stride, p->k_scale + first,
+      (const int8_t *)p->v + column, p->v_stride, p->v_scale + first, p->scale_stride, tokens,
+      total, heads, count, p->head_dim, p->scale, p->window, room);
+  else
+    kernels->attention_f32(
+      y, q, p->q_stride, (const float *)p->k + column, p->k_stride, (const float *)p->v + column,
+      p->v_stride, tokens, total, heads, count, p->head_dim, p->scale, p->window, room);
+}
+
 // Some tokens: those before see fewer keys, so the total ends with the last of them.
 static void share_queries(const void *arguments, size_t first, size_t count, size_t thread) {
   const attention *p = (const attention *)arguments;
-  p->crew->kernels->attention_f32(
-    p->y + first * p->heads * p->head_dim, p->q + first * p->q_stride, p->q_stride, p->k,
-    p->k_stride, p->v, p->v_stride, count, p->total - p->tokens + first + count, p->heads,
-    p->kv_heads, p->head_dim, p->scale, p->window,
-    p->crew->scores + thread * p->crew->scores_count);
+  attend(
+    p, p->y + first * p->heads * p->head_dim, p->q + first * p->q_stride, count,
+    p->total - p->tokens + first + count, 0, p->kv_heads, thread);
 }
 
-// Some heads of keys of the one token, and the heads of queries that read them.
+// Some heads of keys of the one token.
 static void share_heads(const void *arguments, size_t first, size_t count, size_t thread) {
   const attention *p = (const attention *)arguments;
-  size_t share = p->heads / p->kv_heads, column = first * p->head_dim;
-  p->crew->kernels->attention_f32(
-    p->y + share * column, p->q + share * column, p->q_stride, p->k + column, p->k_stride,
-    p->v + column, p->v_stride, 1, p->total, count * share, count, p->head_dim, p->scale,
-    p->window, p->crew->scores + thread * p->crew->scores_count);
+  size_t column = p->heads / p->kv_heads * first * p->head_dim;
+  attend(p, p->y + column, p->q + column, 1, p->total, first, count, thread);
+}
+
+// `rate`: channels of a head that are multiplied with a key and added of its value in a nanosecond.
+static void share_attention(const attention *p, uint64_t rate) {
+  size_t seen = p->window > 0 && p->window < p->total ? p->window : p->total;
+  uint64_t nanoseconds = (uint64_t)p->tokens * seen * p->heads * p->head_dim / rate;
+  if (p->tokens == 1)
+    irc_run(p->crew, share_heads, p, p->kv_heads, 1, nanoseconds);
+  else
+    irc_run(p->crew, share_queries, p, p->tokens, 1, nanoseconds);
 }
 
 void IRC_NAME(share_attention_f32)(
@@ -45,54 +71,9 @@ void IRC_NAME(share_attention_f32)(
   size_t tokens, size_t total, size_t heads, size_t kv_heads, size_t head_dim, float scale,
   size_t window) {
   const attention p = {
-    crew, y, q, q_stride, k, k_stride, v, v_stride, tokens, total, heads, kv_heads, head_dim,
-    scale, window};
-  size_t seen = window > 0 && window < total ? window : total;
-  // Two products of 16 a nanosecond, a key and a query each.
-  uint64_t nanoseconds = (uint64_t)tokens * seen * heads * head_dim / 8;
-  if (tokens == 1)
-    irc_run(crew, share_heads, &p, kv_heads, 1, nanoseconds);
-  else
-    irc_run(crew, share_queries, &p, tokens, 1, nanoseconds);
-}
-
-// ---- Attention over codes ------------------------------------------------------------------------
-
-typedef struct code_attention {
-  const irc_crew *crew;
-  float *y;
-  const float *q;
-  size_t q_stride;
-  const int8_t *k;
-  size_t k_stride;
-  const float *k_scale;
-  const int8_t *v;
-  size_t v_stride;
-  const float *v_scale;
-  size_t scale_stride, tokens, total, heads, kv_heads, head_dim;
-  float scale;
-  size_t window;
-} code_attention;
-
-// As share_queries.
-static void share_code_queries(const void *arguments, size_t first, size_t count, size_t thread) {
-  const code_attention *p = (const code_attention *)arguments;
-  p->crew->kernels->attention_i8(
-    p->y + first * p->heads * p->head_dim, p->q + first * p->q_stride, p->q_stride, p->k,
-    p->k_stride, p->k_scale, p->v, p->v_stride, p->v_scale, p->scale_stride, count,
-    p->total - p->tokens + first + count, p->heads, p->kv_heads, p->head_dim, p->scale, p->window,
-    p->crew->scores + thread * p->crew->scores_count);
-}
-
-// As share_heads.
-static void share_code_heads(const void *arguments, size_t first, size_t count, size_t thread) {
-  const code_attention *p = (const code_attention *)arguments;
-  size_t share = p->heads / p->kv_heads, column = first * p->head_dim;
-  p->crew->kernels->attention_i8(
-    p->y + share * column, p->q + share * column, p->q_stride, p->k + column, p->k_stride,
-    p->k_scale + first, p->v + column, p->v_stride, p->v_scale + first, p->scale_stride, 1,
-    p->total, count * share, count, p->head_dim, p->scale, p->window,
-    p->crew->scores + thread * p->crew->scores_count);
+    crew, y, q, q_stride, k, k_stride, NULL, v, v_stride, NULL, 0, tokens, total, heads, kv_heads,
+    head_dim, scale, window};
+  share_attention(&p, 8);
 }
 
 void IRC_NAME(share_attention_i8)(
@@ -101,16 +82,11 @@ void IRC_NAME(share_attention_i8)(
   const int8_t *IRC_RESTRICT v, size_t v_stride, const float *IRC_RESTRICT v_scale,
   size_t scale_stride, size_t tokens, size_t total, size_t heads, size_t kv_heads,
   size_t head_dim, float scale, size_t window) {
-  const code_attention p = {
+  const attention p = {
     crew, y, q, q_stride, k, k_stride, k_scale, v, v_stride, v_scale, scale_stride, tokens, total,
     heads, kv_heads, head_dim, scale, window};
-  size_t seen = window > 0 && window < total ? window : total;
-  // The weighted sum is of real numbers, 16 a nanosecond; the product of codes takes less than half of its time.
-  uint64_t nanoseconds = (uint64_t)tokens * seen * heads * head_dim / 11;
-  if (tokens == 1)
-    irc_run(crew, share_code_heads, &p, kv_heads, 1, nanoseconds);
-  else
-    irc_run(crew, share_code_queries, &p, tokens, 1, nanoseconds);
+  // The product of codes takes less than half of the time of the weighted sum, which is of real numbers.
+  share_attention(&p, 11);
 }
 
 // ---- Selective scan -----------------------------------------------------------------------------

@@ -139,14 +139,12 @@ final class ProductWork: KernelWork {
             out: part.count, in: branch.rank)
           unsafe kernels.linear_q_i8_up(
             to, rows, codes.numbers(Int8.self), irc_code_stride(cols), scales.numbers(Float.self),
-            nil,
-            1, &some, nil, branch.hidden.numbers(Float.self), branch.rank, &up, n,
+            nil, 1, &some, nil, branch.hidden.numbers(Float.self), branch.rank, &up, n,
             scratch[thread].start)
         } else {
           unsafe kernels.linear_q_i8(
             to, rows, codes.numbers(Int8.self), irc_code_stride(cols), scales.numbers(Float.self),
-            nil,
-            1, &some, nil, n, scratch[thread].start)
+            nil, 1, &some, nil, n, scratch[thread].start)
         }
       }
     }

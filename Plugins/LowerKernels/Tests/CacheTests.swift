@@ -11,9 +11,7 @@ struct CacheTests {
   private static let head = "format = int8, granularity = group(4), symmetric = true, scales = f32"
 
   /// Attention over a cache of codes; the query is in the given form, or real.
-  private func model(
-    query: String? = head, keys: String = head, window: Int = 0, extra: String = ""
-  ) -> String {
+  private func model(query: String? = head, window: Int = 0) -> String {
     let rounded = query.map {
       """
         %qs = quant_params %x {\($0)} : f32[tokens, \($0.contains("group(4)") ? 4 : 1)]
@@ -34,17 +32,17 @@ struct CacheTests {
         %u = generated {shape = [8, 16], values = random(3, 0.3)} : f32[8, 16]
         %x = embedding %ids, %t : f32[tokens, 16]
         %k = linear %x, %w : f32[tokens, 8]
-        %ks = quant_params %k {\(keys)} : f32[tokens, 2]
-        %kq = quantize %k, %ks {\(keys)} : i8[tokens, 8]
+        %ks = quant_params %k {\(Self.head)} : f32[tokens, 2]
+        %kq = quantize %k, %ks {\(Self.head)} : i8[tokens, 8]
         %kall = append %kc, %kq : i8[past+tokens, 8]
         %ksall = append %ksc, %ks : f32[past+tokens, 2]
-        %kr = dequantize %kall, %ksall {\(keys)} : f32[past+tokens, 8]
+        %kr = dequantize %kall, %ksall {\(Self.head)} : f32[past+tokens, 8]
         %v = linear %x, %u : f32[tokens, 8]
-        %vs = quant_params %v {\(keys)} : f32[tokens, 2]
-        %vq = quantize %v, %vs {\(keys)} : i8[tokens, 8]
+        %vs = quant_params %v {\(Self.head)} : f32[tokens, 2]
+        %vq = quantize %v, %vs {\(Self.head)} : i8[tokens, 8]
         %vall = append %vc, %vq : i8[past+tokens, 8]
         %vsall = append %vsc, %vs : f32[past+tokens, 2]
-        %vr = dequantize %vall, %vsall {\(keys)} : f32[past+tokens, 8]
+        %vr = dequantize %vall, %vsall {\(Self.head)} : f32[past+tokens, 8]
       \(rounded ?? "")  %a = attention \(query == nil ? "%x" : "%q"), %kr, %vr {heads = 4, kv_heads = 2, scale = 0.5, window = \(window)} : f32[tokens, 16]
         %y = linear %a, %t : f32[tokens, 40]
         next "k" = %kall
@@ -52,7 +50,7 @@ struct CacheTests {
         next "v" = %vall
         next "v.scales" = %vsall
         output "logits" = %y
-      \(extra)}
+      }
       """
   }
 
